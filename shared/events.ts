@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { engineReportSchema } from './engine-report.ts';
+
+/**
+ * Events: the numbered facts of a run. The worker's gateway numbers them (`seq`, from 1, without a
+ * gap) and journals them before anybody sees them; a client that knows the last number it has can
+ * ask for the rest. Losses are in nats an example (a picture's are summed over its pixels).
+ */
+
+export const runIdSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?$/, 'a run id has lower-case letters, digits and dashes');
+export const checkpointIdSchema = z.string().regex(/^step-\d{9}$/, 'a checkpoint id is step-000000123');
+
+/** Any IEEE double: a loss may be NaN or infinite, and says so. In JSON these are the strings "NaN", "Infinity", "-Infinity". */
+const measuredValue = z.custom<number>((value) => typeof value === 'number', 'a number');
+const count = z.int().min(0);
+
+export const runStates = ['starting', 'running', 'paused', 'recovering', 'done', 'stopped', 'failed', 'interrupted'] as const;
+export const runStateSchema = z.enum(runStates);
+export type RunState = z.infer<typeof runStateSchema>;
+
+/** A run in one of these goes on only when it is resumed. `done` includes the end by patience. */
+export const finalStates: readonly RunState[] = ['done', 'stopped', 'failed', 'interrupted'];
+export const isFinal = (state: RunState): boolean => finalStates.includes(state);
+
+export const splitSchema = z.enum(['train', 'validation', 'test']);
+
+/** What the engine says; the gateway adds run, seq and time. */
+export const eventBodySchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('state'),
+    state: runStateSchema,
+    /** Why, as a stable word: `epochs`, `patience`, `stop-now`, `stop-epoch`, `not-finite`, `engine-crashed`, an error's code, ... */
+    reason: z.string().max(64).optional(),
+    /** The same as a sentence. */
+    message: z.string().max(4096).optional(),
+  }),
+  /** Which engine runs the steps that follow; also after every restart. */
+  z.object({ type: z.literal('engine'), report: engineReportSchema, parameters: count, stepsPerEpoch: count, dataset: z.object({ name: z.string(), binarization: z.string().optional(), sources: z.array(z.object({ file: z.string(), sha256: z.string() })) }), differs: z.array(z.string()).optional() }),
+  z.object({
+    type: z.literal('metric'),
+    step: count,
+    /** Epoch the step belongs to, from 1. */
+    epoch: count,
+    split: splitSchema,
+    /** `step`: one batch. `epoch`: the mean over the split. */
+    per: z.enum(['step', 'epoch']),
+    name: z.string().max(64),
+    value: measuredValue,
+  }),
+  /** An epoch ended; all of its metrics came before. */
+  z.object({ type: z.literal('epoch'), step: count, epoch: count, seconds: z.number(), examplesPerSecond: z.number(), liveTensors: count }),
+  /** Pictures, grey 0..255, `count` of height x width, deflated (zlib) one after the other, to be shown `columns` a row. */
+  z.object({
+    type: z.literal('sample'),
+    step: count,
+    epoch: count,
+    name: z.string().max(64),
+    count: z.int().min(1).max(400),
+    height: z.int().min(1).max(256),
+    width: z.int().min(1).max(256),
+    columns: z.int().min(1).max(64),
+    /** Rows from the top that were given, not drawn. */
+    givenRows: count,
+    pixels: z.instanceof(Uint8Array),
+  }),
+  z.object({ type: z.literal('log'), level: z.enum(['info', 'warning', 'error']), message: z.string().max(8192) }),
+  z.object({
+    type: z.literal('checkpoint'),
+    id: checkpointIdSchema,
+    step: count,
+    epoch: count,
+    reason: z.enum(['epoch', 'time', 'stop', 'end']),
+    /** The best validation loss so far. */
+    best: z.boolean(),
+    bytes: count,
+    /** SHA-256 of manifest.json. */
+    manifestSha256: z.string().length(64),
+  }),
+  /** Rotated away on the worker; a copy at home stays. */
+  z.object({ type: z.literal('checkpoint-removed'), id: checkpointIdSchema }),
+  /** The run goes on from this step: points after it are void. */
+  z.object({ type: z.literal('rewind'), toStep: count }),
+  /** Settings changed while it runs. */
+  z.object({ type: z.literal('change'), epochs: z.int().positive().optional(), patience: count.optional() }),
+]);
+export type EventBody = z.infer<typeof eventBodySchema>;
+
+const envelope = { run: runIdSchema, seq: z.int().positive(), /** Milliseconds since 1970, worker's clock. */ time: z.number() };
+
+/** A numbered event as journaled and sent. */
+export const runEventSchema = eventBodySchema.and(z.object(envelope));
+export type RunEvent = z.infer<typeof runEventSchema>;
+export type EventOf<Type extends EventBody['type']> = Extract<RunEvent, { type: Type }>;
+
+/** JSON has no NaN: such values become the strings "NaN", "Infinity", "-Infinity"; pictures are left out (their file is named instead). */
+export function eventToJson(event: RunEvent, samplePath?: string): Record<string, unknown> {
+  const json: Record<string, unknown> = { ...event };
+  if (event.type === 'metric' && !Number.isFinite(event.value)) json.value = String(event.value);
+  if (event.type === 'sample') {
+    delete json.pixels;
+    if (samplePath !== undefined) json.file = samplePath;
+  }
+  return json;
+}
+
+/**
+ * What is true now and worth no journal: sent about once a second to who follows a run, never
+ * replayed.
+ */
+export const runStatusSchema = z.object({
+  run: runIdSchema,
+  state: runStateSchema,
+  /** What is being done: `loading data`, `training`, `validating`, `sampling`, `saving`, `testing`, ... */
+  phase: z.string().max(64),
+  step: count,
+  epoch: count,
+  epochs: count,
+  stepsPerEpoch: count,
+  /** Training examples a second over the last seconds; 0 before the first step. */
+  examplesPerSecond: z.number(),
+  /** Part done of a phase that takes time (0..1): loading data, sampling, validating. */
+  phaseProgress: z.number().optional(),
+  /** Estimated ms until the run's end, validation and sampling included; absent until it can be told. */
+  remainingMs: z.number().optional(),
+  gauges: z.object({
+    liveTensors: count,
+    engineMemoryBytes: z.number(),
+    systemMemoryBytes: z.number(),
+    systemMemoryUsedBytes: z.number(),
+    /** 0..1 over all cores. */
+    cpu: z.number(),
+    gpu: z.object({ utilisation: z.number(), memoryUsedBytes: z.number(), memoryBytes: z.number() }).optional(),
+  }),
+});
+export type RunStatus = z.infer<typeof runStatusSchema>;

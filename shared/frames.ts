@@ -1,0 +1,91 @@
+import { Packr } from 'msgpackr';
+import { TeletrainError } from './errors.ts';
+import { limits } from './limits.ts';
+import { type FrameKind, frameKinds } from './messages.ts';
+
+/**
+ * One WebSocket binary message is one frame (PROTOCOL.md, "Frames"), little-endian:
+ *
+ *   0  u8   0x54 'T'
+ *   1  u8   frame format, 1
+ *   2  u8   kind
+ *   3  u8   zero
+ *   4  u32  length of the header in bytes
+ *   8  u32  length of the payload in bytes
+ *  12  u32  zero
+ *  16       header, msgpack, then zeros up to a multiple of 16
+ *           payload, raw bytes
+ *
+ * The payload starts at a multiple of 16, so that a tensor in it can be viewed without a copy when
+ * the message itself is aligned. Raw bytes never pass through msgpack as typed arrays: msgpackr
+ * would truncate a Float32Array's values.
+ */
+
+const prefixBytes = 16;
+const magic = 0x54;
+const frameFormat = 1;
+
+export interface Frame {
+  readonly kind: FrameKind;
+  /** Not checked yet: parse it with the kind's schema. */
+  readonly header: unknown;
+  /** A view into the message; copy it to keep it. */
+  readonly payload: Uint8Array;
+}
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: false, int64AsType: 'number', copyBuffers: true });
+const kindNames = new Map<number, FrameKind>(Object.entries(frameKinds).map(([name, code]) => [code, name as FrameKind]));
+const noBytes = new Uint8Array(0);
+
+const aligned = (bytes: number): number => (bytes + 15) & ~15;
+
+/** @throws TeletrainError `frame-too-large`; a programming error (TypeError) for a typed array that is not bytes. */
+export function encodeFrame(kind: FrameKind, header: unknown, payload: Uint8Array = noBytes): Buffer {
+  const packed = packr.pack(header, 0);
+  const payloadAt = prefixBytes + aligned(packed.length);
+  const total = payloadAt + payload.byteLength;
+  if (packed.length > limits.headerBytes || total > limits.frameBytes) {
+    throw new TeletrainError('frame-too-large', `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`, {
+      hint: 'Send the data in chunks.',
+    });
+  }
+  const frame = Buffer.alloc(total);
+  frame[0] = magic;
+  frame[1] = frameFormat;
+  frame[2] = frameKinds[kind];
+  frame.writeUInt32LE(packed.length, 4);
+  frame.writeUInt32LE(payload.byteLength, 8);
+  packed.copy(frame, prefixBytes);
+  frame.set(payload, payloadAt);
+  return frame;
+}
+
+/** @throws TeletrainError `malformed-frame` with what is wrong; never anything else, whatever the bytes. */
+export function decodeFrame(message: Uint8Array): Frame {
+  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  if (bytes.length > limits.frameBytes) throw malformed(`${bytes.length} bytes are over the limit of ${limits.frameBytes}`);
+  if (bytes.length < prefixBytes) throw malformed(`${bytes.length} bytes are too few`);
+  if (bytes[0] !== magic || bytes[1] !== frameFormat) throw malformed('it does not start as a teletrain frame of format 1');
+  const kind = kindNames.get(bytes[2] ?? 0);
+  if (!kind) throw malformed(`kind ${bytes[2]} is unknown`);
+  const headerBytes = bytes.readUInt32LE(4);
+  const payloadBytes = bytes.readUInt32LE(8);
+  const payloadAt = prefixBytes + aligned(headerBytes);
+  if (headerBytes > limits.headerBytes || payloadAt + payloadBytes !== bytes.length) {
+    throw malformed(`its lengths (${headerBytes} and ${payloadBytes}) do not fit its ${bytes.length} bytes`);
+  }
+  let header: unknown;
+  try {
+    header = packr.unpack(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
+  } catch (cause) {
+    throw malformed('its header is not msgpack', cause);
+  }
+  return { kind, header, payload: bytes.subarray(payloadAt) };
+}
+
+function malformed(what: string, cause?: unknown): TeletrainError {
+  return new TeletrainError('malformed-frame', `A message cannot be read: ${what}.`, {
+    hint: 'Both ends must speak the teletrain protocol; see PROTOCOL.md.',
+    cause,
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * Limits of protocol version 1, both ends. Each number says why it is that number.
+ */
+export const limits = {
+  /** Largest frame in bytes. A chunk (256 KiB) and its header fit many times; small enough that a stranger cannot make us hold much. */
+  frameBytes: 4 * 1024 * 1024,
+  /** Largest header in bytes: settings, reports and lists of checkpoints are far below. */
+  headerBytes: 1024 * 1024,
+  /** Bytes of a file in one message: at 10 Mbit/s it holds a ping up for 0.2 s at most. */
+  chunkBytes: 256 * 1024,
+  /** Requests a client may have unanswered. */
+  requestsInFlight: 64,
+  /** Answers kept per client, so that a request sent again is answered again. */
+  ledgerEntries: 1024,
+  /** Bytes waiting in a socket's send buffer above which events and chunks wait (pings and answers do not). */
+  bufferedBytes: 1024 * 1024,
+  /** Time to authenticate after the socket opened, in ms. */
+  authenticationMs: 5_000,
+  /** Either end sends a ping when it sent nothing for this long, in ms; tunnels close idle sockets at 100 s. */
+  heartbeatMs: 15_000,
+  /** Nothing heard for this long, in ms: the connection is dead and is terminated. */
+  silenceMs: 40_000,
+  /** A pairing code is valid for this long, in ms. */
+  pairingMs: 10 * 60_000,
+  /** Wrong codes or tokens from one address, and from all, within a minute. */
+  attemptsPerAddress: 5,
+  attemptsOverall: 50,
+  /** Sockets open at once. */
+  connections: 32,
+  /** Times a crashed engine is started again for one run. */
+  engineRestarts: 3,
+} as const;
+
+/** WebSocket close codes of protocol version 1. */
+export const closeCodes = {
+  normal: 1000,
+  workerStopping: 4000,
+  replaced: 4001,
+  malformed: 4400,
+  unauthorised: 4401,
+  authenticationTimeout: 4408,
+  tooLarge: 4413,
+  unsupportedVersion: 4426,
+  tooManyAttempts: 4429,
+  internal: 4500,
+} as const;
+
+/** Sub-protocol name of the WebSocket handshake. */
+export const subprotocol = 'teletrain';
+export const protocolVersions = { min: 1, max: 1 } as const;

@@ -1,0 +1,50 @@
+import type { EngineReport } from '../shared/engine-report.ts';
+import type { EventBody, RunStatus } from '../shared/events.ts';
+import type { RunRecord } from '../shared/run.ts';
+
+/**
+ * What gateway and engine say to each other: Node's child-process channel with `serialization:
+ * 'advanced'` (structured clone: typed arrays travel as bytes). Both are parts of one program of
+ * one version started by one another, so the types are the contract; nothing here came from a
+ * stranger unchecked.
+ *
+ * The engine runs as `node dist/worker/engine/main.js`, with environment from
+ * `worker/native/environment.ts`. When the channel closes it exits at once: an engine never
+ * outlives its gateway. After a run it stays for the next one.
+ */
+
+export interface StartCommand {
+  readonly type: 'start';
+  readonly record: RunRecord;
+  /** `<home>/runs/<id>`: checkpoints go below it; run.json is already there. */
+  readonly directory: string;
+  /** Go on from the newest whole checkpoint on disk; without one, from the start. */
+  readonly resume: boolean;
+  /** Changes made while it ran before. */
+  readonly changed?: { readonly epochs?: number; readonly patience?: number };
+  /** Last step that was journaled, so that the engine can say `rewind` when it goes back behind it. */
+  readonly lastStep: number;
+  readonly dataDir?: string;
+  readonly cacheDir: string;
+}
+
+export type ToEngine =
+  | StartCommand
+  | { readonly type: 'pause' }
+  | { readonly type: 'continue' }
+  /** `now`: after the current step; `epoch`: after this epoch, validated. Both leave a checkpoint. */
+  | { readonly type: 'stop'; readonly when: 'now' | 'epoch' }
+  | { readonly type: 'change'; readonly epochs?: number; readonly patience?: number }
+  /** Checkpoints that must not be rotated away just now. */
+  | { readonly type: 'pin'; readonly checkpoints: readonly string[] }
+  /** Leave a checkpoint if a run is active, then exit 0. */
+  | { readonly type: 'shutdown' };
+
+export type FromEngine =
+  /** tfjs is loaded and tested; sent once. */
+  | { readonly type: 'ready'; readonly report: EngineReport }
+  /** The engine cannot work at all (e.g. a GPU was required); it exits after this. */
+  | { readonly type: 'unusable'; readonly error: { code: string; message: string; hint: string } }
+  /** To be numbered, journaled and sent. State events included: the engine says running, paused, done, stopped, failed. */
+  | { readonly type: 'event'; readonly run: string; readonly event: EventBody }
+  | { readonly type: 'status'; readonly status: RunStatus };
