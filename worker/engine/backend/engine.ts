@@ -1,0 +1,124 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { EngineReport } from '../../../shared/engine-report.ts';
+import { TeletrainError } from '../../../shared/errors.ts';
+import type { NativeBinding } from '../../native/binding.ts';
+import { type EnsuredEngine, ensureEngine } from '../../native/ensure-engine.ts';
+import { findGpu, type GpuSearch } from '../../native/gpu.ts';
+import { describeProcessor, threadCount } from '../../native/processor.ts';
+import type { OnSetupProgress } from '../../native/progress.ts';
+import { explainCandidates } from './candidates.ts';
+import { loadNativeBackend, type NativeBackend } from './native-backend.ts';
+import type { ExecuteOperation } from './operation.ts';
+import { selfTest } from './self-test.ts';
+import { loadWasmBackend, type WasmBackend } from './wasm-backend.ts';
+
+export interface OpenEngineOptions {
+  /** Fail rather than fall back: `native` refuses WebAssembly, `gpu` also refuses the CPU. */
+  require?: 'native' | 'gpu' | undefined;
+  /** `wasm` takes WebAssembly though a native engine may be there. Default: `native`. */
+  prefer?: 'native' | 'wasm';
+  /** The cache folder the engine is set up in. Default: `workerFolders().cache`. */
+  cacheDir?: string;
+  onProgress?: OnSetupProgress;
+}
+
+/** What computes. The backend is set in `@tensorflow/tfjs-core`; a process has one at a time. */
+export interface Engine {
+  readonly kind: 'native' | 'wasm';
+  readonly device: 'cpu' | 'gpu';
+  readonly report: EngineReport;
+  /** The true number of live tensor handles: TensorFlow's own count, or tfjs' on WebAssembly. */
+  liveTensors(): number;
+  /** Runs a TensorFlow operation by its name; the native engine only. */
+  readonly executeOp?: ExecuteOperation;
+}
+
+/**
+ * Chooses the best engine that works, in the order GPU, CPU, WebAssembly, sets it up where
+ * needed, makes it tfjs' backend and tests it. The report says why a better one was not taken.
+ * @throws TeletrainError `gpu-required` or `native-required` when `require` cannot be met,
+ * `engine-self-test-failed` when the engine computes wrongly.
+ */
+export async function openEngine(options: OpenEngineOptions = {}): Promise<Engine> {
+  const gpuSearch = await findGpu();
+  const ensured: EnsuredEngine | undefined =
+    options.prefer === 'wasm' && options.require === undefined
+      ? undefined
+      : await ensureEngine({ ...options, wantGpu: 'gpu' in gpuSearch });
+  const binding = ensured && 'binding' in ensured ? ensured.binding : undefined;
+  const native = binding && loadNative(binding);
+  const candidates = explainCandidates({ gpuSearch, ensured, native });
+  const refuse = (code: string, index: number, what: string) => {
+    const reason = candidates[index]?.reason ?? 'unknown';
+    throw new TeletrainError(code, `${what}, and this machine cannot give it: ${reason}.`, {
+      hint: 'Mend that, or start the worker without the requirement; `teletrain doctor` shows every engine.',
+    });
+  };
+  if (options.require === 'gpu' && !native?.usesGpu) refuse('gpu-required', 0, 'A GPU is required');
+  if (options.require === 'native' && native === undefined) {
+    refuse('native-required', 1, 'The native engine is required');
+  }
+
+  const backend: NativeBackend | WasmBackend = native ?? (await loadWasm());
+  await tf.setBackend(backend.name);
+  await tf.ready();
+  try {
+    selfTest();
+  } catch (cause) {
+    throw new TeletrainError('engine-self-test-failed', `The engine computes wrongly: ${cause}.`, {
+      hint: 'Run `teletrain clean` to have it set up anew, and report this if it comes back.',
+      cause,
+    });
+  }
+  const device = native?.usesGpu ? 'gpu' : 'cpu';
+  return {
+    kind: native ? 'native' : 'wasm',
+    device,
+    report: describe(native, binding, gpuSearch, candidates),
+    liveTensors: () => backend.liveTensors(),
+    ...(native && { executeOp: native.executeOp }),
+  };
+}
+
+const loaded: { native?: NativeBackend; wasm?: Promise<WasmBackend> } = {};
+
+function loadNative(binding: NativeBinding): NativeBackend {
+  loaded.native ??= loadNativeBackend(binding.path);
+  return loaded.native;
+}
+
+function loadWasm(): Promise<WasmBackend> {
+  loaded.wasm ??= loadWasmBackend();
+  return loaded.wasm;
+}
+
+function describe(
+  native: NativeBackend | undefined,
+  binding: NativeBinding | undefined,
+  gpuSearch: GpuSearch,
+  candidates: EngineReport['candidates'],
+): EngineReport {
+  const { model, features } = describeProcessor();
+  return {
+    kind: native ? 'native' : 'wasm',
+    device: native?.usesGpu ? 'gpu' : 'cpu',
+    ...(native?.usesGpu &&
+      'gpu' in gpuSearch && {
+        gpu: { name: gpuSearch.gpu.name, memoryBytes: gpuSearch.gpu.memoryBytes },
+      }),
+    ...(native &&
+      binding && {
+        tensorflowVersion: native.tensorflowVersion,
+        tensorflowSource: {
+          directory: binding.tensorflow.directory,
+          origin: binding.tensorflow.origin,
+        },
+      }),
+    tfjsVersion: tf.version_core,
+    nodeVersion: process.version,
+    threads: native ? threadCount() : 1,
+    cpu: model,
+    cpuFeatures: features,
+    candidates,
+  };
+}
