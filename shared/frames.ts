@@ -1,7 +1,7 @@
-import { Packr } from 'msgpackr';
 import { TeletrainError } from './errors.ts';
 import { limits } from './limits.ts';
 import { type FrameKind, frameKinds } from './messages.ts';
+import { pack, unpack } from './msgpack.ts';
 
 /**
  * One WebSocket binary message is one frame (PROTOCOL.md, "Frames"), little-endian:
@@ -33,21 +33,30 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: false, int64AsType: 'number', copyBuffers: true });
-const kindNames = new Map<number, FrameKind>(Object.entries(frameKinds).map(([name, code]) => [code, name as FrameKind]));
+const kindNames = new Map<number, FrameKind>(
+  Object.entries(frameKinds).map(([name, code]) => [code, name as FrameKind]),
+);
 const noBytes = new Uint8Array(0);
 
 const aligned = (bytes: number): number => (bytes + 15) & ~15;
 
 /** @throws TeletrainError `frame-too-large`; a programming error (TypeError) for a typed array that is not bytes. */
-export function encodeFrame(kind: FrameKind, header: unknown, payload: Uint8Array = noBytes): Buffer {
-  const packed = packr.pack(header, 0);
+export function encodeFrame(
+  kind: FrameKind,
+  header: unknown,
+  payload: Uint8Array = noBytes,
+): Buffer {
+  const packed = pack(header);
   const payloadAt = prefixBytes + aligned(packed.length);
   const total = payloadAt + payload.byteLength;
   if (packed.length > limits.headerBytes || total > limits.frameBytes) {
-    throw new TeletrainError('frame-too-large', `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`, {
-      hint: 'Send the data in chunks.',
-    });
+    throw new TeletrainError(
+      'frame-too-large',
+      `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`,
+      {
+        hint: 'Send the data in chunks.',
+      },
+    );
   }
   const frame = Buffer.alloc(total);
   frame[0] = magic;
@@ -63,20 +72,24 @@ export function encodeFrame(kind: FrameKind, header: unknown, payload: Uint8Arra
 /** @throws TeletrainError `malformed-frame` with what is wrong; never anything else, whatever the bytes. */
 export function decodeFrame(message: Uint8Array): Frame {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  if (bytes.length > limits.frameBytes) throw malformed(`${bytes.length} bytes are over the limit of ${limits.frameBytes}`);
+  if (bytes.length > limits.frameBytes)
+    throw malformed(`${bytes.length} bytes are over the limit of ${limits.frameBytes}`);
   if (bytes.length < prefixBytes) throw malformed(`${bytes.length} bytes are too few`);
-  if (bytes[0] !== magic || bytes[1] !== frameFormat) throw malformed('it does not start as a teletrain frame of format 1');
+  if (bytes[0] !== magic || bytes[1] !== frameFormat)
+    throw malformed('it does not start as a teletrain frame of format 1');
   const kind = kindNames.get(bytes[2] ?? 0);
   if (!kind) throw malformed(`kind ${bytes[2]} is unknown`);
   const headerBytes = bytes.readUInt32LE(4);
   const payloadBytes = bytes.readUInt32LE(8);
   const payloadAt = prefixBytes + aligned(headerBytes);
   if (headerBytes > limits.headerBytes || payloadAt + payloadBytes !== bytes.length) {
-    throw malformed(`its lengths (${headerBytes} and ${payloadBytes}) do not fit its ${bytes.length} bytes`);
+    throw malformed(
+      `its lengths (${headerBytes} and ${payloadBytes}) do not fit its ${bytes.length} bytes`,
+    );
   }
   let header: unknown;
   try {
-    header = packr.unpack(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
+    header = unpack(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
   } catch (cause) {
     throw malformed('its header is not msgpack', cause);
   }

@@ -6,6 +6,8 @@ export const limits = {
   frameBytes: 4 * 1024 * 1024,
   /** Largest header in bytes: settings, reports and lists of checkpoints are far below. */
   headerBytes: 1024 * 1024,
+  /** Largest event in bytes, in the journal and in a frame's header: a grid of 400 digits fits. */
+  eventBytes: 1024 * 1024 - 1024,
   /** Bytes of a file in one message: at 10 Mbit/s it holds a ping up for 0.2 s at most. */
   chunkBytes: 256 * 1024,
   /** Requests a client may have unanswered. */

@@ -26,11 +26,19 @@ export type FrameKind = keyof typeof frameKinds;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const name = z.string().min(1).max(64);
 export const requestIdSchema = z.string().min(1).max(64);
-export const wireErrorSchema = z.object({ code: z.string().max(64), message: z.string().max(4096), hint: z.string().max(4096) });
+export const wireErrorSchema = z.object({
+  code: z.string().max(64),
+  message: z.string().max(4096),
+  hint: z.string().max(4096),
+});
 
 export const helloSchema = z.object({
   protocol: z.object({ min: z.int(), max: z.int() }),
-  client: z.object({ /** Stable per installation: the ledger's key. */ id: z.string().min(8).max(64), name, version: z.string().max(32) }),
+  client: z.object({
+    /** Stable per installation: the ledger's key. */ id: z.string().min(8).max(64),
+    name,
+    version: z.string().max(32),
+  }),
   /** A token from an earlier pairing, or the one-time code the worker printed. Never in the URL. */
   auth: z.union([z.object({ token: z.string().max(128) }), z.object({ code: z.string().max(32) })]),
 });
@@ -54,7 +62,11 @@ export const welcomeSchema = z.object({
 });
 export type Welcome = z.infer<typeof welcomeSchema>;
 
-export const fileParams = z.object({ run: runIdSchema, checkpoint: checkpointIdSchema, file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/) });
+export const fileParams = z.object({
+  run: runIdSchema,
+  checkpoint: checkpointIdSchema,
+  file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+});
 
 /**
  * Methods: what a request asks and what answers it. `changes` marks those that go through the
@@ -64,37 +76,105 @@ export const methods = {
   'worker.info': {
     changes: false,
     params: z.object({}),
-    result: z.object({ name, version: z.string(), pid: z.int(), home: z.string(), engine: engineReportSchema.optional(), activeRun: runIdSchema.optional(), uptimeMs: z.number(), freeDiskBytes: z.number() }),
+    result: z.object({
+      name,
+      version: z.string(),
+      pid: z.int(),
+      home: z.string(),
+      engine: engineReportSchema.optional(),
+      activeRun: runIdSchema.optional(),
+      uptimeMs: z.number(),
+      freeDiskBytes: z.number(),
+    }),
   },
   /** Ends the worker; an active run leaves a checkpoint first. */
   'worker.stop': { changes: true, params: z.object({}), result: z.object({}) },
-  'run.list': { changes: false, params: z.object({}), result: z.object({ runs: z.array(runSummarySchema) }) },
+  'run.list': {
+    changes: false,
+    params: z.object({}),
+    result: z.object({ runs: z.array(runSummarySchema) }),
+  },
   /** One run trains at a time: `worker-busy` otherwise. */
-  'run.start': { changes: true, params: z.object({ record: runRecordSchema }), result: z.object({ run: runIdSchema }) },
+  'run.start': {
+    changes: true,
+    params: z.object({ record: runRecordSchema }),
+    result: z.object({ run: runIdSchema }),
+  },
   'run.pause': { changes: true, params: z.object({ run: runIdSchema }), result: z.object({}) },
   /** Of a paused run, or of a stopped, interrupted, failed or done one from its last checkpoint. */
   'run.resume': { changes: true, params: z.object({ run: runIdSchema }), result: z.object({}) },
-  'run.stop': { changes: true, params: z.object({ run: runIdSchema, when: z.enum(['now', 'epoch']) }), result: z.object({}) },
-  'run.change': { changes: true, params: z.object({ run: runIdSchema, epochs: z.int().positive().optional(), patience: z.int().min(0).optional() }), result: z.object({}) },
+  'run.stop': {
+    changes: true,
+    params: z.object({ run: runIdSchema, when: z.enum(['now', 'epoch']) }),
+    result: z.object({}),
+  },
+  'run.change': {
+    changes: true,
+    params: z.object({
+      run: runIdSchema,
+      epochs: z.int().positive().optional(),
+      patience: z.int().min(0).optional(),
+    }),
+    result: z.object({}),
+  },
   /** Makes a run known to a worker that never saw it; its events go on from `nextSeq`. Checkpoint files follow by file.write. */
-  'run.import': { changes: true, params: z.object({ record: runRecordSchema, nextSeq: z.int().positive(), checkpoint: manifestSchema, /** epochs and patience as last changed */ changed: z.object({ epochs: z.int().positive().optional(), patience: z.int().min(0).optional() }).optional() }), result: z.object({}) },
+  'run.import': {
+    changes: true,
+    params: z.object({
+      record: runRecordSchema,
+      nextSeq: z.int().positive(),
+      checkpoint: manifestSchema,
+      /** epochs and patience as last changed */ changed: z
+        .object({ epochs: z.int().positive().optional(), patience: z.int().min(0).optional() })
+        .optional(),
+    }),
+    result: z.object({}),
+  },
   /** Events of the run from `fromSeq` on, replayed and then live, as event frames on this connection; status frames too. */
-  'run.follow': { changes: false, params: z.object({ run: runIdSchema, fromSeq: z.int().positive() }), result: z.object({ summary: runSummarySchema }) },
+  'run.follow': {
+    changes: false,
+    params: z.object({ run: runIdSchema, fromSeq: z.int().positive() }),
+    result: z.object({ summary: runSummarySchema }),
+  },
   'run.unfollow': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({}) },
-  'checkpoint.list': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({ checkpoints: z.array(manifestSchema) }) },
+  'checkpoint.list': {
+    changes: false,
+    params: z.object({ run: runIdSchema }),
+    result: z.object({ checkpoints: z.array(manifestSchema) }),
+  },
   /** The response's payload holds the bytes; fewer than asked only at the file's end. Pins the checkpoint against rotation for a minute. `file` may be manifest.json. */
-  'file.read': { changes: false, params: fileParams.extend({ offset: z.int().min(0), length: z.int().min(1).max(262_144) }), result: z.object({ size: z.int() }) },
+  'file.read': {
+    changes: false,
+    params: fileParams.extend({ offset: z.int().min(0), length: z.int().min(1).max(262_144) }),
+    result: z.object({ size: z.int() }),
+  },
   /** Bytes in the request's payload, at `offset`, which must be what was received so far (ask with an empty payload). */
-  'file.write': { changes: false, params: fileParams.extend({ offset: z.int().min(0) }), result: z.object({ received: z.int() }) },
+  'file.write': {
+    changes: false,
+    params: fileParams.extend({ offset: z.int().min(0) }),
+    result: z.object({ received: z.int() }),
+  },
   /** All files arrived: verified against the imported manifest and renamed into place. */
-  'checkpoint.commit': { changes: true, params: z.object({ run: runIdSchema, checkpoint: checkpointIdSchema, manifestSha256: sha256.optional() }), result: z.object({}) },
+  'checkpoint.commit': {
+    changes: true,
+    params: z.object({
+      run: runIdSchema,
+      checkpoint: checkpointIdSchema,
+      manifestSha256: sha256.optional(),
+    }),
+    result: z.object({}),
+  },
 } as const;
 
 export type MethodName = keyof typeof methods;
 export type ParamsOf<Method extends MethodName> = z.infer<(typeof methods)[Method]['params']>;
 export type ResultOf<Method extends MethodName> = z.infer<(typeof methods)[Method]['result']>;
 
-export const requestSchema = z.object({ id: requestIdSchema, method: z.string().max(64), params: z.unknown() });
+export const requestSchema = z.object({
+  id: requestIdSchema,
+  method: z.string().max(64),
+  params: z.unknown(),
+});
 export const responseSchema = z.object({ id: requestIdSchema, result: z.unknown() });
 /** `id` is absent when the error answers no request. */
 export const errorSchema = z.object({ id: requestIdSchema.optional(), error: wireErrorSchema });
