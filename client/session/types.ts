@@ -1,5 +1,5 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
-import type { EventOf, RunState, RunStatus } from '../../shared/events.ts';
+import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
 import type { ResultOf } from '../../shared/messages.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { Manifest, RunRecord } from '../../shared/run.ts';
@@ -141,6 +141,8 @@ export interface RunHandle {
   download(checkpoint: string, signal?: AbortSignal): Promise<string>;
   /** Resolves when the run is in a final state, all its events are on disk and its checkpoints at home. Rejects `worker-lost` after `lostAfterMs` without a connection (default: never). */
   finished(options?: { signal?: AbortSignal; lostAfterMs?: number }): Promise<RunView>;
+  /** Every event from number `fromSeq` (default 1) on: those on disk first, then as they arrive and are on disk. Ends after the last event of a run in a final state, offline after the last on disk, or when `signal` aborts. */
+  events(options?: { fromSeq?: number; signal?: AbortSignal }): AsyncIterable<RunEvent>;
   /** Lets go of the run; it goes on. */
   close(): Promise<void>;
 }
