@@ -14,6 +14,8 @@ export interface WasmBackend {
 
 /** Loads the WebAssembly backend from node_modules and adds the missing kernels. */
 export async function loadWasmBackend(): Promise<WasmBackend> {
+  // For the gradients, which tfjs-core's own entry leaves out.
+  require('@tensorflow/tfjs');
   const entry = require.resolve('@tensorflow/tfjs-backend-wasm');
   const module: typeof import('@tensorflow/tfjs-backend-wasm') = require(entry);
   module.setWasmPaths(`${dirname(entry)}${sep}`);

@@ -90,12 +90,12 @@ function filterGradient(
   return tf.reshape(tf.stack(taps), [filterHeight, filterWidth, inChannels, outChannels]);
 }
 
-/** Kernels get tensors' infos; composing with tfjs' functions needs the tensors themselves. */
+/** tfjs' operations call kernels with tensors; only one kernel calling another gives bare infos. */
 function asTensors(inputs: tf.NamedTensorInfoMap): Partial<Record<string, tf.Tensor>> {
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, info]) => [
-      name,
-      info instanceof tf.Tensor ? info : info && tf.engine().makeTensorFromTensorInfo(info),
-    ]),
+    Object.entries(inputs).map(([name, info]) => {
+      if (!(info instanceof tf.Tensor)) throw new TypeError(`${name} is not a tensor`);
+      return [name, info];
+    }),
   );
 }
