@@ -51,10 +51,15 @@ export function encodeRecord(event: RunEvent): Buffer {
       { hint: 'Ask for fewer pictures at once, for example --set sampleCount=100.' },
     );
   }
+  return sealRecord(body);
+}
+
+/** A record around any body. Other append-only files of ours are made of such records too. */
+export function sealRecord(body: Uint8Array): Buffer {
   const record = Buffer.allocUnsafe(recordHeadBytes + body.length);
   record.writeUInt32LE(body.length, 0);
   record.writeUInt32LE(crc32(body), 4);
-  body.copy(record, recordHeadBytes);
+  record.set(body, recordHeadBytes);
   return record;
 }
 

@@ -14,8 +14,8 @@ export const limits = {
   requestsInFlight: 64,
   /** Answers kept per client, so that a request sent again is answered again. */
   ledgerEntries: 1024,
-  /** Bytes waiting in a socket's send buffer above which events and chunks wait (pings and answers do not). */
-  bufferedBytes: 1024 * 1024,
+  /** Bytes waiting in a socket's send buffer above which events and chunks wait (pings and other answers do not): one chunk. */
+  bufferedBytes: 256 * 1024,
   /** Time to authenticate after the socket opened, in ms. */
   authenticationMs: 5_000,
   /** Either end sends a ping when it sent nothing for this long, in ms; tunnels close idle sockets at 100 s. */

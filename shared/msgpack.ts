@@ -5,16 +5,18 @@ import { Packr } from 'msgpackr';
  * for typed arrays, absent fields left out, so that a reader in another language needs nothing but
  * a msgpack library.
  */
-const packr = new Packr({
+const options = {
   useRecords: false,
   mapsAsObjects: true,
   moreTypes: false,
   structuredClone: false,
-  int64AsType: 'number',
+  int64AsType: 'number' as const,
   // A view would keep the whole message alive for as long as one small value of it is kept.
   copyBuffers: true,
+  // msgpackr knows this option; its type declaration does not.
   skipValues: [undefined],
-});
+};
+const packr = new Packr(options);
 
 /** Deeper values are refused: nothing of ours is, and a reader must not run out of stack. */
 const deepest = 64;
