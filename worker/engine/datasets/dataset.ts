@@ -1,4 +1,3 @@
-
 /** Examples in order, row-major. `inputs` holds `count` rows of `product(inputShape)` values. */
 export interface Split {
   readonly count: number;
@@ -33,4 +32,3 @@ export interface DatasetOptions {
   readonly onProgress?: (progress: DatasetProgress) => void;
   readonly signal?: AbortSignal;
 }
-
