@@ -113,9 +113,7 @@ async function findSources(): Promise<Sources> {
 function kernelFolder(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const compiled = join('dist', 'worker', 'native');
-  return here.endsWith(compiled)
-    ? join(here.slice(0, -compiled.length), 'worker', 'native')
-    : here;
+  return here.endsWith(compiled) ? join(here.slice(0, -compiled.length), 'worker', 'native') : here;
 }
 
 function compileFlags(tensorflow: TensorFlowInstall, includes: readonly string[]): string[] {
@@ -178,7 +176,9 @@ async function runCompiler(compiler: string, args: readonly string[]): Promise<v
   throw new TeletrainError(
     'binding-compile-failed',
     `The engine did not compile: ${lastWords(result)}`,
-    { hint: 'Report this with the TensorFlow and compiler versions that `teletrain doctor` prints.' },
+    {
+      hint: 'Report this with the TensorFlow and compiler versions that `teletrain doctor` prints.',
+    },
   );
 }
 
@@ -194,6 +194,8 @@ async function check(path: string, tensorflow: TensorFlowInstall): Promise<void>
   throw new TeletrainError(
     'binding-check-failed',
     `The engine compiled for TensorFlow ${tensorflow.version} does not work: ${lastWords(result)}`,
-    { hint: `Install another TensorFlow, or remove ${tensorflow.directory} so that one is fetched.` },
+    {
+      hint: `Install another TensorFlow, or remove ${tensorflow.directory} so that one is fetched.`,
+    },
   );
 }

@@ -34,9 +34,9 @@ export function loadNativeBackend(addon: string): NativeBackend {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   const binding: TFJSBinding = require(addon);
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js');
-  const module: { NodeJSKernelBackend: typeof NodeJSKernelBackend } = require(
-    '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js',
-  );
+  const module: {
+    NodeJSKernelBackend: typeof NodeJSKernelBackend;
+  } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js');
   const backend = new module.NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu');
   const executeOp = mendInt64(backend, binding);
   tf.registerBackend(backendName, () => backend, 3);
@@ -107,9 +107,11 @@ function mendInt64(backend: NodeJSKernelBackend, binding: TFJSBinding): ExecuteO
     return output;
   };
 
-  const { Int64Scalar }: { Int64Scalar: new (value: number) => object } = require(
-    '@tensorflow/tfjs-node-gpu/dist/int64_tensors.js',
-  );
+  const {
+    Int64Scalar,
+  }: {
+    Int64Scalar: new (value: number) => object;
+  } = require('@tensorflow/tfjs-node-gpu/dist/int64_tensors.js');
   const isInt64Scalar = (input: unknown) => input instanceof Int64Scalar;
   const toInput = (input: OperationInput) =>
     isInt64Input(input) ? new Int64Scalar(input.int64) : input;

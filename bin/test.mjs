@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: set-up, lint, type check, tests; each is also a command of its own. Arguments go to
+ * vitest.
+ */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { environmentWith, fail, prepare, root, say } from './setup.mjs';
+
+let node;
+try {
+  node = prepare();
+} catch (error) {
+  fail(error);
+}
+const environment = { ...environmentWith(node) };
+const nearbyData = path.join(root, '..', 'shared', 'data');
+if (!environment.TELETRAIN_DATA && fs.existsSync(nearbyData)) {
+  environment.TELETRAIN_DATA = nearbyData;
+}
+
+const modules = path.join(root, 'node_modules');
+const steps = [
+  ['engine', [path.join(root, 'dist', 'worker', 'native', 'set-up.js')]],
+  ['lint', [path.join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check']],
+  ['types', [path.join(modules, 'typescript', 'bin', 'tsc'), '--noEmit', '-p', '.']],
+  ['tests', [path.join(modules, 'vitest', 'vitest.mjs'), 'run', ...process.argv.slice(2)]],
+];
+const failed = [];
+for (const [name, args] of steps) {
+  const started = Date.now();
+  const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: environment });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  say(`${name}: ${status === 0 ? 'passed' : 'failed'} in ${seconds} s`);
+  if (status !== 0) failed.push(name);
+}
+if (environment.TELETRAIN_DATA) {
+  say(`data: ${environment.TELETRAIN_DATA}`);
+} else {
+  say(
+    'data: mnist-10k alone. Not checked: imdb, mnist and binarized-mnist; set TELETRAIN_DATA to a folder that has them',
+  );
+}
+if (failed.length > 0) say(`failed: ${failed.join(', ')}`);
+process.exit(failed.length === 0 ? 0 : 1);

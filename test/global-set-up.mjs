@@ -1,0 +1,13 @@
+/**
+ * Before the first test: `dist/` is compiled for the tests that start processes. After the last:
+ * the run's temporary home is removed.
+ */
+import { rmSync } from 'node:fs';
+import { compileChanged } from '../bin/setup.mjs';
+
+export default function setUp(project) {
+  compileChanged(process.execPath);
+  return () => {
+    rmSync(project.config.env.TELETRAIN_HOME, { recursive: true, force: true });
+  };
+}

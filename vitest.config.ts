@@ -1,0 +1,27 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+import { workerFolders } from './worker/folders.ts';
+
+const nearbyData = resolve(import.meta.dirname, '..', 'shared', 'data');
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.{ts,tsx}'],
+    globalSetup: ['test/global-set-up.mjs'],
+    // A process each: the native addon may be loaded once in a process, and never in a thread.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    env: {
+      // Tests leave the user's runs and tokens alone, but share the engine that was set up.
+      TELETRAIN_HOME: mkdtempSync(join(tmpdir(), 'teletrain-test-')),
+      TELETRAIN_CACHE: workerFolders().cache,
+      ...(process.env.TELETRAIN_DATA === undefined &&
+        existsSync(nearbyData) && { TELETRAIN_DATA: nearbyData }),
+      TF_CPP_MIN_LOG_LEVEL: '2',
+    },
+  },
+});
