@@ -124,7 +124,7 @@ function runNpm(args) {
 function installCompiler() {
   const lock = readJson('package-lock.json');
   const name = compilerPackage();
-  const entry = lock && lock.packages[`node_modules/${name}`];
+  const entry = lock?.packages[`node_modules/${name}`];
   if (!entry) return;
   runNpm([
     'install',
@@ -266,7 +266,9 @@ function sourcesStamp() {
     }
   };
   for (const name of ['tsconfig.json', 'package-lock.json']) add(path.join(root, name));
-  for (const folder of sourceFolders) walk(path.join(root, folder));
+  for (const folder of sourceFolders) {
+    if (fs.existsSync(path.join(root, folder))) walk(path.join(root, folder));
+  }
   return hash.digest('hex');
 }
 
