@@ -68,7 +68,10 @@ export interface PictureModel extends TrainableModel {
 export interface StatefulOptimizer {
   learningRate: number;
   /** Applies one update. Does not dispose the gradients. */
-  apply(variables: ReadonlyMap<string, Variable>, gradients: Readonly<Record<string, Tensor>>): void;
+  apply(
+    variables: ReadonlyMap<string, Variable>,
+    gradients: Readonly<Record<string, Tensor>>,
+  ): void;
   /** Slot tensors by name (`rmsprop/<variable>/velocity`, `adam/<variable>/momentum`, ...), for reading only. */
   slots(): ReadonlyMap<string, Tensor>;
   /** Steps applied so far (Keras' `iterations`). */

@@ -1,0 +1,155 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Settings } from '../../../shared/recipes.ts';
+import { embedding } from '../ops/embedding.ts';
+import { lstm } from '../ops/lstm.ts';
+import { sigmoidCrossEntropy } from '../ops/sigmoid-cross-entropy.ts';
+import { simpleRnn } from '../ops/simple-rnn.ts';
+import { glorotUniform, orthogonal, uniform, unitForgetBias, zeros } from './initializers.ts';
+import type { Batch, GradientResult, KerasTopology, StepResult, TrainableModel } from './model.ts';
+import { type WeightSpecification, Weights } from './weights.ts';
+
+export type SentimentLayer = 'SimpleRNN' | 'LSTM';
+
+/** What shapes the network; a part of the recipes' settings. */
+export type SentimentShape = Pick<
+  Settings<'imdb-simple-rnn'>,
+  'seed' | 'vocabulary' | 'timesteps' | 'embeddingUnits' | 'units' | 'layers'
+>;
+
+/**
+ * Embedding, a stack of recurrent layers and Dense(1, sigmoid), with Keras' names, layouts and
+ * initial distributions. The last recurrent layer hands on its last timestep only. No mask: the
+ * recurrence runs over the padding too, as in Keras without `mask_zero`.
+ *
+ * Inputs int32 [batch, timesteps], targets 0 or 1 [batch] or [batch, 1].
+ */
+export class SentimentModel implements TrainableModel {
+  readonly keras: KerasTopology;
+  readonly #layer: SentimentLayer;
+  readonly #names: readonly string[];
+  readonly #weights: Weights;
+
+  constructor(layer: SentimentLayer, shape: SentimentShape) {
+    this.#layer = layer;
+    this.#names = recurrentNames(layer, shape.layers);
+    this.#weights = new Weights(shape.seed, specifications(layer, this.#names, shape));
+    this.keras = topology(layer, this.#names, shape);
+  }
+
+  get variables(): ReadonlyMap<string, tf.Variable> {
+    return this.#weights.variables;
+  }
+
+  /** [batch, 1]: what the sigmoid of the last layer is applied to. */
+  logits(tokens: tf.Tensor): tf.Tensor2D {
+    return tf.tidy(() => {
+      const timeMajor = tf.transpose(tokens as tf.Tensor2D);
+      let sequence = embedding(this.#weights.get('embedding/embeddings'), timeMajor) as tf.Tensor3D;
+      for (const name of this.#names) {
+        const weights = {
+          kernel: this.#weights.get(`${name}/kernel`),
+          recurrentKernel: this.#weights.get(`${name}/recurrent_kernel`),
+          bias: this.#weights.get<tf.Tensor1D>(`${name}/bias`),
+        };
+        sequence = this.#layer === 'LSTM' ? lstm(sequence, weights) : simpleRnn(sequence, weights);
+      }
+      const [timesteps, batch, units] = sequence.shape;
+      const last = tf.slice(sequence, [timesteps - 1, 0, 0], [1, batch, units]);
+      const features: tf.Tensor2D = tf.reshape(last, [batch, units]);
+      const product = tf.matMul(features, this.#weights.get('dense/kernel'));
+      return tf.add(product, this.#weights.get('dense/bias'));
+    });
+  }
+
+  lossAndGradients(batch: Batch): GradientResult {
+    return this.#weights.gradients(() => this.evaluate(batch));
+  }
+
+  evaluate(batch: Batch): StepResult {
+    return tf.tidy(() => {
+      const logits = this.logits(batch.inputs);
+      const targets = tf.cast(tf.reshape(batch.targets, logits.shape), 'float32');
+      const loss: tf.Scalar = tf.mean(sigmoidCrossEntropy(logits, targets));
+      return { loss, metrics: { accuracy: binaryAccuracy(logits, targets) } };
+    });
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+  }
+}
+
+/** Keras' binary accuracy: the share for which (probability > 0.5) equals the target. */
+function binaryAccuracy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
+  const predicted = tf.cast(tf.greater(logits, 0), 'float32');
+  return tf.mean(tf.cast(tf.equal(predicted, targets), 'float32'));
+}
+
+/** Keras' automatic names: simple_rnn, simple_rnn_1, … */
+function recurrentNames(layer: SentimentLayer, count: number): string[] {
+  const base = layer === 'LSTM' ? 'lstm' : 'simple_rnn';
+  return Array.from({ length: count }, (_, index) => (index === 0 ? base : `${base}_${index}`));
+}
+
+function specifications(
+  layer: SentimentLayer,
+  names: readonly string[],
+  shape: SentimentShape,
+): WeightSpecification[] {
+  const gates = layer === 'LSTM' ? 4 : 1;
+  const bias = layer === 'LSTM' ? unitForgetBias : zeros;
+  const recurrent = names.flatMap((name, index): WeightSpecification[] => {
+    const features = index === 0 ? shape.embeddingUnits : shape.units;
+    return [
+      [`${name}/kernel`, [features, gates * shape.units], glorotUniform],
+      [`${name}/recurrent_kernel`, [shape.units, gates * shape.units], orthogonal],
+      [`${name}/bias`, [gates * shape.units], bias],
+    ];
+  });
+  return [
+    ['embedding/embeddings', [shape.vocabulary, shape.embeddingUnits], uniform(0.05)],
+    ...recurrent,
+    ['dense/kernel', [shape.units, 1], glorotUniform],
+    ['dense/bias', [1], zeros],
+  ];
+}
+
+function topology(
+  layer: SentimentLayer,
+  names: readonly string[],
+  shape: SentimentShape,
+): KerasTopology {
+  return {
+    layers: [
+      {
+        className: 'Embedding',
+        config: {
+          name: 'embedding',
+          input_dim: shape.vocabulary,
+          output_dim: shape.embeddingUnits,
+          mask_zero: false,
+          input_length: shape.timesteps,
+          batch_input_shape: [null, shape.timesteps],
+        },
+        weights: ['embedding/embeddings'],
+      },
+      ...names.map((name, index) => ({
+        className: layer,
+        config: {
+          name,
+          units: shape.units,
+          activation: 'tanh',
+          ...(layer === 'LSTM' && { recurrent_activation: 'sigmoid', unit_forget_bias: true }),
+          use_bias: true,
+          return_sequences: index < names.length - 1,
+        },
+        weights: [`${name}/kernel`, `${name}/recurrent_kernel`, `${name}/bias`],
+      })),
+      {
+        className: 'Dense',
+        config: { name: 'dense', units: 1, activation: 'sigmoid', use_bias: true },
+        weights: ['dense/kernel', 'dense/bias'],
+      },
+    ],
+  };
+}

@@ -1,0 +1,146 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A tensor inside the native engine: the metadata that its addon returns for every output. */
+export interface NativeTensor {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+export interface NativeAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: boolean | number;
+}
+
+/** What is used of the addon compiled from tfjs-node's binding. */
+interface NativeBinding {
+  createTensor(shape: readonly number[], dtype: number, values: Int32Array | Float32Array): number;
+  deleteTensor(id: number): void;
+  executeOp(
+    name: string,
+    attributes: readonly NativeAttribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): NativeTensor[];
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_INT64: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_TYPE: number;
+}
+
+/** What is used of tfjs-node's backend class. */
+interface NativeBackend {
+  readonly binding: NativeBinding;
+  getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
+  createOutputTensor(metadata: NativeTensor): tf.Tensor;
+}
+
+/**
+ * Calls TensorFlow operations by name without a tfjs tensor for each result: 6 µs a call instead of
+ * about 25. Whoever makes a native tensor releases it, or hands it over to tfjs with `adopt`.
+ */
+export class NativeDispatch {
+  readonly #backend: NativeBackend;
+  readonly #binding: NativeBinding;
+  readonly floatType: NativeAttribute;
+
+  constructor(backend: NativeBackend) {
+    this.#backend = backend;
+    this.#binding = backend.binding;
+    this.floatType = this.typeAttribute('T', 'float32');
+  }
+
+  /** The native form of a tensor that tfjs owns and goes on owning. */
+  borrow(tensor: tf.Tensor): NativeTensor {
+    const id = this.#backend.getInputTensorIds([tensor])[0];
+    if (id === undefined) {
+      throw new Error('The native engine does not know this tensor.');
+    }
+    return { id, shape: tensor.shape, dtype: this.#binding.TF_FLOAT };
+  }
+
+  adopt(native: NativeTensor): tf.Tensor {
+    return this.#backend.createOutputTensor(native);
+  }
+
+  release(native: NativeTensor): void {
+    this.#binding.deleteTensor(native.id);
+  }
+
+  run(
+    name: string,
+    attributes: readonly NativeAttribute[],
+    inputs: readonly NativeTensor[],
+  ): NativeTensor {
+    // The addon returns exactly as many outputs as it is asked for.
+    return this.runMany(name, attributes, inputs, 1)[0] as NativeTensor;
+  }
+
+  runMany(
+    name: string,
+    attributes: readonly NativeAttribute[],
+    inputs: readonly NativeTensor[],
+    outputs: number,
+  ): NativeTensor[] {
+    const ids = new Array<number>(inputs.length);
+    for (let index = 0; index < inputs.length; index++) {
+      ids[index] = (inputs[index] as NativeTensor).id;
+    }
+    return this.#binding.executeOp(name, attributes, ids, outputs);
+  }
+
+  /** An int32 vector, or a scalar from a number. */
+  int32(values: number | readonly number[]): NativeTensor {
+    const shape = typeof values === 'number' ? [] : [values.length];
+    const array = Int32Array.from(typeof values === 'number' ? [values] : values);
+    const dtype = this.#binding.TF_INT32;
+    return { id: this.#binding.createTensor(shape, dtype, array), shape, dtype };
+  }
+
+  /** An int64 scalar from an integer in [0, 2^31). tfjs-node leaks those that it makes itself. */
+  int64(value: number): NativeTensor {
+    const dtype = this.#binding.TF_INT64;
+    // The addon takes an int64 as two little-endian 32-bit halves.
+    const id = this.#binding.createTensor([], dtype, Int32Array.from([value, 0]));
+    return { id, shape: [], dtype };
+  }
+
+  boolAttribute(name: string, value: boolean): NativeAttribute {
+    return { name, type: this.#binding.TF_ATTR_BOOL, value };
+  }
+
+  intAttribute(name: string, value: number): NativeAttribute {
+    return { name, type: this.#binding.TF_ATTR_INT, value };
+  }
+
+  floatAttribute(name: string, value: number): NativeAttribute {
+    return { name, type: this.#binding.TF_ATTR_FLOAT, value };
+  }
+
+  typeAttribute(name: string, value: 'float32' | 'int32'): NativeAttribute {
+    const type = value === 'float32' ? this.#binding.TF_FLOAT : this.#binding.TF_INT32;
+    return { name, type: this.#binding.TF_ATTR_TYPE, value: type };
+  }
+}
+
+const dispatchOf = new WeakMap<object, NativeDispatch>();
+
+/** The dispatch of the active backend, or undefined where that is not the native engine. */
+export function nativeDispatch(): NativeDispatch | undefined {
+  const backend: object = tf.backend();
+  const known = dispatchOf.get(backend);
+  if (known || !isNative(backend)) {
+    return known;
+  }
+  const made = new NativeDispatch(backend);
+  dispatchOf.set(backend, made);
+  return made;
+}
+
+function isNative(backend: object): backend is NativeBackend {
+  return 'binding' in backend && 'getInputTensorIds' in backend && 'createOutputTensor' in backend;
+}

@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Arithmetic } from './arithmetic.ts';
+import { compute, type Implementation } from './choose.ts';
+import { differentiable } from './custom-gradient.ts';
+
+export interface SimpleRnnWeights {
+  /** [features, units] */
+  readonly kernel: tf.Tensor2D;
+  /** [units, units] */
+  readonly recurrentKernel: tf.Tensor2D;
+  /** [units] */
+  readonly bias: tf.Tensor1D;
+}
+
+/**
+ * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel), h(-1) = 0: Keras' SimpleRNN with its
+ * defaults, over whole sequences. The product with the inputs is one matrix product over all
+ * timesteps, forward and backward; a timestep costs three operations each way.
+ *
+ * @param inputs time-major, [timesteps, batch, features]
+ * @returns every h(t), [timesteps, batch, units]
+ */
+export function simpleRnn(
+  inputs: tf.Tensor3D,
+  weights: SimpleRnnWeights,
+  implementation: Implementation = 'best',
+): tf.Tensor3D {
+  const [timesteps, batch, features] = inputs.shape;
+  const units = weights.bias.shape[0];
+  const x: tf.Tensor2D = tf.reshape(inputs, [timesteps * batch, features]);
+  const { kernel, recurrentKernel, bias } = weights;
+  const states = differentiable([x, kernel, recurrentKernel, bias], {
+    forward() {
+      const projected: tf.Tensor2D = tf.add(tf.matMul(x, kernel), bias);
+      const value = compute(implementation, (arithmetic) =>
+        forward(arithmetic, projected, recurrentKernel, timesteps, batch),
+      );
+      return { value, saved: [x, kernel, recurrentKernel, value] };
+    },
+    gradient(dy, [x, kernel, recurrentKernel, states]) {
+      const dz = compute(implementation, (arithmetic) =>
+        backward(arithmetic, states, dy, recurrentKernel, timesteps, batch),
+      );
+      const before = tf.slice(states, 0, (timesteps - 1) * batch);
+      const after = tf.slice(dz, batch);
+      return [
+        tf.matMul(dz, kernel, false, true),
+        tf.matMul(x, dz, true, false),
+        tf.matMul(before, after, true, false),
+        tf.sum(dz, 0),
+      ];
+    },
+  });
+  return tf.reshape(states, [timesteps, batch, units]);
+}
+
+/** @returns the states, [timesteps · batch, units], from x · kernel + bias of the same shape. */
+function forward<Matrix>(
+  arithmetic: Arithmetic<Matrix>,
+  projected: tf.Tensor2D,
+  recurrentKernel: tf.Tensor2D,
+  timesteps: number,
+  batch: number,
+): tf.Tensor2D {
+  const kernel = arithmetic.fromTensor(recurrentKernel);
+  const inputs = arithmetic.splitRows(
+    arithmetic.fromTensor(projected),
+    new Array<number>(timesteps).fill(batch),
+  );
+  const states: Matrix[] = [];
+  let state: Matrix | undefined;
+  for (const input of inputs) {
+    if (state === undefined) {
+      state = arithmetic.tanh(input);
+    } else {
+      const recurrent = arithmetic.matMul(state, kernel);
+      const sum = arithmetic.add(input, recurrent);
+      state = arithmetic.tanh(sum);
+      arithmetic.release(recurrent, sum);
+    }
+    states.push(state);
+  }
+  const all = arithmetic.toTensor(arithmetic.concatRows(states));
+  arithmetic.release(...inputs, ...states);
+  return all;
+}
+
+/** @returns the gradient before the tanh, [timesteps · batch, units]. */
+function backward<Matrix>(
+  arithmetic: Arithmetic<Matrix>,
+  states: tf.Tensor2D,
+  dy: tf.Tensor2D,
+  recurrentKernel: tf.Tensor2D,
+  timesteps: number,
+  batch: number,
+): tf.Tensor2D {
+  const kernel = arithmetic.fromTensor(recurrentKernel);
+  const sizes = new Array<number>(timesteps).fill(batch);
+  const outputs = arithmetic.splitRows(arithmetic.fromTensor(states), sizes);
+  const gradients = arithmetic.splitRows(arithmetic.fromTensor(dy), sizes);
+  const dz: Matrix[] = [];
+  let later: Matrix | undefined;
+  for (const [index, output] of [...outputs.entries()].reverse()) {
+    // As many gradients as outputs: both were split by the same sizes.
+    const gradient = gradients[index] as Matrix;
+    if (later === undefined) {
+      later = arithmetic.tanhGradient(output, gradient);
+    } else {
+      const recurrent = arithmetic.matMul(later, kernel, false, true);
+      const sum = arithmetic.add(gradient, recurrent);
+      later = arithmetic.tanhGradient(output, sum);
+      arithmetic.release(recurrent, sum);
+    }
+    dz.push(later);
+  }
+  const all = arithmetic.toTensor(arithmetic.concatRows(dz.reverse()));
+  arithmetic.release(...outputs, ...gradients, ...dz);
+  return all;
+}
