@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { isFinal } from '../../../shared/events.ts';
+import type { CommandContext } from '../context.ts';
+import { followRun } from '../follow-run.ts';
+import { wholeNumber } from '../options.ts';
+import { openDashboard } from './dashboard.ts';
+import { sayProgress } from './run.ts';
+
+interface ResumeOptions {
+  on?: string;
+  detach?: boolean;
+  plain?: boolean;
+  lostAfter: number;
+}
+
+export function addResume(program: Command, context: CommandContext): void {
+  program
+    .command('resume')
+    .summary('go on with a run')
+    .description(
+      'Go on with a paused run, or with one that ended, from its last checkpoint; with --on on another worker, to which the checkpoint of this machine is sent first.',
+    )
+    .argument('<run>', "a run's name, a unique beginning of it, or last")
+    .option(
+      '--on <worker>',
+      'name of a connected worker, its address, or local (default: where it ran)',
+    )
+    .option('--detach', 'do not follow it')
+    .option('--plain', 'no dashboard: one line an epoch')
+    .option(
+      '--lost-after <seconds>',
+      'without a dashboard: give up a worker not heard of for so long',
+      wholeNumber(1),
+      300,
+    )
+    .option('--json', 'one event a line; with --detach one document')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  teletrain resume last
+  teletrain resume imdb-lstm-20261123 --on colab`,
+    )
+    .action(async (run: string, options: ResumeOptions) => {
+      const signal = context.interruption();
+      const client = await context.client();
+      const handle = await client.resumeRun(run, {
+        signal,
+        onProgress: sayProgress(context),
+        ...(options.on === undefined ? {} : { on: options.on }),
+      });
+      if (options.detach) {
+        const { id, view } = handle;
+        const state = isFinal(view.state) ? 'starting' : view.state;
+        await handle.close();
+        if (context.output.json) context.output.document({ run: id, state, worker: view.worker });
+        else context.output.line(`${id} goes on${view.worker ? ` on ${view.worker}` : ''}.`);
+      } else if (context.interactive && !options.plain && !context.output.json) {
+        await handle.close();
+        await openDashboard(context, { run: handle.id });
+      } else {
+        context.exitCode = await followRun(handle, context.output, {
+          signal,
+          lostAfterMs: options.lostAfter * 1000,
+        });
+      }
+    });
+}

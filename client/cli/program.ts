@@ -1,0 +1,83 @@
+import { Command } from 'commander';
+import { UsageError } from '../../shared/errors.ts';
+import { addAttach } from './commands/attach.ts';
+import { addChange } from './commands/change.ts';
+import { addCheckpoints } from './commands/checkpoints.ts';
+import { addClean } from './commands/clean.ts';
+import { addConnect } from './commands/connect.ts';
+import { openDashboard } from './commands/dashboard.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addExport } from './commands/export.ts';
+import { addNotebook } from './commands/notebook.ts';
+import { addPause } from './commands/pause.ts';
+import { addResume } from './commands/resume.ts';
+import { addRun } from './commands/run.ts';
+import { addRuns } from './commands/runs.ts';
+import { addShow } from './commands/show.ts';
+import { addStop } from './commands/stop.ts';
+import { addWorker } from './commands/worker.ts';
+import { addWorkers } from './commands/workers.ts';
+import type { CommandContext } from './context.ts';
+import { programVersion } from './installation.ts';
+
+/** The whole command line; parsing it runs the command. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('teletrain')
+    .description('Train neural networks on a worker (a Colab GPU, this machine) from a terminal.')
+    .version(programVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .option('--json', 'print JSON: see below')
+    .option(
+      '--data-dir <folder>',
+      'where the local worker finds datasets (default: TELETRAIN_DATA)',
+    )
+    .exitOverride()
+    // Errors are thrown and printed in one place, run-program.ts.
+    .configureOutput({ writeErr: () => {} })
+    .allowExcessArguments()
+    .addHelpText('after', closingHelp)
+    .action(async (options: { dataDir?: string }, command: Command) => {
+      const unknown = command.args[0];
+      if (unknown !== undefined) throw unknownCommand(unknown, program);
+      await openDashboard(context, options);
+    });
+  addRun(program, context);
+  addAttach(program, context);
+  addRuns(program, context);
+  addShow(program, context);
+  addPause(program, context);
+  addStop(program, context);
+  addResume(program, context);
+  addChange(program, context);
+  addCheckpoints(program, context);
+  addExport(program, context);
+  addWorker(program, context);
+  addConnect(program, context);
+  addWorkers(program, context);
+  addNotebook(program, context);
+  addDoctor(program, context);
+  addClean(program, context);
+  return program;
+}
+
+function unknownCommand(name: string, program: Command): UsageError {
+  const names = program.commands.map((command) => command.name());
+  const near = names.find((known) => known.startsWith(name) || name.startsWith(known));
+  return new UsageError(
+    'unknown-command',
+    `There is no command "${name}".`,
+    near ? `Did you mean "teletrain ${near}"?` : 'See "teletrain --help" for the commands.',
+  );
+}
+
+const closingHelp = `
+Without a command: the dashboard; without a terminal, digits-pixel-rnn --quick to its end.
+
+JSON: with --json standard output holds JSON only: one document, or for a followed run one event a
+line. An error is {"error": {"code", "message", "hint"}}, there too, as the last line.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 worker lost, 4 stopped early, 130 interrupted.
+
+Environment: TELETRAIN_HOME (where runs, tokens and caches are kept), TELETRAIN_DATA (folder with
+datasets), NO_COLOR.`;
