@@ -1,0 +1,123 @@
+import { parseArgs } from 'node:util';
+import { TeletrainError } from '../../shared/errors.ts';
+import { version } from '../../shared/version.ts';
+import type { StartCommand, ToEngine } from '../channel.ts';
+import { type Engine, openEngine } from './backend/engine.ts';
+import { openGatewayLink } from './gateway-link.ts';
+import { RunControls } from './training/controls.ts';
+import { performRun } from './training/run.ts';
+
+/**
+ * The engine process. `--require gpu|native`, `--prefer wasm` and `--cache-dir DIR` are
+ * `openEngine`'s options; commands and events pass over the channel of worker/channel.ts.
+ */
+
+// Ctrl-C in a terminal reaches the whole process group; what becomes of a run, the gateway decides.
+process.on('SIGINT', () => {});
+
+interface ActiveRun {
+  readonly id: string;
+  readonly controls: RunControls;
+  readonly ended: Promise<void>;
+}
+
+let active: ActiveRun | undefined;
+let engine: Engine | undefined;
+/** Commands wait here while the engine opens. */
+const early: ToEngine[] = [];
+
+const link = openGatewayLink((command) => {
+  if (engine !== undefined) obey(command, engine);
+  else if (command.type === 'shutdown') process.exit(0);
+  else early.push(command);
+});
+
+try {
+  engine = await openEngine(engineOptions());
+} catch (error) {
+  if (!(error instanceof TeletrainError)) throw error;
+  link.send({ type: 'unusable', error: error.toJSON() });
+  await link.drained();
+  process.exit(1);
+}
+link.send({ type: 'ready', report: engine.report });
+for (const command of early) obey(command, engine);
+
+function obey(command: ToEngine, engine: Engine): void {
+  switch (command.type) {
+    case 'start':
+      start(command, engine);
+      break;
+    case 'pause':
+      active?.controls.pause();
+      break;
+    case 'continue':
+      active?.controls.continue();
+      break;
+    case 'stop':
+      active?.controls.stop(command.when);
+      break;
+    case 'change': {
+      const { type: _, ...change } = command;
+      active?.controls.change(change);
+      break;
+    }
+    case 'pin':
+      active?.controls.pin(command.checkpoints);
+      break;
+    case 'shutdown':
+      void shutDown();
+  }
+}
+
+function start(command: StartCommand, engine: Engine): void {
+  if (active !== undefined) {
+    throw new Error(`Run ${command.record.id} was started while ${active.id} is active.`);
+  }
+  const { id } = command.record;
+  const controls = new RunControls();
+  // A rejection is a programming error: unhandled, it ends this process, and the gateway tells.
+  const ended = performRun(command, {
+    engine,
+    controls,
+    journal: {
+      send: (event) => link.send({ type: 'event', run: id, event }),
+      drained: () => link.drained(),
+    },
+    sendStatus: (status) => link.send({ type: 'status', status }),
+    version,
+  }).then(() => {
+    active = undefined;
+  });
+  active = { id, controls, ended };
+}
+
+async function shutDown(): Promise<void> {
+  active?.controls.shutdown();
+  await active?.ended;
+  await link.drained();
+  process.exit(0);
+}
+
+function engineOptions(): Parameters<typeof openEngine>[0] {
+  const { values } = parseArgs({
+    options: {
+      require: { type: 'string' },
+      prefer: { type: 'string' },
+      'cache-dir': { type: 'string' },
+    },
+  });
+  const { require, prefer } = values;
+  if (require !== undefined && require !== 'gpu' && require !== 'native') {
+    throw new Error(`--require is gpu or native, not ${require}.`);
+  }
+  if (prefer !== undefined && prefer !== 'wasm' && prefer !== 'native') {
+    throw new Error(`--prefer is wasm or native, not ${prefer}.`);
+  }
+  return {
+    require,
+    ...(prefer !== undefined && { prefer }),
+    ...(values['cache-dir'] !== undefined && { cacheDir: values['cache-dir'] }),
+    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
+  };
+}

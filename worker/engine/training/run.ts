@@ -1,0 +1,207 @@
+import { join } from 'node:path';
+import { TeletrainError } from '../../../shared/errors.ts';
+import type { RunStatus } from '../../../shared/events.ts';
+import { completeSettings, recipeNamed } from '../../../shared/recipes.ts';
+import type { StartCommand } from '../../channel.ts';
+import type { Engine } from '../backend/engine.ts';
+import { type LoadedCheckpoint, loadNewestCheckpoint } from '../checkpoints/load.ts';
+import { initialProgress, type Progress } from '../checkpoints/state.ts';
+import { restoreVariables, toTensor } from '../checkpoints/tensors.ts';
+import { loadDataset } from '../datasets/load.ts';
+import { createModel } from '../models/create.ts';
+import { createOptimizer } from '../optimizers/create.ts';
+import { gatherPictures, gatherReviews } from './batches.ts';
+import { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { type RunControls, StopRequested } from './controls.ts';
+import { differences } from './differences.ts';
+import { GaugeReader } from './gauges.ts';
+import { type Journal, logTo } from './journal.ts';
+import { TrainingLoop } from './loop.ts';
+import { datasetFacts, type RunParts } from './parts.ts';
+import { StatusReporter } from './status.ts';
+import { testRun } from './test-split.ts';
+
+/** What a run is given by the process it runs in. */
+export interface RunSurroundings {
+  readonly engine: Engine;
+  readonly controls: RunControls;
+  readonly journal: Journal;
+  readonly sendStatus: (status: RunStatus) => void;
+  readonly version: string;
+}
+
+/**
+ * One run from its start (or its newest whole checkpoint) to its end. Ends with exactly one final
+ * state event. Errors a user can meet become the state `failed` with the error's code as reason;
+ * programming errors are thrown.
+ */
+export async function performRun(command: StartCommand, surroundings: RunSurroundings) {
+  const { engine, journal, sendStatus } = surroundings;
+  const gauges = new GaugeReader(() => engine.liveTensors(), engine.device);
+  const status = new StatusReporter(command.record.id, gauges, sendStatus);
+  const release: (() => void)[] = [() => status.close()];
+  try {
+    const parts = await assemble(command, surroundings, status, release);
+    const progress = await takeUp(command, parts);
+    await train(parts, progress);
+  } catch (caught) {
+    reportEnd(caught instanceof Error ? asUserError(caught) : caught, journal, status);
+  } finally {
+    for (const free of release) free();
+  }
+}
+
+async function assemble(
+  { record, directory, dataDir, cacheDir }: StartCommand,
+  { engine, controls, journal, version }: RunSurroundings,
+  status: StatusReporter,
+  release: (() => void)[],
+): Promise<RunParts> {
+  const { name, task } = recipeNamed(record.recipe);
+  const settings = completeSettings(name, record.settings);
+  status.phase('loading data');
+  const dataset = await loadDataset(settings, {
+    ...(dataDir !== undefined && { dataDir }),
+    cacheDir,
+    onProgress: ({ done, total }) =>
+      status.phase('loading data', total > 0 ? Math.min(1, done / total) : undefined),
+    signal: controls.signal,
+  });
+  const model = createModel(name, settings);
+  release.push(() => model.dispose());
+  const optimizer = createOptimizer(settings, model.variables);
+  release.push(() => optimizer.dispose());
+  return {
+    record,
+    settings,
+    engine,
+    dataset,
+    model,
+    optimizer,
+    gather: task === 'digits' ? gatherPictures : gatherReviews,
+    controls,
+    journal,
+    status,
+    checkpointFolder: join(directory, 'checkpoints'),
+    version,
+  };
+}
+
+/** Sets the weights to where the run begins and says what runs from there. */
+async function takeUp(command: StartCommand, parts: RunParts): Promise<Progress> {
+  const { settings, engine, dataset, model, journal, status, version } = parts;
+  const checkpoint = command.resume ? await newestCheckpoint(parts) : undefined;
+  if (checkpoint) restore(checkpoint, parts);
+  const progress = {
+    ...(checkpoint?.state.progress ?? initialProgress(settings)),
+    ...command.changed,
+  };
+  status.state('running');
+  journal.send({ type: 'state', state: 'running', reason: command.resume ? 'resume' : 'start' });
+  const facts = datasetFacts(dataset);
+  const differs = checkpoint
+    ? differences(checkpoint.state, { version, engine: engine.report, dataset: facts })
+    : [];
+  journal.send({
+    type: 'engine',
+    report: engine.report,
+    parameters: [...model.variables.values()].reduce((total, { size }) => total + size, 0),
+    stepsPerEpoch: Math.ceil(dataset.train.count / settings.batchSize),
+    dataset: facts,
+    ...(differs.length > 0 && { differs }),
+  });
+  if (command.lastStep > progress.step) journal.send({ type: 'rewind', toStep: progress.step });
+  if (checkpoint) {
+    logTo(journal).info(`The run goes on from its checkpoint of step ${progress.step}.`);
+  } else if (command.resume) {
+    logTo(journal).info('The run has no checkpoint yet and starts from its beginning.');
+  }
+  return progress;
+}
+
+async function newestCheckpoint(parts: RunParts): Promise<LoadedCheckpoint | undefined> {
+  const { journal, checkpointFolder, status } = parts;
+  status.phase('loading the checkpoint');
+  return await loadNewestCheckpoint(checkpointFolder, (id, error) => {
+    logTo(journal).warning(`${error.message} The one before it is tried.`);
+    journal.send({ type: 'checkpoint-removed', id });
+  });
+}
+
+function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: RunParts): void {
+  const { state, weights, slots } = checkpoint;
+  if (state.recipe !== record.recipe) {
+    throw new TeletrainError(
+      'checkpoint-mismatch',
+      `The checkpoint is of recipe ${state.recipe}, the run of ${record.recipe}.`,
+      { hint: 'Resume the run that the checkpoint belongs to.' },
+    );
+  }
+  restoreVariables(model.variables, weights);
+  const tensors = new Map([...slots].map(([name, slot]) => [name, toTensor(slot)]));
+  optimizer.restore(state.optimizer.iterations, tensors);
+  for (const slot of tensors.values()) slot.dispose();
+}
+
+async function train(parts: RunParts, begin: Progress): Promise<void> {
+  const { controls, journal, status } = parts;
+  const keeper = new CheckpointKeeper(parts);
+  const loop = new TrainingLoop(parts, begin, keeper);
+  status.follow(loop);
+  controls.listen({
+    paused: () => {
+      status.state('paused');
+      journal.send({ type: 'state', state: 'paused', reason: 'pause' });
+    },
+    continued: () => {
+      status.state('running');
+      journal.send({ type: 'state', state: 'running', reason: 'continue' });
+    },
+    stopAfterEpoch: () => {
+      const message = 'The run ends after this epoch.';
+      journal.send({ type: 'state', state: 'running', reason: 'stop-epoch', message });
+    },
+    changed: (change) => {
+      loop.changeLimits(change);
+      journal.send({ type: 'change', ...change });
+    },
+  });
+  try {
+    const reason = await loop.run();
+    if (reason !== 'stop-epoch') await testRun(parts, loop.progress);
+    const state = reason === 'stop-epoch' ? 'stopped' : 'done';
+    status.state(state);
+    journal.send({ type: 'state', state, reason });
+  } catch (error) {
+    if (error instanceof StopRequested) await keeper.save('stop', loop.progress);
+    throw error;
+  }
+}
+
+/** The final state of a run that did not come to its own end. */
+function reportEnd(error: unknown, journal: Journal, status: StatusReporter): void {
+  if (error instanceof StopRequested) {
+    const state = error.reason === 'shutdown' ? 'interrupted' : 'stopped';
+    status.state(state);
+    journal.send({ type: 'state', state, reason: error.reason });
+    return;
+  }
+  if (!(error instanceof TeletrainError)) throw error;
+  logTo(journal).error(`${error.message} ${error.hint}`);
+  status.state('failed');
+  journal.send({
+    type: 'state',
+    state: 'failed',
+    reason: error.code,
+    message: `${error.message} ${error.hint}`,
+  });
+}
+
+/** TensorFlow says with a plain Error that memory ran out. */
+function asUserError(error: Error): Error {
+  if (!/OOM when allocating|RESOURCE_EXHAUSTED|ResourceExhausted/.test(error.message)) return error;
+  return new TeletrainError('out-of-memory', "The engine's memory cannot hold a step.", {
+    hint: 'Start again with a smaller batchSize.',
+    cause: error,
+  });
+}

@@ -1,0 +1,65 @@
+import { promisify } from 'node:util';
+import { deflate } from 'node:zlib';
+import type { EventBody } from '../../../shared/events.ts';
+import type { Split } from '../datasets/dataset.ts';
+import type { PictureModel, TrainableModel } from '../models/model.ts';
+import { createRandom } from '../random.ts';
+
+/** Rows 0..13, the top half, are given. */
+export const givenRows = 14;
+const height = 28;
+const width = 28;
+
+export const isPictureModel = (model: TrainableModel): model is PictureModel =>
+  'complete' in model && 'logits' in model;
+
+export interface SampleOptions {
+  readonly seed: number;
+  readonly step: number;
+  readonly epoch: number;
+  readonly count: number;
+  /** Runs after each row; throws to end the sampling. */
+  readonly gate: () => Promise<void>;
+  /** Part done, 0..1. */
+  readonly onProgress: (done: number) => void;
+}
+
+/**
+ * Completes the first `count` digits of a split whose lower half is hidden. The random numbers
+ * follow from (seed, step) alone, so drawing a grid changes nothing in the training.
+ */
+export async function sampleGrid(
+  model: PictureModel,
+  split: Split,
+  { seed, step, epoch, count, gate, onProgress }: SampleOptions,
+): Promise<EventBody> {
+  const taken = Math.min(count, split.count);
+  const occluded = Uint8Array.from(split.inputs.subarray(0, taken * height * width));
+  for (let picture = 0; picture < taken; picture += 1) {
+    const from = picture * height * width;
+    occluded.fill(0, from + givenRows * width, from + height * width);
+  }
+  const random = createRandom(seed, `sample/${step}`);
+  const completed = await model.complete(
+    occluded,
+    taken,
+    givenRows,
+    () => random.next(),
+    async (row) => {
+      onProgress((row + 1 - givenRows) / (height - givenRows));
+      await gate();
+    },
+  );
+  return {
+    type: 'sample',
+    step,
+    epoch,
+    name: 'completions',
+    count: taken,
+    height,
+    width,
+    columns: Math.min(64, Math.ceil(Math.sqrt(taken))),
+    givenRows,
+    pixels: await promisify(deflate)(completed.map((bit) => 255 * bit)),
+  };
+}
