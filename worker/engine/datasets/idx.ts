@@ -49,7 +49,11 @@ function isGzip(bytes: Uint8Array): boolean {
 
 function gunzip(bytes: Uint8Array, file: string): Uint8Array {
   try {
-    return gunzipSync(bytes, { maxOutputLength: largestContent });
+    const { buffer, byteOffset, byteLength } = gunzipSync(bytes, {
+      maxOutputLength: largestContent,
+    });
+    // A plain array: Buffer's slice() would give a view where callers expect a copy.
+    return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (cause) {
     throw corruptFile(file, 'is no whole gzip file', cause);
   }

@@ -67,10 +67,10 @@ function shuffled(
 /**
  * One review as Keras' `load_data(num_words=vocabulary)` gives it: the start mark, then each word's
  * code, or the out-of-vocabulary mark for codes of `vocabulary` and above. As in Keras the limit
- * holds for codes, so that 10,000 keeps the ranks 1 to 9,996.
- * @param vocabulary Default: no limit.
+ * holds for codes, so that 10,000 keeps the ranks 1 to 9,996. (Keras without `num_words` takes the
+ * largest code as the limit, 88,587, and so loses one word.)
  */
-export function encodeReview(ranks: Int32Array, vocabulary = Number.POSITIVE_INFINITY): Int32Array {
+export function encodeReview(ranks: Int32Array, vocabulary: number): Int32Array {
   const codes = new Int32Array(ranks.length + 1);
   codes[0] = startMark < vocabulary ? startMark : outOfVocabularyMark;
   for (let at = 0; at < ranks.length; at += 1) {

@@ -68,8 +68,17 @@ class NumpyArray {
   elements: Int32Array[] | undefined;
 }
 
-/** A list of integers keeps the machine's values; only its final form is typed. */
-type Value = number | string | boolean | null | Value[] | Tuple | Global | NumpyType | NumpyArray;
+type Value =
+  | number
+  | string
+  | boolean
+  | null
+  | Value[]
+  | Int32Array
+  | Tuple
+  | Global
+  | NumpyType
+  | NumpyArray;
 
 const reconstruct = 'numpy.core.multiarray _reconstruct';
 const arrayClass = 'numpy ndarray';
@@ -207,12 +216,18 @@ class Unpickler {
     return this.#stack.splice(mark);
   }
 
-  #append(values: readonly Value[]): void {
+  /** A list that joins another is complete, since nothing can refer back to it: it becomes typed. */
+  #append(values: Value[]): void {
     const list = this.#pop();
     if (!Array.isArray(list)) {
       throw this.#refuse('appends to what is not a list', this.#at);
     }
-    for (const value of values) {
+    const complete = values.map((value) => (Array.isArray(value) ? this.#integers(value) : value));
+    if (list.length === 0) {
+      this.#stack.push(complete);
+      return;
+    }
+    for (const value of complete) {
       list.push(value);
     }
     this.#stack.push(list);
@@ -268,22 +283,24 @@ class Unpickler {
       ) {
         throw this.#refuse('holds no one-dimensional array of objects', this.#at);
       }
-      target.elements = elements.map((element, index) => this.#integers(element, index));
+      target.elements = elements.map((element) => {
+        if (!(element instanceof Int32Array)) {
+          throw this.#refuse('holds elements that are no lists', this.#at);
+        }
+        return element;
+      });
     } else if (!(target instanceof NumpyType)) {
       throw this.#refuse('gives a state to what has none', this.#at);
     }
     this.#stack.push(target);
   }
 
-  #integers(element: Value, index: number): Int32Array {
-    if (!Array.isArray(element)) {
-      throw this.#refuse(`has element ${index} that is not a list`, this.#at);
-    }
-    const integers = new Int32Array(element.length);
-    for (let at = 0; at < element.length; at += 1) {
-      const value = element[at];
+  #integers(list: readonly Value[]): Int32Array {
+    const integers = new Int32Array(list.length);
+    for (let at = 0; at < list.length; at += 1) {
+      const value = list[at];
       if (typeof value !== 'number') {
-        throw this.#refuse(`has a list, element ${index}, of other things than integers`, this.#at);
+        throw this.#refuse('holds a list of other things than integers', this.#at);
       }
       integers[at] = value;
     }
