@@ -1,10 +1,14 @@
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { workerFolders } from './worker/folders.ts';
 
+const cache = workerFolders().cache;
 const nearbyData = resolve(import.meta.dirname, '..', 'shared', 'data');
+
+// What `.ci/install-peers` made.
+const [peers] = globSync(join(cache, 'peers-*', 'complete'));
 
 export default defineConfig({
   test: {
@@ -18,9 +22,11 @@ export default defineConfig({
     env: {
       // Tests leave the user's runs and tokens alone, but share the engine that was set up.
       TELETRAIN_HOME: mkdtempSync(join(tmpdir(), 'teletrain-test-')),
-      TELETRAIN_CACHE: workerFolders().cache,
+      TELETRAIN_CACHE: cache,
       ...(process.env.TELETRAIN_DATA === undefined &&
         existsSync(nearbyData) && { TELETRAIN_DATA: nearbyData }),
+      ...(process.env.TELETRAIN_PEERS_PYTHON === undefined &&
+        peers !== undefined && { TELETRAIN_PEERS_PYTHON: join(peers, '..', 'bin', 'python') }),
       TF_CPP_MIN_LOG_LEVEL: '2',
     },
   },

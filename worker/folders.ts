@@ -28,10 +28,7 @@ export function workerFolders(
     : usual;
 }
 
-function platformFolders(
-  environment: NodeJS.ProcessEnv,
-  platform: NodeJS.Platform,
-): WorkerFolders {
+function platformFolders(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): WorkerFolders {
   const home = homedir();
   if (platform === 'darwin') {
     return {

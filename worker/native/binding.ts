@@ -42,14 +42,7 @@ export async function ensureBinding(
   const path = join(folder, 'tfjs_binding.node');
   if (await wasChecked(folder)) return { path, tensorflow };
 
-  const compiler = await findProgram(
-    process.env.CXX ? [process.env.CXX, ...compilerNames] : compilerNames,
-  );
-  if (compiler === undefined) {
-    throw new TeletrainError('no-compiler', 'No C++ compiler was found (g++).', {
-      hint: 'Install build-essential (or your system’s g++ package) and try again.',
-    });
-  }
+  const compiler = await requireCompiler();
   onProgress({
     step: 'compile',
     message: `compiling the engine for TensorFlow ${tensorflow.version} (about 10 s, once)`,
@@ -71,6 +64,16 @@ export async function ensureBinding(
     await rm(partial, { recursive: true, force: true });
   }
   return { path, tensorflow };
+}
+
+/** The C++ compiler: `CXX`, else the first that PATH has. @throws TeletrainError `no-compiler`. */
+export async function requireCompiler(): Promise<string> {
+  const names = process.env.CXX ? [process.env.CXX, ...compilerNames] : compilerNames;
+  const compiler = await findProgram(names);
+  if (compiler !== undefined) return compiler;
+  throw new TeletrainError('no-compiler', 'No C++ compiler was found (g++).', {
+    hint: 'Install build-essential (or your system’s g++ package) and try again.',
+  });
 }
 
 interface Sources {

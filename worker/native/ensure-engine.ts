@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
 import { workerFolders } from '../folders.ts';
-import { ensureBinding, type NativeBinding } from './binding.ts';
+import { ensureBinding, type NativeBinding, requireCompiler } from './binding.ts';
 import { withFolderLock } from './folder-lock.ts';
 import type { OnSetupProgress } from './progress.ts';
 import { fetchTensorFlow, findFetched } from './tensorflow-fetched.ts';
-import { findPythons } from './tensorflow-found.ts';
+import { findPythons, type PythonFound } from './tensorflow-found.ts';
 
 export interface EnsureEngineOptions {
   /** The cache folder; the engine lies in its `engine/`. Default: `workerFolders().cache`. */
@@ -70,8 +70,30 @@ async function setUp(
       problems.push(error);
     }
   }
-  const [problem] = problems;
-  if (fetched !== undefined && problem !== undefined) throw problem;
-  const tensorflow = await fetchTensorFlow(engineCache, pythons, onProgress);
-  return ensureBinding(tensorflow, engineCache, onProgress);
+  if (fetched === undefined) {
+    try {
+      // Before a download of 259 MB that would be of no use.
+      await requireCompiler();
+      const tensorflow = await fetchTensorFlow(engineCache, pythons, onProgress);
+      return await ensureBinding(tensorflow, engineCache, onProgress);
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      problems.push(error);
+    }
+  }
+  throw joined(problems, pythons);
+}
+
+/** One error of all that was tried: the last one's code and advice, everyone's words. */
+function joined(
+  problems: readonly TeletrainError[],
+  pythons: readonly PythonFound[],
+): TeletrainError {
+  const last = problems.at(-1);
+  if (last === undefined) throw new TypeError('the set-up failed without a problem');
+  const passedOver = pythons.flatMap(({ problem }) => (problem ? [`${problem}.`] : []));
+  const words = [...passedOver, ...problems.map(({ message }) => message)];
+  return words.length === 1
+    ? last
+    : new TeletrainError(last.code, words.join(' '), { hint: last.hint, cause: last });
 }

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineReport } from '../../../shared/engine-report.ts';
-import { TeletrainError } from '../../../shared/errors.ts';
+import { TeletrainError, UsageError } from '../../../shared/errors.ts';
 import type { NativeBinding } from '../../native/binding.ts';
-import { type EnsuredEngine, ensureEngine } from '../../native/ensure-engine.ts';
+import { ensureEngine } from '../../native/ensure-engine.ts';
 import { findGpu, type GpuSearch } from '../../native/gpu.ts';
 import { describeProcessor, threadCount } from '../../native/processor.ts';
 import type { OnSetupProgress } from '../../native/progress.ts';
@@ -13,7 +13,10 @@ import { selfTest } from './self-test.ts';
 import { loadWasmBackend, type WasmBackend } from './wasm-backend.ts';
 
 export interface OpenEngineOptions {
-  /** Fail rather than fall back: `native` refuses WebAssembly, `gpu` also refuses the CPU. */
+  /**
+   * Fail rather than fall back: `native` refuses WebAssembly, `gpu` also refuses the CPU.
+   * Default: `TELETRAIN_REQUIRE_ENGINE`, unless WebAssembly is preferred.
+   */
   require?: 'native' | 'gpu' | undefined;
   /** `wasm` takes WebAssembly though a native engine may be there. Default: `native`. */
   prefer?: 'native' | 'wasm';
@@ -40,22 +43,27 @@ export interface Engine {
  * `engine-self-test-failed` when the engine computes wrongly.
  */
 export async function openEngine(options: OpenEngineOptions = {}): Promise<Engine> {
+  const prefersWasm = options.prefer === 'wasm' && options.require === undefined;
+  const required = prefersWasm ? undefined : (options.require ?? requiredByEnvironment());
   const gpuSearch = await findGpu();
-  const ensured: EnsuredEngine | undefined =
-    options.prefer === 'wasm' && options.require === undefined
-      ? undefined
-      : await ensureEngine({ ...options, wantGpu: 'gpu' in gpuSearch });
+  const ensured = prefersWasm
+    ? undefined
+    : await ensureEngine({ ...options, wantGpu: 'gpu' in gpuSearch });
   const binding = ensured && 'binding' in ensured ? ensured.binding : undefined;
   const native = binding && loadNative(binding);
   const candidates = explainCandidates({ gpuSearch, ensured, native });
   const refuse = (code: string, index: number, what: string) => {
     const reason = candidates[index]?.reason ?? 'unknown';
-    throw new TeletrainError(code, `${what}, and this machine cannot give it: ${reason}.`, {
-      hint: 'Mend that, or start the worker without the requirement; `teletrain doctor` shows every engine.',
-    });
+    throw new TeletrainError(
+      code,
+      `${what}, and this machine cannot give it: ${reason.replace(/\.$/, '')}.`,
+      {
+        hint: 'Mend that, or start the worker without the requirement; `teletrain doctor` shows every engine.',
+      },
+    );
   };
-  if (options.require === 'gpu' && !native?.usesGpu) refuse('gpu-required', 0, 'A GPU is required');
-  if (options.require === 'native' && native === undefined) {
+  if (required === 'gpu' && !native?.usesGpu) refuse('gpu-required', 0, 'A GPU is required');
+  if (required === 'native' && native === undefined) {
     refuse('native-required', 1, 'The native engine is required');
   }
 
@@ -78,6 +86,18 @@ export async function openEngine(options: OpenEngineOptions = {}): Promise<Engin
     liveTensors: () => backend.liveTensors(),
     ...(native && { executeOp: native.executeOp }),
   };
+}
+
+/** @throws UsageError `engine-unknown` for a value that is neither `native` nor `gpu`. */
+function requiredByEnvironment(): 'native' | 'gpu' | undefined {
+  const value = process.env.TELETRAIN_REQUIRE_ENGINE;
+  if (value === undefined || value === '') return undefined;
+  if (value === 'native' || value === 'gpu') return value;
+  throw new UsageError(
+    'engine-unknown',
+    `TELETRAIN_REQUIRE_ENGINE is ${value}.`,
+    'Set it to native or gpu, or to nothing.',
+  );
 }
 
 const loaded: { native?: NativeBackend; wasm?: Promise<WasmBackend> } = {};
