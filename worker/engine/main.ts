@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import { version } from '../../shared/version.ts';
 import type { StartCommand, ToEngine } from '../channel.ts';
@@ -8,8 +7,8 @@ import { RunControls } from './training/controls.ts';
 import { performRun } from './training/run.ts';
 
 /**
- * The engine process. `--require gpu|native`, `--prefer wasm` and `--cache-dir DIR` are
- * `openEngine`'s options; commands and events pass over the channel of worker/channel.ts.
+ * The engine process: commands and events pass over the channel of worker/channel.ts.
+ * TELETRAIN_PREFER_ENGINE=wasm takes WebAssembly though a better engine may be there.
  */
 
 // Ctrl-C in a terminal reaches the whole process group; what becomes of a run, the gateway decides.
@@ -33,7 +32,10 @@ const link = openGatewayLink((command) => {
 });
 
 try {
-  engine = await openEngine(engineOptions());
+  engine = await openEngine({
+    ...(process.env.TELETRAIN_PREFER_ENGINE === 'wasm' && { prefer: 'wasm' }),
+    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
+  });
 } catch (error) {
   if (!(error instanceof TeletrainError)) throw error;
   link.send({ type: 'unusable', error: error.toJSON() });
@@ -97,27 +99,4 @@ async function shutDown(): Promise<void> {
   await active?.ended;
   await link.drained();
   process.exit(0);
-}
-
-function engineOptions(): Parameters<typeof openEngine>[0] {
-  const { values } = parseArgs({
-    options: {
-      require: { type: 'string' },
-      prefer: { type: 'string' },
-      'cache-dir': { type: 'string' },
-    },
-  });
-  const { require, prefer } = values;
-  if (require !== undefined && require !== 'gpu' && require !== 'native') {
-    throw new Error(`--require is gpu or native, not ${require}.`);
-  }
-  if (prefer !== undefined && prefer !== 'wasm' && prefer !== 'native') {
-    throw new Error(`--prefer is wasm or native, not ${prefer}.`);
-  }
-  return {
-    require,
-    ...(prefer !== undefined && { prefer }),
-    ...(values['cache-dir'] !== undefined && { cacheDir: values['cache-dir'] }),
-    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
-  };
 }

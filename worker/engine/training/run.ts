@@ -161,10 +161,8 @@ async function train(parts: RunParts, begin: Progress): Promise<void> {
       const message = 'The run ends after this epoch.';
       journal.send({ type: 'state', state: 'running', reason: 'stop-epoch', message });
     },
-    changed: (change) => {
-      loop.changeLimits(change);
-      journal.send({ type: 'change', ...change });
-    },
+    // The gateway journaled the change before it passed it on.
+    changed: (change) => loop.changeLimits(change),
   });
   try {
     const reason = await loop.run();
