@@ -8,6 +8,8 @@ import { wireErrorSchema } from './messages.ts';
  * output. The notebook shows its live status from these. Tokens are never among them.
  */
 export const workerOutputSchema = z.discriminatedUnion('type', [
+  /** Of its set-up, which may take minutes the first time. */
+  z.object({ type: z.literal('progress'), message: z.string(), fraction: z.number().optional() }),
   /** It accepts connections. */
   z.object({
     type: z.literal('listening'),
