@@ -21,11 +21,15 @@ export async function download(
   folder: string,
   options: DatasetOptions,
 ): Promise<string | undefined> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await removeAbandoned(folder, file.names[0]);
+  } catch (error) {
+    return `${folder} cannot be written (${reasonOf(error)})`;
+  }
   const failures: string[] = [];
   for (const url of file.urls) {
     try {
-      await mkdir(folder, { recursive: true });
-      await removeAbandoned(folder, file.names[0]);
       await downloadFrom(url, file, folder, options);
       return undefined;
     } catch (error) {

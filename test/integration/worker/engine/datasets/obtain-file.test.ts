@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -126,6 +135,17 @@ describe('obtaining a published file', () => {
       message: expect.stringMatching(/small\.bin is not in .*data and .*ECONNREFUSED/),
       hint: expect.stringMatching(/small\.bin or small\.bin\.gz by --data-dir or TELETRAIN_DATA/),
     });
+  });
+
+  it('says so when the cache cannot be written', async () => {
+    await using server = await serve((_request, response) => response.end(content));
+    const dangling = join(folder, 'dangling');
+    await symlink(join(folder, 'nowhere', 'at', 'all'), dangling);
+    await expect(obtainFile(published(server.url), { cacheDir: dangling })).rejects.toMatchObject({
+      code: 'dataset-unavailable',
+      message: expect.stringMatching(/dangling.datasets cannot be written/),
+    });
+    expect(server.requests()).toBe(0);
   });
 
   it('says so when the data folder does not exist', async () => {
