@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 
 /**
  * The Python with Keras and its relations that results are compared with: `TELETRAIN_PEERS_PYTHON`,
- * else `.peers/bin/python` in the project, else undefined. A path that was given must exist, so that
- * where the comparison is required it cannot be left out by mistake.
+ * else `.peers/bin/python` in the project, else undefined. A path that was given must exist, and where
+ * `TELETRAIN_REQUIRE_PEERS` is set there must be one, so that a required comparison is never left out.
  */
 export function peersPython(): string | undefined {
   const given = process.env.TELETRAIN_PEERS_PYTHON;
@@ -17,7 +17,13 @@ export function peersPython(): string | undefined {
     return given;
   }
   const inProject = resolve(import.meta.dirname, '..', '..', '.peers', 'bin', 'python');
-  return existsSync(inProject) ? inProject : undefined;
+  if (existsSync(inProject)) {
+    return inProject;
+  }
+  if (process.env.TELETRAIN_REQUIRE_PEERS) {
+    throw new Error('TELETRAIN_REQUIRE_PEERS is set, but TELETRAIN_PEERS_PYTHON is not.');
+  }
+  return undefined;
 }
 
 /**

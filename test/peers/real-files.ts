@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * The folder with the published files (`TELETRAIN_DATA`, which the test set-up points at
- * `../shared/data` where that exists), if it has all those named. Where `TELETRAIN_REQUIRE_DATA` is
+ * `../shared/data` where that exists), if it has all those named. Where `TELETRAIN_REQUIRE_PEERS` is
  * set, a missing one is an error.
  */
 export function realFilesFolder(...names: readonly string[]): string | undefined {
@@ -12,7 +12,7 @@ export function realFilesFolder(...names: readonly string[]): string | undefined
   if (folder && missing.length === 0) {
     return folder;
   }
-  if (process.env.TELETRAIN_REQUIRE_DATA) {
+  if (process.env.TELETRAIN_REQUIRE_PEERS) {
     throw new Error(`${missing.join(', ')} not found in TELETRAIN_DATA (${folder ?? 'not set'}).`);
   }
   return undefined;
