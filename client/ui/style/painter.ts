@@ -1,0 +1,78 @@
+import { type StyleDefinition, type StyleName, theme } from './theme.ts';
+
+/**
+ * Bits of colour a terminal is given: 0 no colour (bold, dim and inverse stay), 4 the 16 colours,
+ * 8 the 256, 24 truecolor. `none` is a terminal that understands no escape at all.
+ */
+export type ColourDepth = 'none' | 0 | 4 | 8 | 24;
+
+export interface Painter {
+  readonly depth: ColourDepth;
+  paint(text: string, style: StyleName): string;
+  /** One cell with two greys or colours, for pictures; only where `depth` is 8 or 24. */
+  halfBlocks(text: string, foreground: Rgb, background: Rgb): string;
+}
+
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+const cubeLevels = [0, 95, 135, 175, 215, 255];
+
+/** The nearest of xterm's 256 colours: of its 6x6x6 cube or of its 24 greys. */
+export function nearest256([red, green, blue]: Rgb): number {
+  const level = (value: number) => (value < 48 ? 0 : value < 115 ? 1 : Math.min(5, Math.floor((value - 35) / 40)));
+  const [r, g, b] = [level(red), level(green), level(blue)];
+  const grey = Math.max(0, Math.min(23, Math.round(((red + green + blue) / 3 - 8) / 10)));
+  const distance = (x: number, y: number, z: number) => (x - red) ** 2 + (y - green) ** 2 + (z - blue) ** 2;
+  const cube = distance(cubeLevels[r] ?? 0, cubeLevels[g] ?? 0, cubeLevels[b] ?? 0);
+  const greyValue = 8 + 10 * grey;
+  return distance(greyValue, greyValue, greyValue) < cube ? 232 + grey : 16 + 36 * r + 6 * g + b;
+}
+
+const colourCode = (depth: 8 | 24, rgb: Rgb, ground: 38 | 48): string =>
+  depth === 24 ? `${ground};2;${rgb[0]};${rgb[1]};${rgb[2]}` : `${ground};5;${nearest256(rgb)}`;
+
+function sequences(definition: StyleDefinition, depth: ColourDepth): [start: string, end: string] {
+  if (depth === 'none') return ['', ''];
+  const start: string[] = [];
+  const end: string[] = [];
+  if (definition.bold) {
+    start.push('1');
+    end.push('22');
+  }
+  if (definition.underline) {
+    start.push('4');
+    end.push('24');
+  }
+  if (definition.inverse) {
+    start.push('7');
+    end.push('27');
+  }
+  if (depth === 0) {
+    if (definition.dim) {
+      start.push('2');
+      end.push('22');
+    }
+  } else if (definition.rgb) {
+    if (depth !== 4) start.push(colourCode(depth, definition.rgb, 38));
+    else if (definition.ansi16 !== undefined) start.push(String(definition.ansi16));
+    end.push('39');
+  }
+  return start.length === 0 ? ['', ''] : [`\x1b[${start.join(';')}m`, `\x1b[${end.join(';')}m`];
+}
+
+/** A painter for one colour depth. */
+export function createPainter(depth: ColourDepth): Painter {
+  const names = Object.keys(theme) as StyleName[];
+  const table = new Map(names.map((name) => [name, sequences(theme[name], depth)]));
+  return {
+    depth,
+    paint(text, style) {
+      const [start, end] = table.get(style) ?? ['', ''];
+      return start === '' || text === '' ? text : start + text + end;
+    },
+    halfBlocks(text, foreground, background) {
+      if (depth !== 8 && depth !== 24) return text;
+      return `\x1b[${colourCode(depth, foreground, 38)};${colourCode(depth, background, 48)}m${text}\x1b[39;49m`;
+    },
+  };
+}
