@@ -33,12 +33,14 @@ export async function obtainFile(
   }
   const [name] = file.names;
   const folder = dataFolder(options);
+  const notFound = folder
+    ? `${name} is neither in ${folder} nor in the cache`
+    : `No data folder was given, ${name} is not in the cache`;
+  const hint = `Give the folder that holds ${file.names.join(' or ')} by --data-dir or TELETRAIN_DATA`;
   throw new TeletrainError(
     'dataset-unavailable',
-    `${name} is ${folder ? `not in ${folder}` : 'in no data folder'} and not in the cache, and its download failed: ${failure || 'it was removed at once'}.`,
-    {
-      hint: `Give the folder that holds ${file.names.join(' or ')} by --data-dir or TELETRAIN_DATA.`,
-    },
+    `${notFound}, and its download failed: ${failure ?? 'it was removed at once'}.`,
+    { hint: file.instead === undefined ? `${hint}.` : `${hint}, ${file.instead}.` },
   );
 }
 

@@ -7,11 +7,15 @@ export interface PublishedFile {
   readonly sha256: string;
   /** Where the published bytes are, in the order tried. */
   readonly urls: readonly string[];
+  /** What a user without any way to it may do instead; goes on from "Give the folder …". */
+  readonly instead?: string;
 }
 
 const kerasFolder = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets/';
 const mnistMirror = 'https://storage.googleapis.com/cvdf-datasets/mnist/';
 const larochelleFolder = 'http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/';
+
+const alwaysThere = 'or choose the digits that come with teletrain by --set dataset=mnist-10k';
 
 /** Sizes and hashes: `keras.datasets` (npz), LeCun's originals (idx), TensorFlow Datasets (amat). */
 export const publishedFiles = {
@@ -26,6 +30,7 @@ export const publishedFiles = {
     bytes: 11490434,
     sha256: '731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1',
     urls: [`${kerasFolder}mnist.npz`],
+    instead: alwaysThere,
   },
   mnistTrainImages: {
     names: ['train-images-idx3-ubyte.gz'],
@@ -56,17 +61,20 @@ export const publishedFiles = {
     bytes: 78400000,
     sha256: 'ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d',
     urls: [`${larochelleFolder}binarized_mnist_train.amat`],
+    instead: alwaysThere,
   },
   binarizedMnistValidation: {
     names: ['binarized_mnist_valid.amat', 'binarized_mnist_valid.amat.gz'],
     bytes: 15680000,
     sha256: '1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2',
     urls: [`${larochelleFolder}binarized_mnist_valid.amat`],
+    instead: alwaysThere,
   },
   binarizedMnistTest: {
     names: ['binarized_mnist_test.amat', 'binarized_mnist_test.amat.gz'],
     bytes: 15680000,
     sha256: 'e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c',
     urls: [`${larochelleFolder}binarized_mnist_test.amat`],
+    instead: alwaysThere,
   },
 } as const satisfies Record<string, PublishedFile>;

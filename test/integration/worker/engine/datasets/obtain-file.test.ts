@@ -132,8 +132,16 @@ describe('obtaining a published file', () => {
     await expect(obtainFile(published(nowhere.url), { dataDir, cacheDir })).rejects.toMatchObject({
       code: 'dataset-unavailable',
       exitCode: 1,
-      message: expect.stringMatching(/small\.bin is not in .*data and .*ECONNREFUSED/),
-      hint: expect.stringMatching(/small\.bin or small\.bin\.gz by --data-dir or TELETRAIN_DATA/),
+      message: expect.stringMatching(
+        /^small\.bin is neither in .*data nor in the cache, .*ECONNREFUSED/,
+      ),
+      hint: 'Give the folder that holds small.bin or small.bin.gz by --data-dir or TELETRAIN_DATA.',
+    });
+    await expect(
+      obtainFile({ ...published(), instead: 'or do without it' }, { cacheDir }),
+    ).rejects.toMatchObject({
+      message: expect.stringMatching(/^No data folder was given, small\.bin is not in the cache/),
+      hint: expect.stringMatching(/TELETRAIN_DATA, or do without it\.$/),
     });
   });
 
