@@ -2,8 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, openEngine } from '../../worker/engine/backend/engine.ts';
 
-const uniform = (shape: number[], seed: number) =>
-  tf.randomUniform(shape, -1, 1, 'float32', seed) as tf.Tensor4D;
+const uniform = (shape: [number, number, number, number], seed: number) =>
+  tf.randomUniform(shape, -1, 1, 'float32', seed);
+const uniformMatrix = (rows: number, columns: number, seed: number) =>
+  tf.randomUniform<tf.Rank.R2>([rows, columns], -1, 1, 'float32', seed);
 
 /** Values of `compute` on each engine, which must agree to float32's accuracy. */
 async function onBoth(compute: () => tf.Tensor | tf.Tensor[]): Promise<[number[], number[]]> {
@@ -47,8 +49,8 @@ describe('the WebAssembly engine', () => {
     await expectAgreement(() => {
       const ids = tf.tensor2d([1, 2, 3, 3, 3, 9, 0, 1], [2, 4], 'int32');
       return tf.grad((table: tf.Tensor) =>
-        tf.sum(tf.mul(tf.gather(table, ids), uniform([2, 4, 3], 5))),
-      )(uniform([10, 3], 3));
+        tf.sum(tf.mul(tf.gather(table, ids), tf.reshape(uniformMatrix(8, 3, 5), [2, 4, 3]))),
+      )(uniformMatrix(10, 3, 3));
     });
   });
 

@@ -56,9 +56,14 @@ async function setUp(
   onProgress({ step: 'find', message: 'looking for TensorFlow' });
   const fetched = await findFetched(engineCache);
   const pythons = wantGpu || fetched === undefined ? await findPythons() : [];
-  const installed = pythons
-    .flatMap((python) => python.tensorflow ?? [])
-    .sort((a, b) => Number(b.builtWithCuda) - Number(a.builtWithCuda));
+  const byFolder = new Map(
+    pythons
+      .flatMap((python) => python.tensorflow ?? [])
+      .map((tensorflow) => [tensorflow.directory, tensorflow]),
+  );
+  const installed = [...byFolder.values()].sort(
+    (a, b) => Number(b.builtWithCuda) - Number(a.builtWithCuda),
+  );
   const problems: TeletrainError[] = [];
   for (const tensorflow of fetched === undefined ? installed : [...installed, fetched]) {
     try {
