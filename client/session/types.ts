@@ -19,12 +19,30 @@ export interface WorkerReference {
 }
 
 export type ConnectionState =
-  | { readonly kind: 'offline'; /** Looked at from disk: no worker is asked. */ readonly reason: string }
+  | {
+      readonly kind: 'offline' /** Looked at from disk: no worker is asked. */;
+      readonly reason: string;
+    }
   | { readonly kind: 'connecting'; readonly attempt: number }
-  | { readonly kind: 'connected'; readonly since: number; readonly roundTripMs?: number; /** The worker was started anew since this client last saw it. */ readonly restarted: boolean }
-  | { readonly kind: 'waiting'; readonly attempt: number; readonly retryAt: number; readonly reason: string }
+  | {
+      readonly kind: 'connected';
+      readonly since: number;
+      readonly roundTripMs?: number /** The worker was started anew since this client last saw it. */;
+      readonly restarted: boolean;
+    }
+  | {
+      readonly kind: 'waiting';
+      readonly attempt: number;
+      readonly retryAt: number;
+      readonly reason: string;
+    }
   /** Will not be tried again by itself: a wrong token, a version nobody shares. */
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly hint: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    };
 
 /** Points of one metric in order of arrival, after rewinds. `steps`, `epochs`, `times` and `values` have `length` valid entries. */
 export interface Series {
@@ -68,7 +86,12 @@ export interface CheckpointView {
     | { readonly state: 'waiting' }
     | { readonly state: 'arriving'; readonly received: number; readonly bytesPerSecond: number }
     | { readonly state: 'verified'; readonly directory: string }
-    | { readonly state: 'failed'; readonly code: string; readonly message: string; readonly hint: string };
+    | {
+        readonly state: 'failed';
+        readonly code: string;
+        readonly message: string;
+        readonly hint: string;
+      };
 }
 
 /** A run as this client knows it: the fold of its events. Changed in place; `version` grows with every change. */
@@ -98,7 +121,11 @@ export interface RunView {
   readonly samples: readonly Sample[];
   readonly checkpoints: readonly CheckpointView[];
   /** The newest 2,000 log lines. */
-  readonly log: readonly { readonly time: number; readonly level: 'info' | 'warning' | 'error'; readonly message: string }[];
+  readonly log: readonly {
+    readonly time: number;
+    readonly level: 'info' | 'warning' | 'error';
+    readonly message: string;
+  }[];
   readonly lastSeq: number;
   /** Newest live status; absent offline. */
   readonly status?: RunStatus & { readonly receivedAt: number };
@@ -161,19 +188,31 @@ export interface StartOptions {
 export interface TeletrainClient {
   workers(): Promise<readonly WorkerReference[]>;
   /** Pairs by one-time code and remembers the token. */
-  connectWorker(url: string, options: { code: string; name?: string; signal?: AbortSignal }): Promise<WorkerReference>;
+  connectWorker(
+    url: string,
+    options: { code: string; name?: string; signal?: AbortSignal },
+  ): Promise<WorkerReference>;
   workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }>;
   stopWorker(name: string): Promise<void>;
   forgetWorker(name: string): Promise<void>;
   /** The local worker of this home, started and set up if it is not there. */
-  ensureLocalWorker(options?: { dataDir?: string; onProgress?: (progress: SetupProgress) => void; signal?: AbortSignal }): Promise<WorkerReference>;
+  ensureLocalWorker(options?: {
+    dataDir?: string;
+    onProgress?: (progress: SetupProgress) => void;
+    signal?: AbortSignal;
+  }): Promise<WorkerReference>;
   /** Runs on this machine's disk, newest first. */
   runs(): Promise<readonly RunListItem[]>;
   startRun(options: StartOptions): Promise<RunHandle>;
   /** Live when its worker can be reached, else from disk (connection `offline`). `id` may be a unique beginning or `last`. */
   openRun(id: string, options?: { offline?: boolean; signal?: AbortSignal }): Promise<RunHandle>;
   /** Where it ran, or on another worker, to which the last checkpoint here is uploaded first. */
-  resumeRun(id: string, options?: { on?: string; onProgress?: (progress: SetupProgress) => void; signal?: AbortSignal }): Promise<RunHandle>;
-  checkpoints(id: string): Promise<readonly { manifest: Manifest; directory: string; best: boolean }[]>;
+  resumeRun(
+    id: string,
+    options?: { on?: string; onProgress?: (progress: SetupProgress) => void; signal?: AbortSignal },
+  ): Promise<RunHandle>;
+  checkpoints(
+    id: string,
+  ): Promise<readonly { manifest: Manifest; directory: string; best: boolean }[]>;
   close(): Promise<void>;
 }

@@ -1,0 +1,56 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** Where the client keeps what it knows; the worker's folders are its own. Nothing here is a cache. */
+export interface ClientFolders {
+  readonly state: string;
+  readonly runs: string;
+  /** Paired workers and their tokens, readable by their owner only. */
+  readonly workersFile: string;
+  /** Who this installation is to a worker. */
+  readonly identityFile: string;
+  /** Token and log of the worker that this client starts on this machine. */
+  readonly localWorker: string;
+  /** That worker's own home, which is read for its lock file only. */
+  readonly localWorkerHome: string;
+}
+
+/**
+ * The client's folders: under `TELETRAIN_HOME` when it is set, else the platform's usual places
+ * (XDG on Linux, `~/Library` on macOS, `%LOCALAPPDATA%` on Windows).
+ */
+export function clientFolders(
+  environment: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+): ClientFolders {
+  const state = stateFolder(environment, platform);
+  return {
+    state,
+    runs: join(state, 'runs'),
+    workersFile: join(state, 'workers.json'),
+    identityFile: join(state, 'client.json'),
+    localWorker: join(state, 'local-worker'),
+    // The worker's folder lies beside the client's on every platform.
+    localWorkerHome: join(dirname(state), 'worker'),
+  };
+}
+
+function stateFolder(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  if (environment.TELETRAIN_HOME) return join(resolve(environment.TELETRAIN_HOME), 'client');
+  if (platform === 'darwin') {
+    return join(homedir(), 'Library', 'Application Support', 'teletrain', 'client');
+  }
+  if (platform === 'win32') {
+    const local = environment.LOCALAPPDATA || join(homedir(), 'AppData', 'Local');
+    return join(local, 'teletrain', 'client');
+  }
+  const states = environment.XDG_STATE_HOME || join(homedir(), '.local', 'state');
+  return join(states, 'teletrain', 'client');
+}
+
+/** Makes a folder that only its owner can enter, also where it was there with another mode. */
+export async function makePrivateFolder(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+}

@@ -1,0 +1,148 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { TeletrainError } from '../../shared/errors.ts';
+import type { RunEvent } from '../../shared/events.ts';
+import { decodeEvent, encodeRecord, scanRecords } from '../../shared/journal.ts';
+import { diskError } from './disk-errors.ts';
+import { FileLock } from './file-lock.ts';
+import { hasCode } from './private-file.ts';
+
+const chunkBytes = 1024 * 1024;
+
+export interface JournalReading {
+  /** Where the whole records end. */
+  readonly end: number;
+  /** Bytes after it that are no record: a write that was cut short. */
+  readonly torn: boolean;
+}
+
+/**
+ * Hands out the events of a journal from a byte on, in order.
+ * @throws TeletrainError `journal-unreadable`.
+ */
+export async function readJournal(
+  path: string,
+  onEvent: (event: RunEvent) => void,
+  from = 0,
+): Promise<JournalReading> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return { end: from, torn: false };
+    throw error;
+  }
+  await using _ = file;
+  let end = from;
+  let rest = Buffer.alloc(0);
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const { bytesRead } = await file.read(chunk, 0, chunkBytes, end + rest.length);
+    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    const scan = scanRecords(bytes);
+    for (const record of scan.records) onEvent(decodeEvent(record.body));
+    end += scan.end;
+    rest = bytes.subarray(scan.end);
+    if (bytesRead === 0 || scan.tail === 'corrupt') return { end, torn: rest.length > 0 };
+  }
+}
+
+/**
+ * The client's journal of one run. Several programs may follow one run (a dashboard and an
+ * `attach`): each appends what it hears, under a lock held for that one write, after looking at
+ * what the others appended meanwhile. So whichever hears an event first writes it, nobody writes it
+ * twice, and it does not matter which of them ends first.
+ */
+export class JournalFile {
+  readonly path: string;
+  /** Told when a write failed; what waits is lost to this disk then. */
+  onFailure: (error: TeletrainError) => void = () => {};
+  #end = 0;
+  #lastSeq = 0;
+  #waiting: RunEvent[] = [];
+  #writing: Promise<void> | undefined;
+  #failure: TeletrainError | undefined;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Reads what is there; a torn end is cut off by the next write. */
+  static async open(path: string, onEvent: (event: RunEvent) => void): Promise<JournalFile> {
+    const journal = new JournalFile(path);
+    await journal.#catchUp(onEvent);
+    return journal;
+  }
+
+  /** The last event that is on disk, as far as this program saw. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Takes an event to be written soon; `flushed` tells when and whether that worked. */
+  append(event: RunEvent): void {
+    this.#waiting.push(event);
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves when all that was appended is on disk. @throws what went wrong in writing it. */
+  async flushed(): Promise<void> {
+    while (this.#writing) await this.#writing;
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      // Events that come in one turn of the event loop go into one write.
+      await new Promise(setImmediate);
+      while (this.#waiting.length > 0) {
+        const events = this.#waiting;
+        this.#waiting = [];
+        await this.#writeTogether(events);
+      }
+    } catch (error) {
+      this.#failure ??= diskError("The run's journal", error);
+      this.onFailure(this.#failure);
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #writeTogether(events: readonly RunEvent[]): Promise<void> {
+    await using _ = await FileLock.take(`${this.path}.lock`);
+    await this.#catchUp(() => {});
+    const fresh = events.filter((event) => event.seq > this.#lastSeq);
+    if (fresh.length === 0) return;
+    const bytes = Buffer.concat(fresh.map(encodeRecord));
+    await using file = await open(this.path, 'a+', 0o600);
+    const { size } = await file.stat();
+    if (size > this.#end) await file.truncate(this.#end);
+    await file.appendFile(bytes);
+    // Losing the last seconds to a power cut is harmless while the worker has them; a run's end
+    // and its checkpoints are where it may be gone soon after.
+    if (fresh.some((event) => event.type === 'state' || event.type === 'checkpoint')) {
+      await file.datasync();
+    }
+    this.#end += bytes.length;
+    this.#lastSeq = fresh.at(-1)?.seq ?? this.#lastSeq;
+  }
+
+  async #catchUp(onEvent: (event: RunEvent) => void): Promise<void> {
+    const size = await stat(this.path).then(
+      (status) => status.size,
+      (error: unknown) => {
+        if (hasCode(error, 'ENOENT')) return 0;
+        throw error;
+      },
+    );
+    if (size === this.#end) return;
+    const reading = await readJournal(
+      this.path,
+      (event) => {
+        this.#lastSeq = event.seq;
+        onEvent(event);
+      },
+      this.#end,
+    );
+    this.#end = reading.end;
+  }
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UsageError } from '../../shared/errors.ts';
+
+/**
+ * Writes a file that only its owner can read, whole or not at all: beside it first, on disk, then
+ * renamed over the old one.
+ */
+export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
+  const beside = `${path}.${randomBytes(4).toString('hex')}.new`;
+  try {
+    await using file = await open(beside, 'wx', 0o600);
+    await file.writeFile(content);
+    await file.sync();
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes a rename in the folder last through a power cut, where the system allows it. */
+export async function syncFolder(directory: string): Promise<void> {
+  // Windows opens no folders, and needs no sync of them.
+  if (process.platform === 'win32') return;
+  await using folder = await open(directory, 'r');
+  await folder.sync();
+}
+
+interface Schema<Output> {
+  safeParse(value: unknown): { success: true; data: Output } | { success: false; error: unknown };
+}
+
+/**
+ * @returns undefined where there is no such file.
+ * @throws UsageError `damaged-file` where it is not what it must be.
+ */
+export async function readJsonFile<Output>(
+  path: string,
+  schema: Schema<Output>,
+): Promise<Output | undefined> {
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    'damaged-file',
+    `The file ${path} cannot be read.`,
+    'Put it back from a copy, or move it away to start without it.',
+  );
+}
+
+/** @returns undefined where there is no such file. */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,358 @@
+import type { TeletrainError } from '../../shared/errors.ts';
+import { isFinal, type RunEvent } from '../../shared/events.ts';
+import type { MethodName, ParamsOf } from '../../shared/messages.ts';
+import type { RunSummary } from '../../shared/run.ts';
+import type { Clock } from './clock.ts';
+import { diskError } from './disk-errors.ts';
+import { checkpointAtHome } from './download-checkpoint.ts';
+import { CheckpointDownloads } from './downloads.ts';
+import {
+  cancelled,
+  offlineError,
+  refusedError,
+  runDiverged,
+  unknownCheckpoint,
+  workerLost,
+} from './errors.ts';
+import { type JournalFile, readJournal } from './journal-file.ts';
+import type { RunStore } from './run-store.ts';
+import type { RunFold } from './run-view.ts';
+import { writeSample } from './sample-images.ts';
+import type { RunView } from './types.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** A command waits for this long for a worker that is away. */
+const commandPatienceMs = 20_000;
+
+export interface RunSessionOptions {
+  readonly store: RunStore;
+  readonly fold: RunFold;
+  readonly journal: JournalFile;
+  readonly clock: Clock;
+}
+
+/**
+ * One run as this program follows it: takes each event once, keeps it (view, journal, picture,
+ * checkpoint) and tells who listens.
+ */
+export class RunSession {
+  readonly #options: RunSessionOptions;
+  readonly #downloads: CheckpointDownloads;
+  readonly #listeners = new Set<() => void>();
+  readonly #stopListening: (() => void)[] = [];
+  #link: WorkerLink | undefined;
+  #announced = false;
+  /** What the worker said it has, since the last connection. */
+  #summary: RunSummary | undefined;
+  #samples: Promise<void> = Promise.resolve();
+  /** Why nothing more can be kept; whoever waits for the run's end is told. */
+  #failure: TeletrainError | undefined;
+  #disconnectedAt: number;
+
+  constructor(options: RunSessionOptions) {
+    this.#options = options;
+    this.#disconnectedAt = options.clock.now();
+    const { fold, journal } = options;
+    journal.onFailure = (error) => this.#fail(error);
+    this.#downloads = new CheckpointDownloads({
+      run: fold.record.id,
+      folder: `${fold.directory}/checkpoints`,
+      link: () => this.#link,
+      onChange: (id, home) => {
+        fold.setCheckpoint(id, { home });
+        this.#changed();
+      },
+    });
+  }
+
+  get id(): string {
+    return this.#options.fold.record.id;
+  }
+
+  get view(): RunView {
+    return this.#options.fold;
+  }
+
+  get link(): WorkerLink | undefined {
+    return this.#link;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Finds out which checkpoints are at home. */
+  async lookAtHome(): Promise<void> {
+    const { fold } = this.#options;
+    for (const { id } of [...fold.checkpoints]) {
+      const hash = fold.manifestHashes.get(id) ?? '';
+      const directory = await checkpointAtHome(`${fold.directory}/checkpoints`, id, hash);
+      if (directory) fold.setCheckpoint(id, { home: { state: 'verified', directory } });
+    }
+    this.#changed();
+  }
+
+  /** Follows the run on a worker from now on, in place of an earlier one. */
+  attach(link: WorkerLink, workerName: string): void {
+    this.detach('another worker');
+    const { fold, clock } = this.#options;
+    this.#link = link;
+    this.#summary = undefined;
+    this.#disconnectedAt = clock.now();
+    fold.set('worker', workerName);
+    fold.set('connection', link.state);
+    this.#stopListening.push(
+      link.onState((state) => {
+        if (state.kind !== 'connected' && fold.connection.kind === 'connected') {
+          this.#disconnectedAt = clock.now();
+          this.#summary = undefined;
+          fold.set('status', undefined);
+        }
+        fold.set('connection', state);
+        this.#changed();
+      }),
+    );
+    link.follow(this.id, fold.lastSeq + 1, {
+      event: (event) => this.#take(event),
+      status: (status) => {
+        fold.set('status', { ...status, receivedAt: clock.now() });
+        this.#changed();
+      },
+      followed: (summary) => this.#followed(summary),
+      failed: (error) => this.#fail(error),
+    });
+    link.start();
+    this.#changed();
+  }
+
+  /** Waits for the first answer of the worker, or for a sign that none comes soon. */
+  async firstLook(patienceMs: number, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const look = (): void => {
+      const { connection, lastSeq } = this.view;
+      const isCaughtUp = this.#summary !== undefined && lastSeq >= this.#summary.lastSeq;
+      const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting';
+      if (isCaughtUp || isAway || this.#failure) resolve();
+    };
+    const stopTimer = this.#options.clock.after(patienceMs, resolve);
+    const unsubscribe = this.subscribe(look);
+    const abort = (): void => reject(cancelled('Opening the run', signal));
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      look();
+      await promise;
+    } finally {
+      stopTimer();
+      unsubscribe();
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Lets go of the worker; what was received is kept. */
+  detach(reason: string): void {
+    for (const stop of this.#stopListening.splice(0)) stop();
+    this.#link?.unfollow(this.id);
+    this.#link = undefined;
+    const { fold } = this.#options;
+    fold.set('status', undefined);
+    fold.set('connection', { kind: 'offline', reason });
+    this.#changed();
+  }
+
+  async close(): Promise<void> {
+    this.detach('closed');
+    await this.#downloads.close();
+    await this.#samples;
+    await this.#options.journal.flushed();
+    this.#listeners.clear();
+  }
+
+  /** Sends a command; resolves when the worker has taken it. */
+  async command<Method extends MethodName>(
+    method: Method,
+    params: ParamsOf<Method>,
+    pending?: 'pausing' | 'resuming' | 'stopping',
+  ): Promise<void> {
+    const { fold } = this.#options;
+    if (!this.#link) {
+      const { connection } = fold;
+      throw offlineError(connection.kind === 'offline' ? connection.reason : 'not connected');
+    }
+    const before = fold.state;
+    if (this.#failure) throw this.#failure;
+    await this.#link.request(method, params, { patienceMs: commandPatienceMs });
+    // Where the state event came before the answer, nothing is pending any more.
+    if (pending && fold.state === before) fold.set('pending', pending);
+    this.#changed();
+  }
+
+  async download(id: string, signal?: AbortSignal): Promise<string> {
+    const { fold } = this.#options;
+    const checkpoint = fold.checkpoints.find((other) => other.id === id);
+    const manifestSha256 = fold.manifestHashes.get(id);
+    if (!checkpoint || manifestSha256 === undefined) throw unknownCheckpoint(id);
+    if (checkpoint.home.state === 'verified') return checkpoint.home.directory;
+    if (!this.#link) throw offlineError('the checkpoint is not at home');
+    const arrival = this.#downloads.want({ id, manifestSha256 });
+    return signal ? unlessAborted(arrival, signal) : arrival;
+  }
+
+  /** See RunHandle.finished. */
+  async finished(options: { signal?: AbortSignal; lostAfterMs?: number } = {}): Promise<RunView> {
+    const { clock, journal } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let stopTimer: (() => void) | undefined;
+    const look = (): void => {
+      stopTimer?.();
+      stopTimer = undefined;
+      const { connection } = this.view;
+      if (this.#failure) reject(this.#failure);
+      else if (this.#isSettled()) resolve();
+      else if (connection.kind === 'refused') reject(refusedError(connection));
+      else if (!this.#link) reject(offlineError('it has not ended, as far as this machine knows'));
+      else if (connection.kind !== 'connected' && options.lostAfterMs !== undefined) {
+        const left = this.#disconnectedAt + options.lostAfterMs - clock.now();
+        if (left > 0) stopTimer = clock.after(left, look);
+        else
+          reject(workerLost(connection.kind === 'waiting' ? connection.reason : 'no connection'));
+      }
+    };
+    const unsubscribe = this.subscribe(look);
+    const abort = (): void => reject(cancelled('Waiting for the run', options.signal));
+    options.signal?.addEventListener('abort', abort, { once: true });
+    if (options.signal?.aborted) abort();
+    try {
+      look();
+      await promise;
+    } finally {
+      unsubscribe();
+      stopTimer?.();
+      options.signal?.removeEventListener('abort', abort);
+    }
+    await this.#samples;
+    await journal.flushed();
+    return this.view;
+  }
+
+  /** See RunHandle.events. What it gives, it read from disk. */
+  async *events(
+    options: { fromSeq?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<RunEvent> {
+    const { journal } = this.#options;
+    let next = options.fromSeq ?? 1;
+    let position = 0;
+    while (!options.signal?.aborted) {
+      await journal.flushed();
+      const settled = this.#isSettledApartFromDownloads() || !this.#link;
+      const fresh: RunEvent[] = [];
+      const reading = await readJournal(journal.path, (event) => fresh.push(event), position);
+      position = reading.end;
+      for (const event of fresh) {
+        if (event.seq < next) continue;
+        next = event.seq + 1;
+        yield event;
+        if (options.signal?.aborted) return;
+      }
+      if (settled) return;
+      await this.#nextChange(options.signal, next);
+    }
+  }
+
+  /** Waits until there is an event from `seq` on, or none will come. */
+  async #nextChange(signal: AbortSignal | undefined, seq: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => {
+      const isOver = this.#isSettledApartFromDownloads() || !this.#link || signal?.aborted;
+      if (this.view.lastSeq >= seq || isOver) resolve();
+    };
+    const unsubscribe = this.subscribe(look);
+    signal?.addEventListener('abort', look);
+    look();
+    await promise;
+    unsubscribe();
+    signal?.removeEventListener('abort', look);
+    if (this.#failure) throw this.#failure;
+  }
+
+  #isSettled(): boolean {
+    return this.#isSettledApartFromDownloads() && this.#downloads.isIdle;
+  }
+
+  #isSettledApartFromDownloads(): boolean {
+    const { view } = this;
+    if (!isFinal(view.state) || view.pending) return false;
+    return !this.#link || (this.#summary !== undefined && view.lastSeq >= this.#summary.lastSeq);
+  }
+
+  #take(event: RunEvent): void {
+    const { fold, journal } = this.#options;
+    fold.apply(event);
+    journal.append(event);
+    if (event.type === 'sample') this.#keepSample(event);
+    if (event.type === 'checkpoint') this.#wantCheckpoint(event.id);
+    this.#changed();
+  }
+
+  #keepSample(event: Extract<RunEvent, { type: 'sample' }>): void {
+    const { directory } = this.#options.fold;
+    this.#samples = this.#samples
+      .then(() => writeSample(directory, event))
+      .catch((error: unknown) => this.#fail(diskError('A sample picture', error)));
+  }
+
+  #wantCheckpoint(id: string): void {
+    const { fold } = this.#options;
+    const checkpoint = fold.checkpoints.find((other) => other.id === id);
+    const manifestSha256 = fold.manifestHashes.get(id);
+    if (!checkpoint || checkpoint.removedOnWorker || manifestSha256 === undefined) return;
+    if (checkpoint.home.state === 'verified') return;
+    void this.#downloads
+      .want({ id, manifestSha256 })
+      .catch(() => {})
+      .then(() => this.#changed());
+  }
+
+  #followed(summary: RunSummary): void {
+    const { fold } = this.#options;
+    this.#summary = summary;
+    if (summary.lastSeq < fold.lastSeq) {
+      this.#link?.unfollow(this.id);
+      this.#fail(runDiverged(this.id));
+      return;
+    }
+    for (const { id, home } of fold.checkpoints) {
+      if (home.state === 'absent' || home.state === 'failed') this.#wantCheckpoint(id);
+    }
+    this.#changed();
+  }
+
+  #fail(error: TeletrainError): void {
+    this.#failure ??= error;
+    this.#changed();
+  }
+
+  /** Tells the listeners once, after the event loop took in what came at one time. */
+  #changed(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    setImmediate(() => {
+      this.#announced = false;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+}
+
+/** The download itself goes on: the run wants it too. */
+async function unlessAborted(arrival: Promise<string>, signal: AbortSignal): Promise<string> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(cancelled('The download', signal));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([arrival, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

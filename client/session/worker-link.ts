@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import type { TeletrainError } from '../../shared/errors.ts';
+import { TeletrainError as KnownError } from '../../shared/errors.ts';
+import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import { encodeFrame } from '../../shared/frames.ts';
+import type { Hello, MethodName, ParamsOf, ResultOf, Welcome } from '../../shared/messages.ts';
+import type { RunSummary } from '../../shared/run.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { Connection, type ConnectionEffect, type ConnectionTimes } from './connection.ts';
+import { cancelled, connectionClosed, workerLost } from './errors.ts';
+import { openSocket, type Socket } from './socket.ts';
+import type { ConnectionState } from './types.ts';
+
+/** Where a worker is now, and how it knows us. Asked before every attempt: a local worker moves. */
+export interface Endpoint {
+  readonly url: string;
+  readonly auth: Hello['auth'];
+}
+
+export interface RunFollower {
+  event(event: RunEvent): void;
+  status(status: RunStatus): void;
+  followed(summary: RunSummary): void;
+  failed(error: TeletrainError): void;
+}
+
+export interface WorkerLinkOptions {
+  readonly client: Hello['client'];
+  readonly endpoint: (signal: AbortSignal) => Promise<Endpoint>;
+  readonly lastEpoch?: string;
+  readonly times?: Partial<ConnectionTimes>;
+  readonly clock?: Clock;
+}
+
+export interface Answer<Result> {
+  readonly result: Result;
+  readonly payload: Uint8Array;
+}
+
+interface Waiter {
+  resolve(answer: Answer<unknown>): void;
+  reject(error: TeletrainError): void;
+}
+
+/** One connection to one worker, shared by all that this program does there: the machine of connection.ts with a socket and a clock. */
+export class WorkerLink {
+  readonly #machine: Connection;
+  readonly #options: WorkerLinkOptions;
+  readonly #clock: Clock;
+  readonly #waiters = new Map<string, Waiter>();
+  readonly #followers = new Map<string, RunFollower>();
+  readonly #listeners = new Set<(state: ConnectionState) => void>();
+  readonly #ended = new AbortController();
+  #socket: Socket | undefined;
+  #stopTimer: (() => void) | undefined;
+  #welcome: Welcome | undefined;
+
+  constructor(options: WorkerLinkOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#machine = new Connection({
+      client: options.client,
+      requestPrefix: randomBytes(6).toString('base64url'),
+      ...(options.times ? { times: options.times } : {}),
+      ...(options.lastEpoch === undefined ? {} : { lastEpoch: options.lastEpoch }),
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#machine.state;
+  }
+
+  /** What the worker said of itself when it was last reached. */
+  get welcome(): Welcome | undefined {
+    return this.#welcome;
+  }
+
+  /** Begins to connect, or tries again at once. */
+  start(): void {
+    this.#do(this.#machine.start(this.#clock.now()));
+  }
+
+  onState(listener: (state: ConnectionState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Resolves with the worker's welcome once connected.
+   * @throws TeletrainError the refusal; `worker-lost` after `patienceMs`; `cancelled`.
+   */
+  async connected(options: { patienceMs: number; signal?: AbortSignal }): Promise<Welcome> {
+    this.start();
+    const { promise, resolve, reject } = Promise.withResolvers<Welcome>();
+    const look = (state: ConnectionState): void => {
+      if (state.kind === 'connected' && this.#welcome) resolve(this.#welcome);
+      if (state.kind === 'offline') reject(connectionClosed());
+      if (state.kind === 'refused') {
+        reject(new KnownError(state.code, state.message, { hint: state.hint }));
+      }
+    };
+    const stopListening = this.onState(look);
+    const stopTimer = this.#clock.after(options.patienceMs, () => {
+      const { state } = this;
+      reject(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));
+    });
+    const abort = (): void => reject(cancelled('Connecting', options.signal));
+    options.signal?.addEventListener('abort', abort, { once: true });
+    if (options.signal?.aborted) abort();
+    try {
+      look(this.state);
+      return await promise;
+    } finally {
+      stopListening();
+      stopTimer();
+      options.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /**
+   * Asks and waits for the answer, over any number of reconnects.
+   * @throws TeletrainError what the worker answered; `worker-lost` after `patienceMs` without a
+   *   connection; the refusal; `cancelled`.
+   */
+  async request<Method extends MethodName>(
+    method: Method,
+    params: ParamsOf<Method>,
+    options: { payload?: Uint8Array; patienceMs?: number; signal?: AbortSignal } = {},
+  ): Promise<Answer<ResultOf<Method>>> {
+    const { signal } = options;
+    if (signal?.aborted) throw cancelled('The request', signal);
+    const { promise, resolve, reject } = Promise.withResolvers<Answer<unknown>>();
+    const { id, effects } = this.#machine.request(this.#clock.now(), method, params, options);
+    this.#waiters.set(id, { resolve, reject });
+    this.#do(effects);
+    const abort = (): void => {
+      this.#waiters.delete(id);
+      this.#do(this.#machine.cancel(id));
+      reject(cancelled('The request', signal));
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      // The machine parsed the result by this method's schema.
+      return (await promise) as Answer<ResultOf<Method>>;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** One follower a run; a second takes the place of the first. */
+  follow(run: string, fromSeq: number, follower: RunFollower): void {
+    this.#followers.set(run, follower);
+    this.#do(this.#machine.follow(this.#clock.now(), run, fromSeq));
+  }
+
+  unfollow(run: string): void {
+    if (!this.#followers.delete(run)) return;
+    this.#do(this.#machine.unfollow(this.#clock.now(), run));
+  }
+
+  get follows(): number {
+    return this.#followers.size;
+  }
+
+  close(): void {
+    this.#do(this.#machine.stop());
+    this.#ended.abort();
+    this.#stopTimer?.();
+    this.#listeners.clear();
+    this.#followers.clear();
+  }
+
+  #do(effects: readonly ConnectionEffect[]): void {
+    for (const effect of effects) this.#perform(effect);
+    this.#stopTimer?.();
+    const at = this.#machine.nextTickAt;
+    if (at !== undefined) {
+      this.#stopTimer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+        this.#do(this.#machine.tick(this.#clock.now()));
+      });
+    }
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.type) {
+      case 'connect':
+        void this.#connect();
+        return;
+      case 'send':
+        this.#socket?.send(encodeFrame(effect.kind, effect.header, effect.payload));
+        return;
+      case 'close':
+        this.#socket?.close(effect.code, effect.reason);
+        this.#socket = undefined;
+        return;
+      case 'terminate':
+        this.#socket?.terminate();
+        this.#socket = undefined;
+        return;
+      case 'state':
+        for (const listener of this.#listeners) listener(effect.state);
+        return;
+      case 'welcome':
+        this.#welcome = effect.welcome;
+        return;
+      case 'answer':
+        this.#settle(effect.id)?.resolve(effect);
+        return;
+      case 'rejected':
+        this.#settle(effect.id)?.reject(effect.error);
+        return;
+      case 'event':
+        this.#followers.get(effect.event.run)?.event(effect.event);
+        return;
+      case 'status':
+        this.#followers.get(effect.status.run)?.status(effect.status);
+        return;
+      case 'followed':
+        this.#followers.get(effect.run)?.followed(effect.summary);
+        return;
+      case 'follow-failed': {
+        const follower = this.#followers.get(effect.run);
+        this.#followers.delete(effect.run);
+        follower?.failed(effect.error);
+      }
+    }
+  }
+
+  #settle(id: string): Waiter | undefined {
+    const waiter = this.#waiters.get(id);
+    this.#waiters.delete(id);
+    return waiter;
+  }
+
+  async #connect(): Promise<void> {
+    let endpoint: Endpoint;
+    try {
+      endpoint = await this.#options.endpoint(this.#ended.signal);
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      if (!(error instanceof KnownError)) throw error;
+      this.#do(
+        error.code === 'worker-lost'
+          ? this.#machine.closed(this.#clock.now(), 1006, error.message)
+          : this.#machine.refuse(error),
+      );
+      return;
+    }
+    if (this.#ended.signal.aborted) return;
+    // What an older socket still says no longer matters.
+    const isCurrent = (): boolean => this.#socket === socket;
+    const socket = openSocket(endpoint.url, {
+      opened: () => {
+        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), endpoint.auth));
+        else socket.terminate();
+      },
+      received: (message) => {
+        if (isCurrent()) this.#do(this.#machine.received(this.#clock.now(), message));
+      },
+      closed: (code, reason) => {
+        if (!isCurrent()) return;
+        this.#socket = undefined;
+        this.#do(this.#machine.closed(this.#clock.now(), code, reason));
+      },
+    });
+    this.#socket = socket;
+  }
+}
