@@ -28,11 +28,13 @@ export interface Arithmetic<Matrix> {
   /** dy · y · (1 - y), where y = sigmoid(x). */
   sigmoidGradient(y: Matrix, dy: Matrix): Matrix;
 
-  /** Blocks of consecutive rows; a block's rows share the memory of `a` where the engine can. */
+  /** Blocks of consecutive rows, also empty ones; a block's rows share the memory of `a` where the engine can. */
   splitRows(a: Matrix, sizes: readonly number[]): Matrix[];
+  /** One part or more, one below the other. */
   concatRows(parts: readonly Matrix[]): Matrix;
   /** `count` blocks of equally many columns. */
   splitColumns(a: Matrix, count: number): Matrix[];
+  /** Two parts or more, side by side. */
   concatColumns(parts: readonly Matrix[]): Matrix;
 }
 

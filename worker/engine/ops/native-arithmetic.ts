@@ -76,7 +76,8 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
       native.release(axis);
       return parts;
     },
-    concatRows: (parts) => concat(parts, 0),
+    concatRows: (parts) =>
+      parts.length === 1 ? native.run('Identity', float, parts) : concat(parts, 0),
     splitColumns: (a, count) => {
       const axis = native.int32(1);
       const parts = native.runMany(

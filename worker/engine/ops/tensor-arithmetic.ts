@@ -18,6 +18,7 @@ export const tensorArithmetic: Arithmetic<tf.Tensor2D> = {
   sigmoidGradient: (y, dy) => tf.tidy(() => tf.mul(dy, tf.sub(y, tf.mul(y, y)))),
 
   splitRows: (a, sizes) => tf.split(a, sizes as number[], 0),
+  // tfjs returns a tensor of its own also where there is one part only.
   concatRows: (parts) => tf.concat(parts as tf.Tensor2D[], 0),
   splitColumns: (a, count) => tf.split(a, count, 1),
   concatColumns: (parts) => tf.concat(parts as tf.Tensor2D[], 1),
