@@ -32,10 +32,11 @@ export function createProgram(context: CommandContext): Command {
       '--data-dir <folder>',
       'where the local worker finds datasets (default: TELETRAIN_DATA)',
     )
+    // An option after a command's name is that command's.
+    .enablePositionalOptions()
     .exitOverride()
     // Errors are thrown and printed in one place, run-program.ts.
     .configureOutput({ writeErr: () => {} })
-    .allowExcessArguments()
     .addHelpText('after', closingHelp)
     .action(async (options: { dataDir?: string }, command: Command) => {
       const unknown = command.args[0];
@@ -58,7 +59,8 @@ export function createProgram(context: CommandContext): Command {
   addNotebook(program, context);
   addDoctor(program, context);
   addClean(program, context);
-  return program;
+  // Only here, where they are what was taken for a command: the commands refuse them.
+  return program.allowExcessArguments();
 }
 
 function unknownCommand(name: string, program: Command): UsageError {

@@ -13,7 +13,7 @@ interface CleanOptions {
   all?: boolean;
   engine?: boolean;
   data?: boolean;
-  run: readonly string[];
+  run?: readonly string[];
 }
 
 export function addClean(program: Command, context: CommandContext): void {
@@ -33,7 +33,6 @@ export function addClean(program: Command, context: CommandContext): void {
       '--run <run>',
       "remove this machine's copy of an ended run, checkpoints and all; may be given many times",
       collect,
-      [],
     )
     .option('--json', 'one document')
     .addHelpText(
@@ -45,7 +44,7 @@ Examples:
   teletrain clean --run digits-pixel-rnn-20261123-001522-k3f9`,
     )
     .action(async (options: CleanOptions) => {
-      const removedRuns = await removeRuns(context, options.run);
+      const removedRuns = await removeRuns(context, options.run ?? []);
       const names = [
         ...(options.engine || options.all ? ['engine'] : []),
         ...(options.data || options.all ? ['datasets'] : []),

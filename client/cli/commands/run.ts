@@ -15,7 +15,7 @@ import { openDashboard } from './dashboard.ts';
 
 interface RunOptions {
   on?: string;
-  set: readonly string[];
+  set?: readonly string[];
   quick?: boolean;
   dataDir?: string;
   detach?: boolean;
@@ -39,7 +39,6 @@ export function addRun(program: Command, context: CommandContext): void {
       '--set <key=value>',
       "change one of the recipe's settings; may be given many times",
       collect,
-      [],
     )
     .option('--quick', 'small and quick, on real data, to try it out')
     .option(
@@ -77,7 +76,7 @@ Examples:
 /** Everything wrong with what was typed is found here, before a worker is started for it. */
 async function startOptions(recipeName: string, options: RunOptions): Promise<StartOptions> {
   const recipe = recipeNamed(recipeName).name;
-  const settings = Object.fromEntries(options.set.map(parseSettingText));
+  const settings = Object.fromEntries((options.set ?? []).map(parseSettingText));
   const quick = options.quick ?? false;
   completeSettings(recipe, settings, { quick });
   if (options.on !== undefined && options.dataDir !== undefined) {
