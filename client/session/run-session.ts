@@ -47,6 +47,8 @@ export class RunSession {
   #samples: Promise<void> = Promise.resolve();
   /** Why nothing more can be kept; whoever waits for the run's end is told. */
   #failure: TeletrainError | undefined;
+  /** Why this worker does not give the run's events. */
+  #refusal: TeletrainError | undefined;
   #disconnectedAt: number;
 
   constructor(options: RunSessionOptions) {
@@ -99,6 +101,7 @@ export class RunSession {
     const { fold, clock } = this.#options;
     this.#link = link;
     this.#summary = undefined;
+    this.#refusal = undefined;
     this.#disconnectedAt = clock.now();
     fold.set('worker', workerName);
     fold.set('connection', link.state);
@@ -120,7 +123,10 @@ export class RunSession {
         this.#changed();
       },
       followed: (summary) => this.#followed(summary),
-      failed: (error) => this.#fail(error),
+      failed: (error) => {
+        this.#refusal = error;
+        this.#changed();
+      },
     });
     link.start();
     this.#changed();
@@ -133,7 +139,7 @@ export class RunSession {
       const { connection, lastSeq } = this.view;
       const isCaughtUp = this.#summary !== undefined && lastSeq >= this.#summary.lastSeq;
       const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting';
-      if (isCaughtUp || isAway || this.#failure) resolve();
+      if (isCaughtUp || isAway || this.#failure || this.#refusal) resolve();
     };
     const stopTimer = this.#options.clock.after(patienceMs, resolve);
     const unsubscribe = this.subscribe(look);
@@ -208,7 +214,8 @@ export class RunSession {
       stopTimer?.();
       stopTimer = undefined;
       const { connection } = this.view;
-      if (this.#failure) reject(this.#failure);
+      const failure = this.#failure ?? this.#refusal;
+      if (failure) reject(failure);
       else if (this.#isSettled()) resolve();
       else if (connection.kind === 'refused') reject(refusedError(connection));
       else if (!this.#link) reject(offlineError('it has not ended, as far as this machine knows'));
@@ -264,7 +271,8 @@ export class RunSession {
   async #nextChange(signal: AbortSignal | undefined, seq: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {
-      const isOver = this.#isSettledApartFromDownloads() || !this.#link || signal?.aborted;
+      const isOver =
+        this.#isSettledApartFromDownloads() || !this.#link || this.#refusal || signal?.aborted;
       if (this.view.lastSeq >= seq || isOver) resolve();
     };
     const unsubscribe = this.subscribe(look);
@@ -273,7 +281,8 @@ export class RunSession {
     await promise;
     unsubscribe();
     signal?.removeEventListener('abort', look);
-    if (this.#failure) throw this.#failure;
+    const failure = this.#failure ?? this.#refusal;
+    if (failure) throw failure;
   }
 
   #isSettled(): boolean {
@@ -319,7 +328,8 @@ export class RunSession {
     this.#summary = summary;
     if (summary.lastSeq < fold.lastSeq) {
       this.#link?.unfollow(this.id);
-      this.#fail(runDiverged(this.id));
+      this.#refusal = runDiverged(this.id);
+      this.#changed();
       return;
     }
     for (const { id, home } of fold.checkpoints) {

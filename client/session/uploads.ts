@@ -47,16 +47,18 @@ export async function importRun({
     { record: view.record, nextSeq, checkpoint: manifest, changed },
     request,
   );
-  const total = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const manifestBytes = await readFile(join(directory, 'manifest.json'));
+  const files = [...manifest.files, { name: 'manifest.json', bytes: manifestBytes.length }];
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
-  for (const file of manifest.files) {
+  for (const file of files) {
     const target = { run, checkpoint: manifest.id, file: file.name };
     await uploadFile(join(directory, file.name), file.bytes, target, link, request, (sent) => {
       onProgress?.({ message: `uploading checkpoint ${manifest.id}`, done: before + sent, total });
     });
     before += file.bytes;
   }
-  const manifestSha256 = sha256(await readFile(join(directory, 'manifest.json')));
+  const manifestSha256 = sha256(manifestBytes);
   await link.request(
     'checkpoint.commit',
     { run, checkpoint: manifest.id, manifestSha256 },

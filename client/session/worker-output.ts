@@ -9,7 +9,7 @@ export type OutputLine =
   | { readonly type: 'other' };
 
 const progressSchema = z.object({
-  type: z.enum(['progress', 'setup']),
+  event: z.literal('progress'),
   message: z.string(),
   fraction: z.number().optional(),
   done: z.number().optional(),
