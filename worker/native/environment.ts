@@ -17,7 +17,7 @@ export async function engineEnvironment(
   };
   // Errors only: TensorFlow's own greeting would go to the user's terminal.
   set('TF_CPP_MIN_LOG_LEVEL', '2');
-  const search = await findGpu();
+  const search = await findGpu(environment);
   if ('gpu' in search) {
     // Else TensorFlow takes all of the GPU's memory at its first operation.
     set('TF_FORCE_GPU_ALLOW_GROWTH', 'true');

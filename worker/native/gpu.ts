@@ -11,8 +11,8 @@ export interface GpuFound {
 export type GpuSearch = { readonly gpu: GpuFound } | { readonly missing: string };
 
 /** Asks NVIDIA's driver for this machine's first GPU; where there is none, says what is missing. */
-export async function findGpu(): Promise<GpuSearch> {
-  const program = await findProgram(['nvidia-smi', '/opt/bin/nvidia-smi']);
+export async function findGpu(environment: NodeJS.ProcessEnv = process.env): Promise<GpuSearch> {
+  const program = await findProgram(['nvidia-smi', '/opt/bin/nvidia-smi'], environment);
   const hasDevice = await access('/dev/nvidiactl').then(
     () => true,
     () => false,
@@ -24,10 +24,8 @@ export async function findGpu(): Promise<GpuSearch> {
         : 'no NVIDIA GPU or driver on this machine: in Colab choose Runtime > Change runtime type > GPU',
     };
   }
-  const result = await runCommand(program, [
-    '--query-gpu=name,memory.total,driver_version',
-    '--format=csv,noheader,nounits',
-  ]);
+  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader,nounits'];
+  const result = await runCommand(program, query, { environment });
   const [name, mebibytes, driverVersion] = (result.stdout.trim().split('\n')[0] ?? '').split(', ');
   if (result.status !== 0 || !name || !mebibytes || !driverVersion) {
     return {
