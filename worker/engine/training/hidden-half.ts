@@ -1,4 +1,4 @@
-import { abs, add, exp, log, mul, neg, relu, sub, sum, tidy } from '@tensorflow/tfjs-core';
+import { abs, add, exp, log, mul, neg, relu, slice, sub, sum, tidy } from '@tensorflow/tfjs-core';
 import type { Split } from '../datasets/dataset.ts';
 import type { PictureModel } from '../models/model.ts';
 import { batchCount, batchRange, disposeBatch } from './batches.ts';
@@ -26,8 +26,8 @@ export async function hiddenHalfLoss(
       const [, height = 28, width = 28] = batch.inputs.shape;
       const start = [0, givenRows, 0, 0];
       const size = [batch.size, height - givenRows, width, 1];
-      const logits = model.logits(batch.inputs).slice(start, size);
-      const pixels = batch.targets.slice(start, size);
+      const logits = slice(model.logits(batch.inputs), start, size);
+      const pixels = slice(batch.targets, start, size);
       // Cross-entropy of a logit without overflow: max(l, 0) - l x + log(1 + exp(-|l|)).
       const tail = log(add(1, exp(neg(abs(logits)))));
       return sum(add(sub(relu(logits), mul(logits, pixels)), tail));
