@@ -22,6 +22,8 @@ export interface DownloadsOptions {
   readonly folder: string;
   readonly link: () => Pick<WorkerLink, 'request'> | undefined;
   readonly onChange: (id: string, home: Home) => void;
+  /** Nothing is on the list any more. */
+  readonly onIdle: () => void;
 }
 
 interface Wish {
@@ -97,6 +99,7 @@ export class CheckpointDownloads {
     } finally {
       this.#working = undefined;
       if (this.#closing.signal.aborted) this.#failAll(cancelled('The download'));
+      this.#options.onIdle();
     }
   }
 

@@ -64,6 +64,7 @@ export class RunSession {
         fold.setCheckpoint(id, { home });
         this.#changed();
       },
+      onIdle: () => this.#changed(),
     });
   }
 
@@ -317,10 +318,8 @@ export class RunSession {
     const manifestSha256 = fold.manifestHashes.get(id);
     if (!checkpoint || checkpoint.removedOnWorker || manifestSha256 === undefined) return;
     if (checkpoint.home.state === 'verified') return;
-    void this.#downloads
-      .want({ id, manifestSha256 })
-      .catch(() => {})
-      .then(() => this.#changed());
+    // What becomes of it is in the view; `want` itself sees to a rejection that nobody waits for.
+    void this.#downloads.want({ id, manifestSha256 });
   }
 
   #followed(summary: RunSummary): void {
