@@ -123,6 +123,10 @@ export class Training {
       }
       this.#refuseBusy();
       run.retryJournal();
+      if (run.imported && !this.isBegun(run)) {
+        // Its other worker went further: what readers have of that is void from here on.
+        await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step });
+      }
       await run.append({ type: 'state', state: 'starting', reason: stateReasons.resumed });
       this.#begin(run);
     });
