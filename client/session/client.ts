@@ -35,6 +35,8 @@ export interface ClientOptions {
 
 /** How long a command waits for a worker that it needs now. */
 const connectPatienceMs = 20_000;
+/** How long the state of a worker is waited for that may well be away. */
+const infoPatienceMs = 5_000;
 /** How long `openRun` waits for the worker before it shows what is on disk while it goes on trying. */
 const firstLookMs = 4_000;
 
@@ -99,7 +101,8 @@ class SessionClient implements TeletrainClient {
     const link = await this.#makeLink(async () => ({ url, auth: { code: options.code.trim() } }));
     let welcome: Welcome;
     try {
-      welcome = await link.connected(this.#patience(options.signal));
+      // A mistyped address is told at once.
+      welcome = await link.connected({ ...this.#patience(options.signal), attempts: 1 });
     } finally {
       link.close();
     }
@@ -123,7 +126,7 @@ class SessionClient implements TeletrainClient {
 
   async workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
     const link = await this.#linkTo(name);
-    await link.connected(this.#patience());
+    await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
     const askedAt = performance.now();
     const { result } = await link.request('worker.info', {}, { patienceMs: connectPatienceMs });
     return { ...result, roundTripMs: performance.now() - askedAt };

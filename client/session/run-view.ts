@@ -7,6 +7,14 @@ import type { CheckpointView, ConnectionState, RunView, Sample } from './types.t
 
 const logLines = 2_000;
 
+/** What was asked of a run until a state event tells that it happened. */
+const pendingAfter = {
+  pause: 'pausing',
+  continue: 'resuming',
+  'stop-now': 'stopping',
+  'stop-epoch': 'stopping',
+} as const;
+
 type Mutable<View> = { -readonly [Key in keyof View]: View[Key] };
 
 /**
@@ -51,7 +59,8 @@ export class RunFold implements RunView {
 
   /** Takes the next event; one that is not the next is a programming error. */
   apply(event: RunEvent): void {
-    if (event.seq !== this.lastSeq + 1) {
+    // A run that came from another worker may begin at a later number.
+    if (event.seq !== this.lastSeq + 1 && this.lastSeq !== 0) {
       throw new RangeError(`event ${event.seq} cannot follow event ${this.lastSeq}`);
     }
     this.lastSeq = event.seq;
@@ -96,6 +105,7 @@ export class RunFold implements RunView {
       case 'change':
         this.epochs = event.epochs ?? this.epochs;
         this.patience = event.patience ?? this.patience;
+        if (event.asked) this.pending = pendingAfter[event.asked];
     }
   }
 

@@ -87,12 +87,20 @@ export class WorkerLink {
 
   /**
    * Resolves with the worker's welcome once connected.
-   * @throws TeletrainError the refusal; `worker-lost` after `patienceMs`; `cancelled`.
+   * @throws TeletrainError the refusal; `worker-lost` after `patienceMs` or so many attempts;
+   *   `cancelled`.
    */
-  async connected(options: { patienceMs: number; signal?: AbortSignal }): Promise<Welcome> {
+  async connected(options: {
+    patienceMs: number;
+    attempts?: number;
+    signal?: AbortSignal;
+  }): Promise<Welcome> {
     this.start();
     const { promise, resolve, reject } = Promise.withResolvers<Welcome>();
+    let failed = 0;
     const look = (state: ConnectionState): void => {
+      if (state.kind === 'waiting') failed += 1;
+      if (state.kind === 'waiting' && failed === options.attempts) reject(workerLost(state.reason));
       if (state.kind === 'connected' && this.#welcome) resolve(this.#welcome);
       if (state.kind === 'offline') reject(connectionClosed());
       if (state.kind === 'refused') {
