@@ -135,7 +135,8 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
         stop('the program that started it has ended');
       if (wantsCode && isAnnounced && tokens.count === 0 && !pairing.isOpen(Date.now()))
         showNewCode();
-      if (output.isLive) output.status(active ? lastStatus : undefined, clients());
+      const isOfActive = active !== undefined && lastStatus?.run === active.id;
+      if (output.isLive) output.status(isOfActive ? lastStatus : undefined, clients());
     }, tickMs);
 
     const wantsCode = options.tokenFile === undefined;

@@ -9,6 +9,8 @@ import { WorkerRunningError } from './worker-lock.ts';
  * What it prints with `--json` is described in PROTOCOL.md, "Starting a worker".
  */
 process.exitCode = await main(process.argv.slice(2));
+// Nothing should be left that keeps it alive; if something is, it does not for long.
+setTimeout(() => process.exit(), 2_000).unref();
 
 async function main(args: readonly string[]): Promise<number> {
   const asJson = args.includes('--json');

@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly parentWatch: boolean;
   /** Output as JSON, one object a line. */
   readonly json: boolean;
-  /** A live status line also where the output is no terminal. */
+  /** Live status every second also where the output is no terminal, or is JSON. */
   readonly status: boolean;
   /** The engine's program, if not the worker's own: tests give theirs. */
   readonly engineProgram: string | undefined;
@@ -45,7 +45,7 @@ export const usage = `Usage: worker [options]
   --idle-minutes N    end after N minutes without a run and without a client (default 0: never)
   --no-recover        do not go on by itself with a run that was cut off
   --parent-watch      end when the process that started it has ended
-  --status            a live status line although the output is no terminal; with --json too
+  --status            live status every second although the output is no terminal; with --json too
   --json              output as JSON, one object a line
 
 SIGUSR2 shows a new pairing code; SIGINT and SIGTERM end the worker, which leaves a checkpoint.
