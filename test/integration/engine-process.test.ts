@@ -199,7 +199,7 @@ describe('an engine process', () => {
   test('one that cannot give what is required says so and exits', async () => {
     await using engine = await EngineDriver.start({
       TELETRAIN_REQUIRE_ENGINE: 'gpu',
-      // No nvidia-smi is found, so there is no GPU on any machine.
+      // Where no nvidia-smi is found, there is no GPU.
       PATH: '/nowhere',
     });
     expect(await engine.exited).toBe(1);
