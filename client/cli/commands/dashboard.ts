@@ -16,7 +16,7 @@ export async function openDashboard(
   }
   const client = await context.client();
   const { runDashboard } = await import('../../ui/dashboard.tsx');
-  await runDashboard(client, {
+  context.exitCode = await runDashboard(client, {
     ...data,
     ...(options.run === undefined ? {} : { run: options.run }),
   });
