@@ -1,31 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../shared/events.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import { smallRun, WireClient } from './support/wire-client.ts';
-import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
-
-/** A worker home with a token that every worker started on it accepts. */
-async function homeWithToken() {
-  const home = await temporaryHome();
-  const token = randomBytes(32).toString('base64url');
-  const file = join(home.path, 'given-token');
-  await writeFile(file, token, { mode: 0o600 });
-  return {
-    path: home.path,
-    start: (options: { args?: string[]; environment?: Record<string, string> } = {}) =>
-      new WorkerProcess(home.path, {
-        ...options,
-        args: ['--token-file', file, ...(options.args ?? [])],
-      }),
-    connect: async (worker: WorkerProcess, clientId?: string) =>
-      await WireClient.connect((await worker.listening()).url, { token }, clientId),
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
-  };
-}
+import { smallRun } from './support/wire-client.ts';
+import { homeWithToken } from './support/worker-process.ts';
 
 const states = (events: readonly RunEvent[]) =>
   events.flatMap((event) =>

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import type { EventBody } from '../../../shared/events.ts';
 import type { Manifest } from '../../../shared/run.ts';
 import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel.ts';
@@ -13,7 +15,8 @@ import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel
  * child process that can be killed, and without TensorFlow.
  *
  * SMALL_ENGINE_STEP_MS      time of a step (default 5)
- * SMALL_ENGINE_BUSY=1       a step computes, without ever yielding, instead of waiting
+ * SMALL_ENGINE_BUSY=1       a step computes on every core, without ever yielding, instead of waiting
+ * SMALL_ENGINE_SAMPLE_BYTES  each step also gives a sample of this size (default 0: none)
  * SMALL_ENGINE_FILE_BYTES   size of a checkpoint's weights (default 1000)
  * SMALL_ENGINE_UNUSABLE=1   it says that it cannot work here
  * SMALL_ENGINE_DEAD_FILE    while this file exists it ends with code 9 as soon as it is to train
@@ -21,7 +24,15 @@ import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel
 const stepMs = Number(process.env.SMALL_ENGINE_STEP_MS ?? 5);
 const isBusy = process.env.SMALL_ENGINE_BUSY === '1';
 const fileBytes = Number(process.env.SMALL_ENGINE_FILE_BYTES ?? 1000);
+const sampleBytes = Number(process.env.SMALL_ENGINE_SAMPLE_BYTES ?? 0);
 const stepsPerEpoch = 10;
+
+if (isBusy) {
+  // As TensorFlow's threads do.
+  for (let core = 1; core < availableParallelism(); core += 1) {
+    new Worker('for (;;) Math.tanh(Math.random());', { eval: true });
+  }
+}
 
 const say = (message: FromEngine) => process.send?.(message);
 
@@ -123,6 +134,21 @@ async function train(command: StartCommand): Promise<void> {
       name: 'loss',
       value: 1 / step,
     });
+    if (sampleBytes > 0) {
+      const pixels = new Uint8Array(randomBytes(sampleBytes));
+      tell({
+        type: 'sample',
+        step,
+        epoch,
+        name: 'noise',
+        count: 1,
+        height: 1,
+        width: 1,
+        columns: 1,
+        givenRows: 0,
+        pixels,
+      });
+    }
     say({ type: 'status', status: statusOf(run, step, epoch) });
     if (step % stepsPerEpoch === 0) {
       tell({ type: 'epoch', step, epoch, seconds: 1, examplesPerSecond: 1, liveTensors: 0 });

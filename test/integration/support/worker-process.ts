@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { WireClient } from './wire-client.ts';
 
 const program = fileURLToPath(new URL('../../../worker/gateway/main.ts', import.meta.url));
 const smallEngine = fileURLToPath(new URL('./small-engine.ts', import.meta.url));
@@ -97,5 +99,24 @@ export async function temporaryHome(): Promise<{ path: string } & AsyncDisposabl
   return {
     path,
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+/** A worker home with a token that every worker started on it accepts. */
+export async function homeWithToken() {
+  const home = await temporaryHome();
+  const token = randomBytes(32).toString('base64url');
+  const file = join(home.path, 'given-token');
+  await writeFile(file, token, { mode: 0o600 });
+  return {
+    path: home.path,
+    start: (options: { args?: string[]; environment?: Record<string, string> } = {}) =>
+      new WorkerProcess(home.path, {
+        ...options,
+        args: ['--token-file', file, ...(options.args ?? [])],
+      }),
+    connect: async (worker: WorkerProcess, clientId?: string) =>
+      await WireClient.connect((await worker.listening()).url, { token }, clientId),
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
 }
