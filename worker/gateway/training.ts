@@ -96,7 +96,7 @@ export class Training {
     });
   }
 
-  /** The run of that id began already: a second start of it is no other start. */
+  /** It has events of this worker: a second start of it would be no other start. */
   isBegun(run: Run): boolean {
     return run.lastSeq >= run.firstSeq;
   }
@@ -123,11 +123,17 @@ export class Training {
       }
       this.#refuseBusy();
       run.retryJournal();
+      const starting: EventBody = {
+        type: 'state',
+        state: 'starting',
+        reason: stateReasons.resumed,
+      };
       if (run.imported && !this.isBegun(run)) {
-        // Its other worker went further: what readers have of that is void from here on.
-        await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step });
+        // Its other worker may have gone further: what readers have of that is void from here on.
+        await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step }, starting);
+      } else {
+        await run.append(starting);
       }
-      await run.append({ type: 'state', state: 'starting', reason: stateReasons.resumed });
       this.#begin(run);
     });
   }
