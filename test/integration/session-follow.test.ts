@@ -2,53 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
-import { defaultTimes } from '../../client/session/connection.ts';
-import type { RunHandle, RunView } from '../../client/session/types.ts';
+import type { RunView } from '../../client/session/types.ts';
 import { decodeEvent, scanRecords } from '../../shared/journal.ts';
-import { BadLine } from './proxy.ts';
+import { pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
-
-/** As in earnest, but quicker. */
-const times = { ...defaultTimes, firstDelayMs: 10, longestDelayMs: 50, settledMs: 1_000 };
-const recipe = 'digits-pixel-rnn';
-
-/** A worker with the small engine, a bad line to it, and a client that is paired through the line. */
-async function setUp(options: { environment?: Record<string, string>; times?: typeof times } = {}) {
-  const stack = new AsyncDisposableStack();
-  const workerHome = stack.use(await temporaryHome());
-  const home = stack.use(await temporaryHome());
-  const { environment = {} } = options;
-  const worker = stack.use(new WorkerProcess(workerHome.path, { environment }));
-  const { url, code } = await worker.listening();
-  const line = stack.use(await BadLine.to(url));
-  const client = createClient({ home: home.path, times: options.times ?? times });
-  stack.defer(() => client.close());
-  await client.connectWorker(line.url, { code, name: 'colab' });
-  return {
-    worker,
-    workerHome: workerHome.path,
-    home: home.path,
-    line,
-    client,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
-
-/** Resolves when the view fulfils the condition; looked at after each change. */
-async function until(handle: RunHandle, condition: (view: RunView) => boolean): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const look = () => condition(handle.view) && resolve();
-  const stop = handle.subscribe(look);
-  const timer = setTimeout(() => {
-    const { state, lastSeq, connection } = handle.view;
-    reject(new Error(`in vain: ${JSON.stringify({ state, lastSeq, connection })}`));
-  }, 20_000);
-  look();
-  await promise.finally(() => {
-    clearTimeout(timer);
-    stop();
-  });
-}
 
 /** What is the same however a run was followed. */
 function lasting(view: RunView): unknown {
@@ -77,7 +34,7 @@ const upTo = (last: number): number[] => Array.from({ length: last }, (_, index)
 
 describe('a run that is followed over a bad line', () => {
   test('loses no event and counts none twice, however often the line is cut', async () => {
-    await using all = await setUp({ environment: { SMALL_ENGINE_STEP_MS: '4' } });
+    await using all = await pairedClient({ environment: { SMALL_ENGINE_STEP_MS: '4' } });
     const handle = await all.client.startRun({ recipe, settings: { epochs: 20 }, on: 'colab' });
     // In the greeting, in the answer to it, in an event, in a file: wherever these bytes end.
     const lengths = [400, 1_501, 2_700, 4_003, 6_100, 9_002, 14_001];
@@ -100,8 +57,7 @@ describe('a run that is followed over a bad line', () => {
   });
 
   test('finds out by itself that the line is dead though it seems open', async () => {
-    const impatient = { ...times, pingMs: 40, silenceMs: 250 };
-    await using all = await setUp({ times: impatient });
+    await using all = await pairedClient({ times: { pingMs: 40, silenceMs: 250 } });
     const handle = await all.client.startRun({ recipe, settings: { epochs: 30 }, on: 'colab' });
     await until(handle, (view) => view.step > 5);
     all.line.isHeld = true;
@@ -113,7 +69,7 @@ describe('a run that is followed over a bad line', () => {
   });
 
   test('says that the worker was started anew, and follows the run that it goes on with', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 12 }, on: 'colab' });
     await until(handle, (view) => view.checkpoints.length >= 2);
     await all.worker.kill();
@@ -130,7 +86,7 @@ describe('a run that is followed over a bad line', () => {
   });
 
   test('a worker that stays away is worker-lost, and the run is found again later', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 8 }, on: 'colab' });
     await until(handle, (view) => view.step > 3);
     all.line.isDown = true;
@@ -146,12 +102,12 @@ describe('a run that is followed over a bad line', () => {
 
 describe('a run', () => {
   test('goes on when its follower quits, and is found again by the beginning of its name', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 15 }, on: 'colab' });
     await until(handle, (view) => view.step > 5);
     await all.client.close();
     const seen = handle.view.lastSeq;
-    const later = createClient({ home: all.home, times });
+    const later = createClient({ home: all.home, times: quickTimes });
     const found = await later.openRun(handle.id.slice(0, -4));
     expect(found.view.connection.kind).toBe('connected');
     expect(found.view.lastSeq).toBeGreaterThanOrEqual(seen);
@@ -162,7 +118,7 @@ describe('a run', () => {
   });
 
   test('does what it is told: pause, more epochs, resume, stop after the epoch', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 500 }, on: 'colab' });
     await until(handle, (view) => view.step > 2);
     await handle.pause();
@@ -184,7 +140,7 @@ describe('a run', () => {
   });
 
   test('gives its events from any number on, those on disk first, until its end', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 3 }, on: 'colab' });
     await until(handle, (view) => view.lastSeq > 10);
     const seqs: number[] = [];
@@ -199,10 +155,10 @@ describe('a run', () => {
   });
 
   test('may be followed by two programs of one home, which keep one journal', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const first = await all.client.startRun({ recipe, settings: { epochs: 15 }, on: 'colab' });
     await until(first, (view) => view.step > 5);
-    const another = createClient({ home: all.home, times });
+    const another = createClient({ home: all.home, times: quickTimes });
     const second = await another.openRun(first.id);
     const [one, two] = await Promise.all([first.finished(), second.finished()]);
     expect(lasting(one)).toEqual(lasting(two));
@@ -211,13 +167,13 @@ describe('a run', () => {
   });
 
   test('is found on a paired worker by a machine that never saw it', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 15 }, on: 'colab' });
     await until(handle, (view) => view.step > 5);
     await using elsewhere = await temporaryHome();
     all.worker.child.kill('SIGUSR2');
     const { code } = await all.worker.line('code');
-    const other = createClient({ home: elsewhere.path, times });
+    const other = createClient({ home: elsewhere.path, times: quickTimes });
     await other.connectWorker(all.line.url, { code: String(code) });
     const found = await other.openRun(handle.id);
     const [here, there] = await Promise.all([handle.finished(), found.finished()]);
@@ -227,7 +183,7 @@ describe('a run', () => {
   });
 
   test('that its worker refuses leaves nothing behind', async () => {
-    await using all = await setUp();
+    await using all = await pairedClient();
     const busy = await all.client.startRun({ recipe, settings: { epochs: 500 }, on: 'colab' });
     await expect(all.client.startRun({ recipe, on: 'colab' })).rejects.toMatchObject({
       code: 'worker-busy',
