@@ -21,6 +21,11 @@ export type LedgerVerdict =
   /** The id belongs to another request. */
   | { readonly kind: 'different' };
 
+interface LedgerBounds {
+  readonly clients: number;
+  readonly answersPerClient: number;
+}
+
 /**
  * Requests that change something, by client and request id, so that one sent again is answered
  * again and not done again. Bounded twice: the newest answers of a client, and the clients that
@@ -33,9 +38,14 @@ export class Ledger {
     string,
     { asked: string; answer: Promise<Answer>; settle: (answer: Answer) => void }
   >();
-  readonly #bounds: { readonly clients: number; readonly answersPerClient: number };
+  readonly #bounds: LedgerBounds;
 
-  constructor(bounds = { clients: limits.ledgerClients, answersPerClient: limits.ledgerEntries }) {
+  constructor(
+    bounds: LedgerBounds = {
+      clients: limits.ledgerClients,
+      answersPerClient: limits.ledgerEntries,
+    },
+  ) {
     this.#bounds = bounds;
   }
 
