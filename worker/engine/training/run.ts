@@ -63,8 +63,10 @@ async function assemble(
   const dataset = await loadDataset(settings, {
     ...(dataDir !== undefined && { dataDir }),
     cacheDir,
-    onProgress: ({ done, total }) =>
-      status.phase('loading data', total > 0 ? Math.min(1, done / total) : undefined),
+    onProgress: ({ what, done, total }) => {
+      const phase = `loading data: ${what}`.slice(0, 64);
+      status.phase(phase, total > 0 ? Math.min(1, done / total) : undefined);
+    },
     signal: controls.signal,
   });
   const model = createModel(name, settings);

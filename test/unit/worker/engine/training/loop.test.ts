@@ -103,18 +103,21 @@ test('a checkpoint is written when the last one is older than checkpointMinutes'
 });
 
 test('metrics have left the process before the checkpoint that follows them is there', async () => {
-  const before: string[][] = [];
+  const drained: { events: number; checkpoints: string[] }[] = [];
   using run = await tinyRun(
     folder,
     { epochs: 2 },
     {
       drained: async () => {
-        before.push(await listCheckpoints(folder));
+        drained.push({ events: run.events.length, checkpoints: await listCheckpoints(folder) });
       },
     },
   );
   await run.loop.run();
-  expect(before).toEqual([[], ['step-000000006']]);
+  const told = run.events.flatMap((event, at) => (event.type === 'checkpoint' ? [at] : []));
+  expect(told).toHaveLength(2);
+  expect(drained).toContainEqual({ events: told[0], checkpoints: [] });
+  expect(drained).toContainEqual({ events: told[1], checkpoints: ['step-000000006'] });
 });
 
 test('a disk that takes no checkpoint is told of, and only ends a run that counts on one', async () => {
