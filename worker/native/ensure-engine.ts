@@ -53,8 +53,8 @@ async function setUp(
   onProgress: OnSetupProgress,
   wantGpu: boolean,
 ): Promise<NativeBinding> {
-  onProgress({ step: 'find', message: 'looking for TensorFlow' });
   const fetched = await findFetched(engineCache);
+  if (fetched === undefined) onProgress({ step: 'find', message: 'looking for TensorFlow' });
   const pythons = wantGpu || fetched === undefined ? await findPythons() : [];
   const byFolder = new Map(
     pythons
