@@ -37,6 +37,9 @@ export interface HandlersOptions {
   readonly stopWorker: () => void;
 }
 
+/** As many summaries as fit one answer. */
+const listedRuns = 500;
+
 /**
  * What each method does. A method that changes something may be asked twice when the worker was
  * killed between doing it and noting so in the ledger; asked again it then finds its work done.
@@ -69,7 +72,9 @@ export function createHandlers({
       stopWorker();
       return { result: {} };
     },
-    'run.list': async () => ({ result: { runs: runs.all.map((run) => run.summary) } }),
+    'run.list': async () => ({
+      result: { runs: runs.newest(listedRuns).map((run) => run.summary) },
+    }),
     'run.start': async ({ record }) => {
       const checked = checkedRecord(record);
       const known = runs.find(checked.id);

@@ -41,8 +41,13 @@ export class Runs {
     return runs;
   }
 
-  get all(): readonly Run[] {
+  get all(): Run[] {
     return [...this.#runs.values()];
+  }
+
+  /** At most so many, oldest first. */
+  newest(count: number): readonly Run[] {
+    return this.all.sort((a, b) => a.record.createdAt - b.record.createdAt).slice(-count);
   }
 
   find(id: string): Run | undefined {
