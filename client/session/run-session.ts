@@ -162,6 +162,7 @@ export class RunSession {
     for (const stop of this.#stopListening.splice(0)) stop();
     this.#link?.unfollow(this.id);
     this.#link = undefined;
+    this.#downloads.interrupt();
     const { fold } = this.#options;
     fold.set('status', undefined);
     fold.set('connection', { kind: 'offline', reason });
@@ -187,11 +188,11 @@ export class RunSession {
       const { connection } = fold;
       throw offlineError(connection.kind === 'offline' ? connection.reason : 'not connected');
     }
-    const before = fold.state;
+    const before = fold.stateSeq;
     if (this.#failure) throw this.#failure;
     await this.#link.request(method, params, { patienceMs: commandPatienceMs });
-    // Where the state event came before the answer, nothing is pending any more.
-    if (pending && fold.state === before) fold.set('pending', pending);
+    // Where a state event came before the answer, nothing is pending any more.
+    if (pending && fold.stateSeq === before) fold.set('pending', pending);
     this.#changed();
   }
 

@@ -46,6 +46,8 @@ export class RunFold implements RunView {
   status?: RunStatus & { readonly receivedAt: number };
   connection: ConnectionState = { kind: 'offline', reason: 'not connected' };
   worker?: string;
+  /** Number of the last state event. */
+  stateSeq = 0;
   /** Per checkpoint: SHA-256 of its manifest.json, by which a copy is known to be of this one. */
   readonly manifestHashes = new Map<string, string>();
   #lastSeries: GrowingSeries | undefined;
@@ -72,6 +74,7 @@ export class RunFold implements RunView {
         return;
       case 'state':
         this.state = event.state;
+        this.stateSeq = event.seq;
         setOrDelete(this, 'stateReason', event.reason);
         setOrDelete(this, 'stateMessage', event.message);
         delete this.pending;
