@@ -9,6 +9,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { findProgram, lastWords, runCommand } from './command.ts';
 import type { OnSetupProgress } from './progress.ts';
 import { type TensorFlowInstall, tensorFlowLibraries } from './tensorflow-found.ts';
+import { libraryStamp } from './tensorflow-remembered.ts';
 
 /** The compiled addon of one TensorFlow, which passed its check in a process of its own. */
 export interface NativeBinding {
@@ -133,7 +134,8 @@ async function hashOf(
   tensorflow: TensorFlowInstall,
 ): Promise<string> {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([flags, tensorflow.directory, tensorflow.version]));
+  const { directory, version } = tensorflow;
+  hash.update(JSON.stringify([flags, directory, version, await libraryStamp(directory)]));
   for (const file of files) hash.update(file).update(await readFile(file));
   return hash.digest('hex');
 }
