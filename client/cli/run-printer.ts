@@ -44,7 +44,9 @@ export class RunPrinter {
     const { log } = view;
     const seen = this.#lastLog === undefined ? -1 : log.lastIndexOf(this.#lastLog);
     for (const { level, message } of log.slice(seen + 1)) {
-      if (level !== 'info') this.#output.notice(`${level}: ${message}`);
+      // A failed run's last words are printed at its end.
+      if (level !== 'info' && message !== view.stateMessage)
+        this.#output.notice(`${level}: ${message}`);
     }
     this.#lastLog = log.at(-1);
   }

@@ -9,7 +9,7 @@ it.each(recipeNames)(
     for (const key of Object.keys(settingsSchemas[name].shape)) {
       const line = text.split('\n').find((candidate) => candidate.trim().startsWith(`${key} `));
       // Its value, then a sentence about it.
-      expect(line, key).toMatch(/^ {2}\w+ +\S+ .* [A-Z]\w+ .{8,}$/);
+      expect(line, key).toMatch(/^ {2}\w+ +\S+ .* [A-Z][\w ,'-]{8,}/);
     }
     expect(recipeList()).toContain(name);
   },
