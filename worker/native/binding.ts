@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
@@ -34,8 +34,7 @@ export async function ensureBinding(
   onProgress: OnSetupProgress,
 ): Promise<NativeBinding> {
   const sources = await findSources();
-  const flags = compileFlags(tensorflow, sources.includes);
-  const key = await hashOf(sources.files, flags, tensorflow);
+  const key = await hashOf(sources.files, tensorflow);
   const folder = join(
     engineCache,
     `binding-${tensorflow.version}-${process.arch}-${key.slice(0, 16)}`,
@@ -52,7 +51,7 @@ export async function ensureBinding(
   await mkdir(partial, { recursive: true });
   try {
     const partialPath = join(partial, 'tfjs_binding.node');
-    await compile(compiler, sources.units, flags, tensorflow.directory, partial, partialPath);
+    await compile(compiler, sources, tensorflow.directory, partial, partialPath);
     onProgress({ step: 'check', message: 'checking the engine' });
     await check(partialPath, tensorflow);
     await writeFile(
@@ -82,7 +81,8 @@ interface Sources {
   readonly units: string[];
   /** Every file whose change means another addon. */
   readonly files: string[];
-  readonly includes: string[];
+  /** Folder of Node-API's headers. */
+  readonly headers: string;
 }
 
 async function findSources(): Promise<Sources> {
@@ -99,44 +99,26 @@ async function findSources(): Promise<Sources> {
       { hint: 'Install teletrain with its optional dependencies.', cause },
     );
   }
-  const ours = kernelFolder();
-  const names = await readdir(bindingFolder);
-  const ownNames = (await readdir(ours)).filter((name) => /\.(cc|h)$/.test(name));
-  const files = [
-    ...names.filter((name) => /\.(cc|h)$/.test(name)).map((name) => join(bindingFolder, name)),
-    ...ownNames.map((name) => join(ours, name)),
-  ].sort();
-  return {
-    files,
-    units: files.filter((file) => file.endsWith('.cc')),
-    includes: [headers],
-  };
+  const files = (await Promise.all([bindingFolder, headers].map(listSources))).flat();
+  return { files, units: files.filter((file) => file.endsWith('.cc')), headers };
 }
 
-/** The folder of our own C++ kernels: beside this file in the sources, `worker/native` from `dist`. */
-function kernelFolder(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const compiled = join('dist', 'worker', 'native');
-  return here.endsWith(compiled) ? join(here.slice(0, -compiled.length), 'worker', 'native') : here;
+async function listSources(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  return names
+    .filter((name) => /\.(cc|h)$/.test(name))
+    .sort()
+    .map((name) => join(folder, name));
 }
 
-function compileFlags(tensorflow: TensorFlowInstall, includes: readonly string[]): string[] {
-  return [
-    ...['-O2', '-fPIC', '-std=c++17', '-DNAPI_VERSION=8'],
-    ...includes.map((folder) => `-I${folder}`),
-    `-I${join(tensorflow.directory, 'include')}`,
-  ];
-}
+const optionFlags = ['-O2', '-fPIC', '-std=c++17', '-DNAPI_VERSION=8'];
 
-async function hashOf(
-  files: readonly string[],
-  flags: readonly string[],
-  tensorflow: TensorFlowInstall,
-): Promise<string> {
+/** Of everything an addon is made from, but not of where its sources lie: every clone shares it. */
+async function hashOf(files: readonly string[], tensorflow: TensorFlowInstall): Promise<string> {
   const hash = createHash('sha256');
   const { directory, version } = tensorflow;
-  hash.update(JSON.stringify([flags, directory, version, await libraryStamp(directory)]));
-  for (const file of files) hash.update(file).update(await readFile(file));
+  hash.update(JSON.stringify([optionFlags, directory, version, await libraryStamp(directory)]));
+  for (const file of files) hash.update(basename(file)).update(await readFile(file));
   return hash.digest('hex');
 }
 
@@ -151,12 +133,12 @@ async function wasChecked(folder: string): Promise<boolean> {
 
 async function compile(
   compiler: string,
-  units: readonly string[],
-  flags: readonly string[],
-  libraries: string,
+  { units, headers }: Sources,
+  tensorflow: string,
   folder: string,
   output: string,
 ): Promise<void> {
+  const flags = [...optionFlags, `-I${headers}`, `-I${join(tensorflow, 'include')}`];
   const objects: string[] = [];
   const waiting = units.map((unit, index) => ({ unit, object: join(folder, `${index}.o`) }));
   const compileNext = async (): Promise<void> => {
@@ -168,9 +150,9 @@ async function compile(
   const lanes = Math.min(availableParallelism(), units.length);
   await Promise.all(Array.from({ length: lanes }, compileNext));
   await runCompiler(compiler, [
-    ...['-shared', ...objects.sort(), `-L${libraries}`],
+    ...['-shared', ...objects.sort(), `-L${tensorflow}`],
     ...tensorFlowLibraries.map((library) => `-l:${library}`),
-    ...[`-Wl,-rpath,${libraries}`, '-o', output],
+    ...[`-Wl,-rpath,${tensorflow}`, '-o', output],
   ]);
   await Promise.all(objects.map((object) => rm(object)));
 }

@@ -4,7 +4,7 @@ import { workerFolders } from '../folders.ts';
 import { ensureBinding, type NativeBinding, requireCompiler } from './binding.ts';
 import { withFolderLock } from './folder-lock.ts';
 import type { OnSetupProgress } from './progress.ts';
-import { fetchTensorFlow, findFetched } from './tensorflow-fetched.ts';
+import { fetchTensorFlow, findFetched, requireWheelPlatform } from './tensorflow-fetched.ts';
 import { findPythons, type PythonFound, type TensorFlowInstall } from './tensorflow-found.ts';
 import { recallTensorFlow, rememberTensorFlow } from './tensorflow-remembered.ts';
 
@@ -92,6 +92,7 @@ async function setUp(
   if (fetched === undefined) {
     try {
       // Before a download of 259 MB that would be of no use.
+      requireWheelPlatform();
       await requireCompiler();
       return await ensureBinding(
         await fetchTensorFlow(engineCache, pythons, onProgress),

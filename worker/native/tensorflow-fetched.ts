@@ -55,6 +55,7 @@ export async function fetchTensorFlow(
   pythons: readonly PythonFound[],
   onProgress: OnSetupProgress,
 ): Promise<TensorFlowInstall> {
+  requireWheelPlatform();
   const python = requirePip(pythons);
   await mkdir(engineCache, { recursive: true });
   await checkFreeDisk(engineCache);
@@ -147,8 +148,8 @@ function unavailable(message: string, hint?: string): TeletrainError {
   });
 }
 
-/** A Python whose pip can fetch the wheel; throws where there is none, or no wheel for this machine. */
-function requirePip(pythons: readonly PythonFound[]): PythonFound {
+/** @throws TeletrainError `tensorflow-unavailable` on a machine that no wheel is made for. */
+export function requireWheelPlatform(): void {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw unavailable(
       `No TensorFlow wheel is known for ${process.platform} on ${process.arch}.`,
@@ -161,6 +162,10 @@ function requirePip(pythons: readonly PythonFound[]): PythonFound {
       'Use the WebAssembly engine here, or a worker on a glibc Linux or in Colab.',
     );
   }
+}
+
+/** A Python whose pip can fetch the wheel. */
+function requirePip(pythons: readonly PythonFound[]): PythonFound {
   if (pythons.length === 0) {
     throw unavailable(
       'No Python was found, and its pip is what fetches TensorFlow.',
