@@ -88,6 +88,7 @@ export const bindings: readonly Binding[] = [
   { command: 'chart.rougher', keys: ['-'], contexts: ['run'], group: 'Chart', description: 'smooth less' },
   { command: 'chart.unsmoothed', keys: ['0'], contexts: ['run'], group: 'Chart', description: 'no smoothing' },
   { command: 'chart.logarithmic', keys: ['y'], contexts: ['run'], group: 'Chart', description: 'logarithmic or linear values', hint: 'log y' },
+  { command: 'chart.robust', keys: ['o'], contexts: ['run'], group: 'Chart', description: 'leave the outermost hundredth of the values off the axis, or not', hint: 'outliers' },
   { command: 'sample.earlier', keys: ['['], contexts: ['run'], group: 'Samples', description: 'pictures of an earlier step' },
   { command: 'sample.later', keys: [']'], contexts: ['run'], group: 'Samples', description: 'pictures of a later step; the newest are followed', hint: 'step' },
 

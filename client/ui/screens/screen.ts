@@ -2,7 +2,7 @@ import type { Dashboard } from '../state/dashboard.ts';
 import { helpRows } from '../keys/help.ts';
 import type { Look } from '../style/look.ts';
 import { fill, type Line, paintLine, type Row } from '../text/line.ts';
-import { printable, wrapWords } from '../text/width.ts';
+import { printable, toAscii, wrapWords } from '../text/width.ts';
 import { dialogOverlay, type Overlay } from './dialog-rows.ts';
 import { homeScreenRows } from './home-screen.ts';
 import { runScreenRows } from './run-screen.ts';
@@ -16,6 +16,13 @@ export interface DrawnScreen {
 
 /** Everything on the screen now. */
 export function drawScreen(dashboard: Dashboard, size: { columns: number; rows: number }, look: Look): DrawnScreen {
+  const drawn = draw(dashboard, size, look);
+  if (look.glyphs.unicode) return drawn;
+  const { overlay } = drawn;
+  return { rows: drawn.rows.map(toAscii), ...(overlay ? { overlay: { ...overlay, rows: overlay.rows.map(toAscii) } } : {}) };
+}
+
+function draw(dashboard: Dashboard, size: { columns: number; rows: number }, look: Look): DrawnScreen {
   const { columns, rows } = size;
   if (dashboard.help !== undefined) return { rows: helpScreen(dashboard, size, look) };
   const base = baseRows(dashboard, size, look);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { recipeNamed, settingsSchemas } from '../../../shared/recipes.ts';
 import type { RunHandle, WorkerReference } from '../../session/types.ts';
+import { formatCount } from '../formatting.ts';
 import type { Answer, Dialog } from './dialog.ts';
 import { type Form, textOf } from './form.ts';
 import { textField } from './text-field.ts';
@@ -70,7 +71,7 @@ export function resumeDialog({ view }: RunHandle, workers: readonly WorkerRefere
   return {
     kind: 'choice',
     title: 'Resume the run?',
-    lines: [last ? `It goes on from its last checkpoint; the last one here is of step ${last.step}.` : 'It goes on from its last checkpoint on the worker; there is none here.'],
+    lines: [last ? `It goes on from its last checkpoint; the last one here is of step ${formatCount(last.step)}.` : 'It goes on from its last checkpoint on the worker; there is none here.'],
     answers,
     chosen: 0,
   };
