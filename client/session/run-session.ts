@@ -15,7 +15,6 @@ import {
   workerLost,
 } from './errors.ts';
 import { type JournalFile, readJournal } from './journal-file.ts';
-import type { RunStore } from './run-store.ts';
 import type { RunFold } from './run-view.ts';
 import { writeSample } from './sample-images.ts';
 import type { RunView } from './types.ts';
@@ -25,7 +24,6 @@ import type { WorkerLink } from './worker-link.ts';
 const commandPatienceMs = 20_000;
 
 export interface RunSessionOptions {
-  readonly store: RunStore;
   readonly fold: RunFold;
   readonly journal: JournalFile;
   readonly clock: Clock;

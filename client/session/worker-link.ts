@@ -26,7 +26,8 @@ export interface RunFollower {
 
 export interface WorkerLinkOptions {
   readonly client: Hello['client'];
-  readonly endpoint: (signal: AbortSignal) => Promise<Endpoint>;
+  /** @throws TeletrainError `worker-lost` to be tried again later, any other for good. */
+  readonly endpoint: () => Promise<Endpoint>;
   readonly lastEpoch?: string;
   readonly times?: Partial<ConnectionTimes>;
   readonly clock?: Clock;
@@ -243,7 +244,7 @@ export class WorkerLink {
   async #connect(): Promise<void> {
     let endpoint: Endpoint;
     try {
-      endpoint = await this.#options.endpoint(this.#ended.signal);
+      endpoint = await this.#options.endpoint();
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       if (!(error instanceof KnownError)) throw error;

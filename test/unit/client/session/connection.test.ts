@@ -96,6 +96,12 @@ class Wire {
     this.do(this.machine.tick(this.now));
   }
 
+  lastRequestId(): string {
+    const request = this.sent.findLast(({ kind }) => kind === 'request');
+    if (!request) throw new Error('there was no request');
+    return (request.header as { id: string }).id;
+  }
+
   seqs(): number[] {
     return this.effects.flatMap((effect) => (effect.type === 'event' ? [effect.event.seq] : []));
   }
@@ -259,8 +265,7 @@ describe('a connection', () => {
     const wire = new Wire();
     wire.connect();
     wire.do(wire.machine.follow(0, record.id, 1));
-    const request = wire.sent.findLast(({ kind }) => kind === 'request');
-    const { id } = request?.header as { id: string };
+    const id = wire.lastRequestId();
     const summary = { record, state: 'running', step: 0, epoch: 0, lastSeq: 8 };
     const answer = encodeFrame('response', { id, result: { summary, firstSeq: 7 } });
     wire.do(wire.machine.received(0, answer));
@@ -274,7 +279,7 @@ describe('a connection', () => {
     const wire = new Wire();
     wire.connect();
     wire.do(wire.machine.follow(0, record.id, 1));
-    const { id } = wire.sent.findLast(({ kind }) => kind === 'request')?.header as { id: string };
+    const id = wire.lastRequestId();
     const error = { code: 'unknown-run', message: 'No such run.', hint: 'See runs.' };
     wire.do(wire.machine.received(0, encodeFrame('error', { id, error })));
     expect(wire.effects.at(-1)).toMatchObject({ type: 'follow-failed', run: record.id });

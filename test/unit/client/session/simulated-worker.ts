@@ -67,8 +67,8 @@ export class SimulatedWorker {
 
   receive(message: Uint8Array): void {
     const frame = decodeFrame(message);
-    if (frame.kind === 'hello') return this.#welcome();
-    if (frame.kind === 'ping') return this.send('pong', frame.header);
+    if (frame.kind === 'hello') this.#welcome();
+    if (frame.kind === 'ping') this.send('pong', frame.header);
     if (frame.kind !== 'request') return;
     const { id, method, params } = requestSchema.parse(frame.header);
     this.#perform(id, method as MethodName, params);
@@ -90,7 +90,10 @@ export class SimulatedWorker {
 
   #perform(id: string, method: MethodName, params: unknown): void {
     if (methods[method].changes && !this.done.has(id)) this.done.set(id, 1);
-    if (method !== 'run.follow') return this.send('response', { id, result: {} });
+    if (method !== 'run.follow') {
+      this.send('response', { id, result: {} });
+      return;
+    }
     const { fromSeq } = methods['run.follow'].params.parse(params);
     const summary = {
       record,
