@@ -170,7 +170,7 @@ it('a reader that leaves early ends it quietly', async () => {
 it('the workers are listed, those that do not answer too; one is forgotten by its name', async () => {
   const own = await mkdtemp(join(home, 'own-'));
   const client = join(own, 'client');
-  const other = new WorkerProcess(join(own, 'worker'), { args: ['--name', 'other'] });
+  await using other = new WorkerProcess(join(own, 'worker'), { args: ['--name', 'other'] });
   const { url, code } = await other.listening();
   const ask = (...args: string[]) => teletrain(args, { home: client });
   await ask('connect', url, '--code', code);
@@ -183,7 +183,7 @@ it('the workers are listed, those that do not answer too; one is forgotten by it
 
 it('a worker that is lost ends a followed run with exit code 3', async () => {
   const own = await mkdtemp(join(home, 'lost-'));
-  const lost = new WorkerProcess(join(own, 'worker'), { environment });
+  await using lost = new WorkerProcess(join(own, 'worker'), { environment });
   const { url, code } = await lost.listening();
   await teletrain(['connect', url, '--code', code, '--name', 'lost'], { home: own });
   const args = ['run', 'imdb-lstm', '--on', 'lost', '--set', 'epochs=500', '--lost-after', '1'];

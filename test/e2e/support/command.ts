@@ -1,7 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
-const program = resolve(import.meta.dirname, '..', '..', '..', 'dist', 'client', 'cli', 'main.js');
+/** The compiled program. */
+export const program = resolve(
+  import.meta.dirname,
+  '..',
+  '..',
+  '..',
+  'dist',
+  'client',
+  'cli',
+  'main.js',
+);
 
 export interface CommandEnd {
   readonly code: number | null;
