@@ -3,6 +3,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { workerFolders } from '../folders.ts';
 import { ensureBinding, type NativeBinding, requireCompiler } from './binding.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { findGpu } from './gpu.ts';
 import type { OnSetupProgress } from './progress.ts';
 import { fetchTensorFlow, findFetched, requireWheelPlatform } from './tensorflow-fetched.ts';
 import { findPythons, type PythonFound, type TensorFlowInstall } from './tensorflow-found.ts';
@@ -12,7 +13,10 @@ export interface EnsureEngineOptions {
   /** The cache folder; the engine lies in its `engine/`. Default: `workerFolders().cache`. */
   cacheDir?: string;
   onProgress?: OnSetupProgress;
-  /** Prefer an installed TensorFlow that has GPU kernels to one that has none. Default: false. */
+  /**
+   * Prefer an installed TensorFlow that has GPU kernels to one that has none. Default: whether the
+   * driver has a GPU.
+   */
   wantGpu?: boolean;
 }
 
@@ -31,10 +35,11 @@ export type EnsuredEngine =
 export async function ensureEngine(options: EnsureEngineOptions = {}): Promise<EnsuredEngine> {
   const engineCache = engineCacheFolder(options.cacheDir);
   const onProgress = options.onProgress ?? (() => {});
+  const wantGpu = options.wantGpu ?? 'gpu' in (await findGpu());
   try {
     const binding = await withFolderLock(
       join(engineCache, 'setup.lock'),
-      () => setUp(engineCache, onProgress, options.wantGpu ?? false),
+      () => setUp(engineCache, onProgress, wantGpu),
       (holder) =>
         onProgress({ step: 'wait', message: `waiting for another set-up (${holder}) to finish` }),
     );
