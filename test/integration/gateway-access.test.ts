@@ -295,6 +295,16 @@ describe('a worker that cannot start', () => {
     expect(worker.lines.some((line) => line.event === 'listening')).toBe(false);
   });
 
+  test('says how its engine ended that never became ready', async () => {
+    await using home = await temporaryHome();
+    const worker = new WorkerProcess(home.path, { environment: { SMALL_ENGINE_STILLBORN: '1' } });
+    expect((await worker.line('error')).error).toMatchObject({
+      code: 'engine-crashed',
+      message: 'The engine ended with code 7 before it was ready: a library is missing',
+    });
+    expect((await worker.ended).code).toBe(1);
+  });
+
   test('says that its port is taken', async () => {
     await using home = await temporaryHome();
     await using other = await temporaryHome();

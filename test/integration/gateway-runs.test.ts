@@ -277,3 +277,34 @@ test('with nothing to do it ends by itself, but not while a client is there', as
   await client.close();
   expect((await worker.ended).code).toBe(0);
 }, 15_000);
+
+test.skipIf(process.platform === 'win32')(
+  'a run whose events the disk refuses ends at once with the reason, and goes on when there is room',
+  async () => {
+    await using home = await homeWithToken();
+    const environment = { SMALL_ENGINE_SAMPLE_BYTES: '50000' };
+    const first = home.start({ environment, fileKib: 1_000 });
+    const early = await home.connect(first);
+    await early.request('run.start', { record: smallRun('one', 4) });
+    await early.request('run.follow', { run: 'one', fromSeq: 1 });
+    await early.until(() => early.complaints.length > 0);
+    expect(early.complaints[0]?.code).toBe('journal-failed');
+    const [listed] = (await early.request('run.list', {})).result.runs;
+    expect(listed).toMatchObject({ state: 'failed', lastSeq: early.events.length });
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+
+    await using second = home.start({ environment });
+    using late = await home.connect(second);
+    await late.request('run.follow', { run: 'one', fromSeq: early.events.length + 1 });
+    await late.untilState('done');
+    const all = [...early.events, ...late.events];
+    expect(numbers(all)).toEqual(all.map((_, index) => index + 1));
+    expect(states(all)).toEqual([
+      'starting',
+      'running',
+      'recovering worker-restarted',
+      'running',
+      'done epochs',
+    ]);
+  },
+);

@@ -72,9 +72,9 @@ export class Connection {
     this.unfollow(run.id);
     const outlet = {
       hasRoom: () => this.#hasRoom(),
-      send: (kind: FrameKind, header: unknown) => {
+      send: (frame: Uint8Array) => {
         this.#session.noteSent(Date.now());
-        this.#send(kind, header);
+        this.#sendFrame(frame);
       },
     };
     const follower = new Follower(run, fromSeq, outlet, (error) => {
@@ -211,6 +211,11 @@ export class Connection {
       const { id } = header as { id?: string };
       frame = encodeFrame('error', { ...(id === undefined ? {} : { id }), error: told.toJSON() });
     }
+    this.#sendFrame(frame);
+  }
+
+  #sendFrame(frame: Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(frame, () => {
       if (!this.#hasRoom()) return;
       for (const wake of this.#waitingForRoom.splice(0)) wake();

@@ -66,9 +66,14 @@ export class EngineProcess {
   /** Starts it unless it is there. `ready` or `ended` follows. */
   async start(): Promise<void> {
     if (this.#child || this.#isShuttingDown) return;
-    this.#starting ??= this.#spawn().finally(() => {
-      this.#starting = undefined;
-    });
+    this.#starting ??= this.#spawn()
+      .catch((error: unknown) => {
+        const how = `could not be started (${error instanceof Error ? error.message : error})`;
+        this.#listener?.ended({ how, lastWords: [], expected: false });
+      })
+      .finally(() => {
+        this.#starting = undefined;
+      });
     await this.#starting;
   }
 

@@ -1,6 +1,6 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent, RunStatus } from '../../shared/events.ts';
-import type { FrameKind } from '../../shared/messages.ts';
+import type { RunStatus } from '../../shared/events.ts';
+import { encodeEventFrame, encodeFrame } from '../../shared/frames.ts';
 import type { JournalCursor } from './journal-file.ts';
 import type { Run, RunWatcher } from './run.ts';
 
@@ -8,8 +8,11 @@ import type { Run, RunWatcher } from './run.ts';
 export interface Outlet {
   /** Little enough waits to be sent that more may follow. */
   hasRoom(): boolean;
-  send(kind: FrameKind, header: unknown): void;
+  send(frame: Uint8Array): void;
 }
+
+/** Frames sent in one turn of the event loop, so that a long replay keeps nobody's ping waiting. */
+const framesPerTurn = 100;
 
 /**
  * One client's reading of one run: a place in the journal, moved on as fast as the client takes
@@ -22,9 +25,11 @@ export class Follower implements RunWatcher {
   readonly #onError: (error: unknown) => void;
   readonly #unwatch: () => void;
   #cursor: JournalCursor;
-  /** Read and not sent yet. */
-  #ready: RunEvent[] = [];
+  /** Read and not sent yet, as msgpack, and how many of them were sent. */
+  #ready: readonly Uint8Array[] = [];
+  #sent = 0;
   #isReading = false;
+  #isResting = false;
   #isClosed = false;
 
   constructor(run: Run, fromSeq: number, outlet: Outlet, onError: (error: unknown) => void) {
@@ -41,7 +46,7 @@ export class Follower implements RunWatcher {
 
   /** Everything there is was sent. */
   get isCaughtUp(): boolean {
-    return this.#ready.length === 0 && this.#cursor.seq > this.#run.lastSeq;
+    return this.#sent === this.#ready.length && this.#cursor.seq > this.#run.lastSeq;
   }
 
   appended(): void {
@@ -50,7 +55,9 @@ export class Follower implements RunWatcher {
 
   /** Only who keeps up gets the live status: it is about now. */
   status(status: RunStatus): void {
-    if (this.isCaughtUp && this.#outlet.hasRoom()) this.#outlet.send('status', { status });
+    if (this.isCaughtUp && this.#outlet.hasRoom()) {
+      this.#outlet.send(encodeFrame('status', { status }));
+    }
   }
 
   failed(error: TeletrainError): void {
@@ -59,16 +66,24 @@ export class Follower implements RunWatcher {
 
   /** Sends what there is while there is room; called again when there is more of either. */
   pump(): void {
-    while (this.#ready.length > 0 && !this.#isClosed && this.#outlet.hasRoom()) {
-      this.#outlet.send('event', { event: this.#ready.shift() });
+    if (this.#isResting || this.#isClosed) return;
+    for (let count = 0; this.#sent < this.#ready.length && this.#outlet.hasRoom(); count += 1) {
+      if (count === framesPerTurn) {
+        this.#rest();
+        return;
+      }
+      const event = this.#ready[this.#sent];
+      if (event) this.#outlet.send(encodeEventFrame(event));
+      this.#sent += 1;
     }
-    if (this.#ready.length > 0 || this.isCaughtUp || this.#isReading || this.#isClosed) return;
+    if (this.#sent < this.#ready.length || this.isCaughtUp || this.#isReading) return;
     this.#isReading = true;
     this.#run.read(this.#cursor).then(
       ({ events, cursor }) => {
         this.#isReading = false;
         this.#cursor = cursor;
         this.#ready = events;
+        this.#sent = 0;
         this.pump();
       },
       (error: unknown) => {
@@ -78,9 +93,18 @@ export class Follower implements RunWatcher {
     );
   }
 
+  #rest(): void {
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
+      this.pump();
+    });
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#ready = [];
+    this.#sent = 0;
     this.#unwatch();
   }
 }

@@ -16,10 +16,11 @@ export interface CutTail {
   readonly kind: 'torn' | 'corrupt';
 }
 
-/** A place in a journal: `seq` is the next event wanted, at `offset` or after it. */
+/** A place in a journal: from event `seq` on; `offset` is that of event `offsetSeq`, at or before it. */
 export interface JournalCursor {
   readonly seq: number;
   readonly offset: number;
+  readonly offsetSeq: number;
 }
 
 /**
@@ -117,35 +118,36 @@ export class JournalFile {
   /** Where reading from event `seq` begins. */
   locate(seq: number): JournalCursor {
     const from = Math.max(seq, this.#firstSeq);
-    const mark = Math.min(
-      Math.floor((from - this.#firstSeq) / eventsPerMark),
-      this.#marks.length - 1,
-    );
-    return { seq: from, offset: this.#marks[mark] ?? 0 };
+    const wanted = Math.floor((from - this.#firstSeq) / eventsPerMark);
+    const mark = Math.max(0, Math.min(wanted, this.#marks.length - 1));
+    return {
+      seq: from,
+      offset: this.#marks[mark] ?? 0,
+      offsetSeq: this.#firstSeq + mark * eventsPerMark,
+    };
   }
 
   /**
-   * Events from a place on, about 256 KiB of them; none when the place is the end.
+   * Events from a place on, about 256 KiB of them, as msgpack; none when the place is the end.
    * @throws TeletrainError `journal-failed` when the disk cannot be read.
    */
-  async read(cursor: JournalCursor): Promise<{ events: RunEvent[]; cursor: JournalCursor }> {
+  async read(cursor: JournalCursor): Promise<{ events: Uint8Array[]; cursor: JournalCursor }> {
     if (cursor.offset >= this.#end) return { events: [], cursor };
     try {
       await using file = await open(this.#path, 'r');
-      let bytes = await this.#readAt(file, cursor.offset, readBytes);
-      let scan = scanRecords(bytes);
+      let scan = scanRecords(await this.#readAt(file, cursor.offset, readBytes));
       if (scan.records.length === 0) {
-        bytes = await this.#readAt(file, cursor.offset, largestRecord);
-        scan = scanRecords(bytes);
+        scan = scanRecords(await this.#readAt(file, cursor.offset, largestRecord));
       }
       if (scan.records.length === 0) throw new Error(`no record at ${cursor.offset}`);
-      const events = scan.records
-        .map((record) => decodeEvent(record.body))
-        .filter((event) => event.seq >= cursor.seq);
-      const last = events.at(-1);
+      const offsetSeq = cursor.offsetSeq + scan.records.length;
       return {
-        events,
-        cursor: { seq: last ? last.seq + 1 : cursor.seq, offset: cursor.offset + scan.end },
+        events: scan.records.slice(cursor.seq - cursor.offsetSeq).map((record) => record.body),
+        cursor: {
+          seq: Math.max(cursor.seq, offsetSeq),
+          offset: cursor.offset + scan.end,
+          offsetSeq,
+        },
       };
     } catch (cause) {
       throw journalFailed('read', cause);

@@ -104,7 +104,8 @@ export class Run {
     return this.#journal.locate(seq);
   }
 
-  async read(cursor: JournalCursor): Promise<{ events: RunEvent[]; cursor: JournalCursor }> {
+  /** Events as msgpack, from a place in the journal on. */
+  async read(cursor: JournalCursor): Promise<{ events: Uint8Array[]; cursor: JournalCursor }> {
     return await this.#journal.read(cursor);
   }
 

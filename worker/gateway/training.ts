@@ -249,11 +249,7 @@ export class Training {
       return;
     if (run.fold.state === 'paused' && run.fold.asked !== 'continue') return;
     if (!engine.isReady) {
-      engine
-        .start()
-        .catch((error: unknown) =>
-          this.#options.onWarning(`The engine cannot be started: ${error}`),
-        );
+      void engine.start();
       return;
     }
     this.#isEngineOnIt = true;
@@ -353,14 +349,19 @@ export class Training {
   async #engineEnded(end: EngineEnd): Promise<void> {
     await this.#written;
     this.#isEngineOnIt = false;
-    if (end.unusable) this.#options.onUnusable(end.unusable);
-    const run = this.#active;
     if (this.#isEnding) return;
-    if (run && isFinal(run.fold.state)) await this.#leave(run);
-    if (!run || isFinal(run.fold.state)) {
+    const run = this.#active;
+    if (run && !isFinal(run.fold.state)) {
+      await this.#crashed(run, end);
+    } else {
+      if (run) await this.#leave(run);
       if (!end.unusable) this.#options.onWarning(`The engine ${end.how}.`);
-      return;
     }
+    if (end.unusable) this.#options.onUnusable(end.unusable);
+    else if (!this.#report && !this.#active) this.#options.onUnusable(neverReady(end));
+  }
+
+  async #crashed(run: Run, end: EngineEnd): Promise<void> {
     if (end.lastWords.length > 0) {
       const message = `The engine's last words:\n${end.lastWords.join('\n')}`.slice(0, 8000);
       await this.#append(run, { type: 'log', level: 'error', message });
@@ -393,4 +394,13 @@ export class Training {
       this.#launch();
     }, recovery.waitMs);
   }
+}
+
+function neverReady({ how, lastWords }: EngineEnd): WireError {
+  const said = lastWords.at(-1);
+  return {
+    code: 'engine-crashed',
+    message: `The engine ${how} before it was ready${said ? `: ${said}` : '.'}`,
+    hint: 'See "teletrain doctor" for what is missing.',
+  };
 }

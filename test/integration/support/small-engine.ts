@@ -19,6 +19,7 @@ import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel
  * SMALL_ENGINE_SAMPLE_BYTES  each step also gives a sample of this size (default 0: none)
  * SMALL_ENGINE_FILE_BYTES   size of a checkpoint's weights (default 1000)
  * SMALL_ENGINE_UNUSABLE=1   it says that it cannot work here
+ * SMALL_ENGINE_STILLBORN=1  it ends with code 7 before it is ready
  * SMALL_ENGINE_DEAD_FILE    while this file exists it ends with code 9 as soon as it is to train
  */
 const stepMs = Number(process.env.SMALL_ENGINE_STEP_MS ?? 5);
@@ -76,6 +77,10 @@ process.on('message', (message: ToEngine) => {
   }
 });
 
+if (process.env.SMALL_ENGINE_STILLBORN === '1') {
+  process.stderr.write('a library is missing\n');
+  process.exit(7);
+}
 if (process.env.SMALL_ENGINE_UNUSABLE === '1') {
   say({
     type: 'unusable',

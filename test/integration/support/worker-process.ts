@@ -12,6 +12,13 @@ const smallEngine = fileURLToPath(new URL('./small-engine.ts', import.meta.url))
 
 export type Line = { readonly event: string } & Readonly<Record<string, unknown>>;
 
+export interface WorkerProcessOptions {
+  readonly args?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** No file of its grows beyond so many KiB: the system refuses to write more, as a full disk does. */
+  readonly fileKib?: number;
+}
+
 /** A real worker process with the small engine, started from source. */
 export class WorkerProcess {
   readonly child: ChildProcess;
@@ -20,28 +27,18 @@ export class WorkerProcess {
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
   #waiting: { wants: (line: Line) => boolean; give: (line: Line) => void }[] = [];
 
-  constructor(
-    home: string,
-    options: { args?: string[]; environment?: Record<string, string> } = {},
-  ) {
-    this.child = spawn(
+  constructor(home: string, options: WorkerProcessOptions = {}) {
+    const command = [
       process.execPath,
-      [
-        program,
-        '--json',
-        '--port',
-        '0',
-        '--home',
-        home,
-        '--engine-program',
-        smallEngine,
-        ...(options.args ?? []),
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, TELETRAIN_HOME: home, ...options.environment },
-      },
-    );
+      ...[program, '--json', '--port', '0', '--home', home, '--engine-program', smallEngine],
+      ...(options.args ?? []),
+    ];
+    const limited = ['bash', '-c', `ulimit -f ${options.fileKib}; exec "$0" "$@"`, ...command];
+    const [file = '', ...args] = options.fileKib === undefined ? command : limited;
+    this.child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TELETRAIN_HOME: home, ...options.environment },
+    });
     const { stdout, stderr } = this.child;
     if (!stdout || !stderr) throw new Error('the worker has no output');
     createInterface({ input: stdout }).on('line', (text) => this.#heard(JSON.parse(text) as Line));
@@ -110,7 +107,7 @@ export async function homeWithToken() {
   await writeFile(file, token, { mode: 0o600 });
   return {
     path: home.path,
-    start: (options: { args?: string[]; environment?: Record<string, string> } = {}) =>
+    start: (options: WorkerProcessOptions = {}) =>
       new WorkerProcess(home.path, {
         ...options,
         args: ['--token-file', file, ...(options.args ?? [])],

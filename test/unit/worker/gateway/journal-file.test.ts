@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EventBody, RunEvent } from '../../../../shared/events.ts';
+import { decodeEvent } from '../../../../shared/journal.ts';
 import { JournalFile } from '../../../../worker/gateway/journal-file.ts';
 
 let folder: string;
@@ -27,7 +28,7 @@ async function readAll(journal: JournalFile, from: number): Promise<RunEvent[]> 
   for (;;) {
     const part = await journal.read(cursor);
     if (part.events.length === 0) return events;
-    events.push(...part.events);
+    events.push(...part.events.map(decodeEvent));
     cursor = part.cursor;
   }
 }
@@ -69,7 +70,9 @@ describe('the journal of a run', () => {
     const { cursor } = await journal.read(journal.locate(1));
     expect((await journal.read(cursor)).events).toEqual([]);
     await journal.append([log('b')], 2);
-    expect((await journal.read(cursor)).events).toMatchObject([{ seq: 2, message: 'b' }]);
+    expect((await journal.read(cursor)).events.map(decodeEvent)).toMatchObject([
+      { seq: 2, message: 'b' },
+    ]);
     await journal.close();
   });
 
