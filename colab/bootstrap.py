@@ -429,6 +429,7 @@ class Worker:
                 f"The worker ended with code {status}{': ' + words[-1] if words else ''}.",
                 "Run the cell again; runs go on from their last checkpoint with: teletrain resume",
             )
+        line_shown.print_above(["The worker was told to stop, and did."])
 
 
 class StatusLine:
