@@ -88,7 +88,8 @@ function installMissing() {
   );
   const started = Date.now();
   const optional = omitsOptional ? '--omit=optional' : '--include=optional';
-  runNpm(['ci', '--include=dev', optional, ...quiet]);
+  const onlyCompiler = omitsOptional && missing.join() === compilerPackage();
+  if (!onlyCompiler) runNpm(['ci', '--include=dev', optional, ...quiet]);
   if (omitsOptional) installCompiler();
   const still = findMissing(omitsOptional);
   if (still.length > 0) {
