@@ -6,17 +6,28 @@ import type { Dashboard } from './state/dashboard.ts';
 import type { Look } from './style/look.ts';
 import type { Row } from './text/line.ts';
 
+export interface AppProps {
+  readonly dashboard: Dashboard;
+  readonly look: Look;
+  /** Told how long the rows of a frame took to make, in milliseconds. */
+  readonly onDrawn?: (milliseconds: number) => void;
+}
+
 /** The dashboard on a terminal: draws what `dashboard` says and hands it the keys. */
-export function App({ dashboard, look }: { readonly dashboard: Dashboard; readonly look: Look }) {
+export function App({ dashboard, look, onDrawn }: AppProps) {
   useSyncExternalStore(dashboard.subscribe, dashboard.version);
   const { columns, rows } = useWindowSize();
   useInput((input, key) => {
     for (const name of keyNames(input, key)) dashboard.press(name);
   });
   usePaste((text) => dashboard.paste(text));
+  const start = performance.now();
   const screen = drawScreen(dashboard, { columns, rows }, look);
+  onDrawn?.(performance.now() - start);
+  // No `overflow="hidden"`: the rows are exactly as wide and as many as there is room for, and clipping
+  // them makes Ink take every row apart once more, which was a third of a frame's time.
   return (
-    <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
+    <Box width={columns} height={rows} flexDirection="column">
       <Rows rows={screen.rows} />
       {screen.overlay && (
         <Box position="absolute" left={screen.overlay.left} top={screen.overlay.top} width={screen.overlay.width} flexDirection="column">

@@ -20,7 +20,7 @@ export interface RunDashboardOptions {
   readonly stdout?: NodeJS.WriteStream;
   /** Decides colours and characters. @default process.env */
   readonly env?: Environment;
-  /** Told how long each frame took to draw, in milliseconds. */
+  /** Told how long each frame took to draw and to turn into what is written, in milliseconds. */
   readonly onFrame?: (milliseconds: number) => void;
 }
 
@@ -39,6 +39,8 @@ export async function runDashboard(client: TeletrainClient, options: RunDashboar
   const stdout = options.stdout ?? process.stdout;
   const look = lookOfEnvironment(options.env ?? process.env);
   let code: ExitCode = exitCodes.done;
+  let drawing = 0;
+  const app = () => <App dashboard={dashboard} look={look} onDrawn={(milliseconds) => (drawing += milliseconds)} />;
   const dashboard = new Dashboard(client, {
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     onLeave: (left) => {
@@ -47,12 +49,12 @@ export async function runDashboard(client: TeletrainClient, options: RunDashboar
     },
     onRedraw: () => {
       instance.clear();
-      instance.rerender(<App dashboard={dashboard} look={look} />);
+      instance.rerender(app());
     },
   });
   if (options.openRun) dashboard.showRun(options.openRun);
   else if (options.run === undefined) dashboard.refreshHome();
-  const instance = render(<App dashboard={dashboard} look={look} />, {
+  const instance = render(app(), {
     stdin,
     stdout,
     alternateScreen: true,
@@ -62,7 +64,10 @@ export async function runDashboard(client: TeletrainClient, options: RunDashboar
     patchConsole: false,
     // Who calls this has seen to it that there is a terminal; Ink would take CI=1 for none.
     interactive: true,
-    ...(options.onFrame ? { onRender: ({ renderTime }) => options.onFrame?.(renderTime) } : {}),
+    onRender: ({ renderTime }) => {
+      options.onFrame?.(drawing + renderTime);
+      drawing = 0;
+    },
   });
   if (options.run !== undefined && !options.openRun) dashboard.openRun(options.run);
   try {

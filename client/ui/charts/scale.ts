@@ -100,7 +100,11 @@ function logTicks(scale: Scale, most: number): number[] {
 
 /** Labels with just the digits that tell the ticks apart: `0.4`, `0.6`; `0.0340`, `0.0345`. */
 export function tickLabels(values: readonly number[], kind: Scale['kind']): string[] {
-  if (kind === 'log') return values.map((value) => (value >= 1e-4 && value < 1e6 ? String(Number(value.toPrecision(6))) : value.toExponential(0)));
+  if (kind === 'log') {
+    const labels = values.map((value) => (value >= 1e-4 && value < 1e6 ? String(Number(value.toPrecision(6))) : value.toExponential(0)));
+    // Within a small part of a decade the ticks are those of a linear axis, and so are their labels.
+    return new Set(labels).size === labels.length ? labels : tickLabels(values, 'linear');
+  }
   const size = Math.max(0, ...values.map(Math.abs));
   const step = values.length > 1 ? (values[1] ?? 0) - (values[0] ?? 0) : size || 1;
   if (size >= 1e6 || (size > 0 && size < 1e-4)) {

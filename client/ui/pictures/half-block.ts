@@ -84,14 +84,13 @@ export function pictureRows(picture: GreyPicture, options: PictureOptions, paint
 
 function colourRow(upper: Uint8Array, lower: Uint8Array, upperColour: Rgb, lowerColour: Rgb, painter: Painter): Row {
   let row = '';
-  let from = 0;
-  // Neighbours of the same two colours share one escape sequence: most of a digit is background.
-  for (let x = 1; x <= upper.length; x += 1) {
-    if (x < upper.length && upper[x] === upper[from] && lower[x] === lower[from]) continue;
-    row += painter.halfBlocks('▀'.repeat(x - from), shade(upper[from] ?? 0, upperColour), shade(lower[from] ?? 0, lowerColour));
-    from = x;
+  // Only what changes from cell to cell is sent: most of a digit is background, and a frame costs by its escapes.
+  for (let x = 0; x < upper.length; x += 1) {
+    const foreground = x === 0 || upper[x] !== upper[x - 1] ? shade(upper[x] ?? 0, upperColour) : undefined;
+    const background = x === 0 || lower[x] !== lower[x - 1] ? shade(lower[x] ?? 0, lowerColour) : undefined;
+    row += `${painter.colours(foreground, background)}▀`;
   }
-  return row;
+  return `${row}\x1b[39;49m`;
 }
 
 const blockRow = (upper: Uint8Array, lower: Uint8Array): string =>

@@ -56,10 +56,10 @@ export class RunFeed {
   #changed(): void {
     if (this.#timer) return;
     // The first change after a pause is shown at once; those that follow wait for the next frame.
-    const wait = Math.max(0, this.#lastFrame + frameMs - performance.now());
+    const wait = Math.min(frameMs, Math.max(0, this.#lastFrame + frameMs - Date.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#lastFrame = performance.now();
+      this.#lastFrame = Date.now();
       this.#keepClock();
       this.#onChange();
     }, wait);

@@ -9,8 +9,11 @@ export type ColourDepth = 'none' | 0 | 4 | 8 | 24;
 export interface Painter {
   readonly depth: ColourDepth;
   paint(text: string, style: StyleName): string;
-  /** One cell with two greys or colours, for pictures; only where `depth` is 8 or 24. */
-  halfBlocks(text: string, foreground: Rgb, background: Rgb): string;
+  /**
+   * The escape sequence that sets colours for pictures, of the foreground, the background or both;
+   * empty where there are fewer than 256. `\x1b[39;49m` ends them.
+   */
+  colours(foreground: Rgb | undefined, background: Rgb | undefined): string;
 }
 
 export type Rgb = readonly [red: number, green: number, blue: number];
@@ -70,9 +73,10 @@ export function createPainter(depth: ColourDepth): Painter {
       const [start, end] = table.get(style) ?? ['', ''];
       return start === '' || text === '' ? text : start + text + end;
     },
-    halfBlocks(text, foreground, background) {
-      if (depth !== 8 && depth !== 24) return text;
-      return `\x1b[${colourCode(depth, foreground, 38)};${colourCode(depth, background, 48)}m${text}\x1b[39;49m`;
+    colours(foreground, background) {
+      if (depth !== 8 && depth !== 24) return '';
+      const codes = [...(foreground ? [colourCode(depth, foreground, 38)] : []), ...(background ? [colourCode(depth, background, 48)] : [])];
+      return codes.length === 0 ? '' : `\x1b[${codes.join(';')}m`;
     },
   };
 }

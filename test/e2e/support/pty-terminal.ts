@@ -45,6 +45,15 @@ export class PtyTerminal extends TerminalScreen implements AsyncDisposable {
     return this.#process.pid;
   }
 
+  /** Resolves when the program reads keys one by one; before that, Ctrl-C is a signal. */
+  async waitForKeys(timeoutMs = 20_000): Promise<void> {
+    const end = Date.now() + timeoutMs;
+    while (!this.written.includes('\x1b[?2004h')) {
+      if (Date.now() > end) throw new Error(`No key was ever read:\n${this.text}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   press(...sequences: string[]): void {
     for (const sequence of sequences) this.#process.write(sequence);
   }
