@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  Connection,
-  type ConnectionEffect,
-  defaultTimes,
-} from '../../../../client/session/connection.ts';
+import { Connection } from '../../../../client/session/connection.ts';
+import type { ConnectionEffect } from '../../../../client/session/connection-effects.ts';
+import { defaultTimes } from '../../../../client/session/connection-times.ts';
 import { decodeFrame, encodeFrame } from '../../../../shared/frames.ts';
 import { limits } from '../../../../shared/limits.ts';
 import { metric, record, SimulatedWorker } from './simulated-worker.ts';
