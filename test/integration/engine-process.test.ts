@@ -193,7 +193,7 @@ describe('an engine process', () => {
     await engine.untilEvent((event) => event.type === 'metric');
     engine.child.kill('SIGINT');
     const seen = engine.messages.length;
-    await engine.until((messages) => messages.length > seen + 100 || undefined);
+    await engine.until((messages) => messages.length > seen + 20 || undefined);
     engine.child.disconnect();
     expect(await engine.exited).toBe(0);
   });
