@@ -23,6 +23,7 @@ export function compileChanged(node) {
     encoding: 'utf8',
   });
   if (result.status !== 0) {
+    removeIfThere(fresh);
     throw new SetupError(
       `The sources do not compile:\n${result.stdout || ''}${result.stderr || ''}`.trim(),
       'Mend them, or restore them from git.',
