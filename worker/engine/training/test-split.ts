@@ -22,7 +22,7 @@ export async function testRun(parts: RunParts, progress: Progress): Promise<void
     const ofBest = best.step === step ? last : await testBest(parts, best);
     if (ofBest !== undefined) {
       const what = `the weights with the lowest validation loss (epoch ${best.epoch})`;
-      report(parts, progress, withPrefix(ofBest), what);
+      report(parts, progress, ofBest, what, bestName);
     }
   }
   report(parts, progress, last, `the last weights (epoch ${epoch})`);
@@ -58,8 +58,10 @@ function report(
   { step, epoch }: Progress,
   values: Readonly<Record<string, number>>,
   weights: string,
+  rename = (name: string) => name,
 ): void {
-  for (const [name, value] of Object.entries(values)) {
+  for (const [plain, value] of Object.entries(values)) {
+    const name = rename(plain);
     journal.send({ type: 'metric', step, epoch, split: 'test', per: 'epoch', name, value });
   }
   const list = Object.entries(values).map(([name, value]) => `${name} ${value.toFixed(4)}`);
@@ -67,11 +69,4 @@ function report(
 }
 
 /** `loss` as `bestLoss`. */
-function withPrefix(values: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      `best${name.slice(0, 1).toUpperCase()}${name.slice(1)}`,
-      value,
-    ]),
-  );
-}
+const bestName = (name: string) => `best${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;

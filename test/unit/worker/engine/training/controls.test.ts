@@ -49,13 +49,14 @@ test('a pause that is lifted before a gate is no pause', async () => {
   expect(heard).toEqual([]);
 });
 
-test('a paused run can be ended', async () => {
-  const { controls } = listened();
+test('a paused run can be ended, and does not go on before', async () => {
+  const { controls, heard } = listened();
   controls.pause();
   const gate = controls.gate();
   await turn();
   controls.shutdown();
   await expect(gate).rejects.toMatchObject({ reason: 'shutdown' });
+  expect(heard).toEqual(['paused']);
 });
 
 test('what is asked before the run listens is not lost', async () => {
