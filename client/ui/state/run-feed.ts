@@ -41,7 +41,9 @@ export class RunFeed {
   }
 
   toggleFrozen(): void {
-    this.#frozen = this.#frozen ? undefined : { view: copyOf(this.handle.view), now: Date.now(), version: this.handle.view.version };
+    this.#frozen = this.#frozen
+      ? undefined
+      : { view: copyOf(this.handle.view), now: Date.now(), version: this.handle.view.version };
     this.#keepClock();
     this.#onChange();
   }
@@ -67,7 +69,10 @@ export class RunFeed {
 
   #keepClock(): void {
     const { state, connection } = this.handle.view;
-    const ticks = !this.#frozen && (connection.kind === 'waiting' || (connection.kind === 'connected' && !isFinal(state) && state !== 'paused'));
+    const ticks =
+      !this.#frozen &&
+      (connection.kind === 'waiting' ||
+        (connection.kind === 'connected' && !isFinal(state) && state !== 'paused'));
     if (ticks && !this.#clock) {
       this.#clock = setInterval(() => this.#changed(), clockMs);
       this.#clock.unref();

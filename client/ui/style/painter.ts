@@ -22,10 +22,12 @@ const cubeLevels = [0, 95, 135, 175, 215, 255];
 
 /** The nearest of xterm's 256 colours: of its 6x6x6 cube or of its 24 greys. */
 export function nearest256([red, green, blue]: Rgb): number {
-  const level = (value: number) => (value < 48 ? 0 : value < 115 ? 1 : Math.min(5, Math.floor((value - 35) / 40)));
+  const level = (value: number) =>
+    value < 48 ? 0 : value < 115 ? 1 : Math.min(5, Math.floor((value - 35) / 40));
   const [r, g, b] = [level(red), level(green), level(blue)];
   const grey = Math.max(0, Math.min(23, Math.round(((red + green + blue) / 3 - 8) / 10)));
-  const distance = (x: number, y: number, z: number) => (x - red) ** 2 + (y - green) ** 2 + (z - blue) ** 2;
+  const distance = (x: number, y: number, z: number) =>
+    (x - red) ** 2 + (y - green) ** 2 + (z - blue) ** 2;
   const cube = distance(cubeLevels[r] ?? 0, cubeLevels[g] ?? 0, cubeLevels[b] ?? 0);
   const greyValue = 8 + 10 * grey;
   return distance(greyValue, greyValue, greyValue) < cube ? 232 + grey : 16 + 36 * r + 6 * g + b;
@@ -75,7 +77,10 @@ export function createPainter(depth: ColourDepth): Painter {
     },
     colours(foreground, background) {
       if (depth !== 8 && depth !== 24) return '';
-      const codes = [...(foreground ? [colourCode(depth, foreground, 38)] : []), ...(background ? [colourCode(depth, background, 48)] : [])];
+      const codes = [
+        ...(foreground ? [colourCode(depth, foreground, 38)] : []),
+        ...(background ? [colourCode(depth, background, 48)] : []),
+      ];
       return codes.length === 0 ? '' : `\x1b[${codes.join(';')}m`;
     },
   };

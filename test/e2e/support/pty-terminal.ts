@@ -1,4 +1,4 @@
-import { spawn, type IPty } from '@lydell/node-pty';
+import { type IPty, spawn } from '@lydell/node-pty';
 import { TerminalScreen } from '../../unit/client/ui/terminal-screen.ts';
 
 export interface PtyOptions {
@@ -26,7 +26,15 @@ export class PtyTerminal extends TerminalScreen implements AsyncDisposable {
       cols: columns,
       rows,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), TERM: 'xterm-256color', COLORTERM: 'truecolor', LANG: 'C.UTF-8', ...options.env },
+      env: {
+        PATH,
+        HOME,
+        ...(TMPDIR === undefined ? {} : { TMPDIR }),
+        TERM: 'xterm-256color',
+        COLORTERM: 'truecolor',
+        LANG: 'C.UTF-8',
+        ...options.env,
+      },
     });
     this.#process.onData((data) => {
       this.written += data;

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import type { Terminal } from '@xterm/headless';
-import { runDashboard, type RunDashboardOptions } from '../../../../client/ui/dashboard.tsx';
 import type { TeletrainClient } from '../../../../client/session/types.ts';
+import { type RunDashboardOptions, runDashboard } from '../../../../client/ui/dashboard.tsx';
 import type { ExitCode } from '../../../../shared/errors.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
@@ -116,7 +116,12 @@ export interface OpenOptions extends Omit<RunDashboardOptions, 'stdin' | 'stdout
 export function openDashboard(client: TeletrainClient, options: OpenOptions = {}): OpenDashboard {
   const { columns = 100, rows = 30, ...rest } = options;
   const terminal = new TestTerminal(columns, rows);
-  const ended = runDashboard(client, { env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' }, ...rest, stdin: terminal.stdin, stdout: terminal.stdout });
+  const ended = runDashboard(client, {
+    env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
+    ...rest,
+    stdin: terminal.stdin,
+    stdout: terminal.stdout,
+  });
   let over = false;
   const watched = ended.finally(() => {
     over = true;
@@ -128,7 +133,10 @@ export function openDashboard(client: TeletrainClient, options: OpenOptions = {}
     async [Symbol.asyncDispose]() {
       while (!over) {
         await terminal.press(keySequences.ctrlC);
-        await Promise.race([watched.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 20))]);
+        await Promise.race([
+          watched.catch(() => {}),
+          new Promise((resolve) => setTimeout(resolve, 20)),
+        ]);
       }
       terminal.dispose();
     },
