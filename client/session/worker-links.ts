@@ -81,6 +81,7 @@ export class WorkerLinks {
   }
 
   async info(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
+    await this.#requireRunning(name);
     const link = await this.to(name);
     await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
     const askedAt = performance.now();
@@ -90,6 +91,7 @@ export class WorkerLinks {
 
   async stop(name: string): Promise<void> {
     const { local } = this.#options;
+    await this.#requireRunning(name);
     const address = name === localName ? await local.address() : undefined;
     const link = await this.to(name);
     if (name === localName) this.#keepsLocal = undefined;
@@ -181,6 +183,14 @@ export class WorkerLinks {
   close(): void {
     this.#closing.abort();
     for (const name of [...this.#links.keys()]) this.#drop(name);
+  }
+
+  /** @throws TeletrainError `worker-not-running` for the local worker. */
+  async #requireRunning(name: string): Promise<void> {
+    if (await this.mayBeThere(name)) return;
+    throw new TeletrainError('worker-not-running', 'No worker of this home runs on this machine.', {
+      hint: 'There is nothing to do: a run starts one when it needs it.',
+    });
   }
 
   async #pairedEndpoint(name: string): Promise<Endpoint> {
