@@ -38,7 +38,7 @@ export function gridLayout(
   width: number,
   height: number,
   drawn: PictureKind = 'half-blocks',
-  wanted = 8,
+  wanted = 6,
 ): GridLayout {
   let layout: GridLayout = { reduce: 1, columns: 0, rows: 0 };
   for (const reduce of reductions[drawn]) {

@@ -6,7 +6,16 @@ import { type Command, type Context, commandOf } from '../keys/table.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Answer, Dialog } from './dialog.ts';
 import { editForm, type FormEdit, firstError } from './form.ts';
-import { type HomeState, homeLists, initialHome, loadHome, moveChosen, turnList } from './home.ts';
+import {
+  type HomeState,
+  homeLists,
+  initialHome,
+  loadHome,
+  localWorkerName,
+  moveChosen,
+  turnList,
+  type WorkerState,
+} from './home.ts';
 import { checkPairingForm, pairingForm, pairingOf } from './pairing-form.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { checkRecipeForm, type RecipeForm, recipeForm, startOf } from './recipe-form.ts';
@@ -63,6 +72,7 @@ export class Dashboard {
   #version = 0;
   #interrupts = 0;
   #left = false;
+  #preparing: AbortController | undefined;
 
   constructor(client: TeletrainClient, options: DashboardOptions) {
     this.client = client;
@@ -183,6 +193,38 @@ export class Dashboard {
     );
   }
 
+  /**
+   * Starts the worker of this machine behind the screen, its progress in the list of workers. That
+   * it cannot be had (no engine on a laptop that only drives Colab) is a state of it, not a problem.
+   */
+  prepareLocalWorker(): void {
+    const { dataDir } = this.#options;
+    const set = (state: WorkerState) => {
+      const workerStates = new Map(this.home.workerStates).set(localWorkerName, state);
+      this.home = { ...this.home, workerStates };
+      this.changed();
+    };
+    const controller = new AbortController();
+    this.#preparing = controller;
+    set({ kind: 'starting', progress: { message: 'looking for the worker of this machine' } });
+    this.#do(
+      this.client
+        .ensureLocalWorker({
+          ...(dataDir === undefined ? {} : { dataDir }),
+          signal: controller.signal,
+          onProgress: (progress) => {
+            if (!controller.signal.aborted) set({ kind: 'starting', progress });
+          },
+        })
+        .then(
+          () => this.refreshHome(),
+          (error: unknown) => {
+            if (!controller.signal.aborted) set({ kind: 'unavailable', problem: problemOf(error) });
+          },
+        ),
+    );
+  }
+
   /** Leaves the dashboard; runs go on. */
   leave(code: ExitCode = this.exitCode): void {
     if (this.#left) return;
@@ -200,6 +242,7 @@ export class Dashboard {
 
   /** Stops timers and subscriptions. The client and its handles are the caller's. */
   close(): void {
+    this.#preparing?.abort();
     if (this.screen.kind === 'run') this.screen.feed.close();
     this.#listeners.clear();
   }

@@ -118,7 +118,7 @@ test('a grid fills its place exactly and shows as many pictures as it says', () 
   );
 });
 
-test('pictures are as large as the room allows: full size where eight fit, smaller where they do not', () => {
+test('pictures are as large as the room allows: full size where six fit, smaller where they do not', () => {
   const set = { count: 100, width: 28, height: 28 };
   expect(gridLayout(set, 156, 43)).toMatchObject({ reduce: 1, columns: 5, rows: 3 });
   expect(gridLayout(set, 60, 26)).toMatchObject({ reduce: 2, columns: 4, rows: 3 });
