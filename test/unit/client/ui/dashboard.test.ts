@@ -270,6 +270,10 @@ test('a lost connection, a restarted worker and a recovering engine are told whi
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('live 38 ms');
+  const unansweredSince = Date.now() - 12_000;
+  run.connect({ kind: 'connected', since: 0, restarted: false, unansweredSince });
+  await terminal.waitFor(/no answer for 1\ds/);
+  expect(terminal.text).not.toContain('live');
   run.connect({
     kind: 'waiting',
     attempt: 2,
