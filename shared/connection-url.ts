@@ -12,7 +12,7 @@ import { UsageError } from './errors.ts';
  */
 export function parseConnectionUrl(text: string): string {
   const hint =
-    'Give the address that the worker printed, for example ws://127.0.0.1:7860 or wss://name.example.';
+    'Give the address that the worker printed, for example ws://127.0.0.1:8787 or wss://name.example.';
   const given = text.trim();
   const spelled = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `ws://${given}`;
   const url = URL.parse(spelled.replace(/^http(s?):/i, 'ws$1:'));

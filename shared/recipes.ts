@@ -248,12 +248,34 @@ export function completeSettings<Name extends RecipeName>(
     const key = String(issue?.path[0] ?? '');
     throw new UsageError(
       'bad-setting',
-      `Setting "${key}" cannot be ${JSON.stringify(given[key])}: ${issue?.message}.`,
+      `Setting "${key}" cannot be ${JSON.stringify(given[key])}: ${issue ? requirement(issue) : 'it does not fit'}.`,
       `See "teletrain run ${name} --help" for what it takes.`,
     );
   }
   // The schema was looked up by the same name, so its output is that recipe's settings.
   return parsed.data as Settings<Name>;
+}
+
+/** What a setting must be, in plain words. */
+function requirement(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'too_small':
+      return `it must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+    case 'too_big':
+      return `it must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+    case 'invalid_value':
+      return `it must be ${issue.values.join(' or ')}`;
+    case 'invalid_type': {
+      const kinds: Readonly<Record<string, string>> = {
+        int: 'a whole number',
+        number: 'a number',
+        boolean: 'true or false',
+      };
+      return `it must be ${kinds[issue.expected] ?? issue.expected}`;
+    }
+    default:
+      return issue.message;
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { exitCodes } from '../../shared/errors.ts';
 import type { RunHandle, RunView } from '../session/types.ts';
 import type { CommandContext } from './context.ts';
 
@@ -8,12 +9,14 @@ export interface ControlOptions {
   readonly settled: (view: RunView) => boolean;
   /** What then is printed. */
   readonly said: (view: RunView) => string;
+  /** Longest time to wait for a step or an epoch to end. @default 120,000 ms */
+  readonly patienceMs?: number;
 }
 
-/** Longest time that a command waits for a step or an epoch to end before it returns. */
-const patienceMs = 120_000;
-
-/** Opens a run, asks its worker for one thing and waits until that shows. */
+/**
+ * Opens a run, asks its worker for one thing and waits until that shows. Where it does not show in
+ * time the exit code says so: a script must not take it for done.
+ */
 export async function controlRun(
   context: CommandContext,
   run: string,
@@ -23,8 +26,9 @@ export async function controlRun(
   const handle = await client.openRun(run);
   try {
     await options.ask(handle);
-    const settled = await waitUntil(handle, options.settled, context.interruption());
+    const settled = await waitUntil(handle, options, context.interruption());
     const { view } = handle;
+    if (!settled) context.exitCode = exitCodes.failed;
     if (context.output.json) {
       context.output.document({
         run: handle.id,
@@ -48,7 +52,7 @@ export async function controlRun(
 /** True when it came to be so; false when it took too long. Ctrl-C ends the wait with its error. */
 function waitUntil(
   handle: RunHandle,
-  condition: (view: RunView) => boolean,
+  { settled: condition, patienceMs = 120_000 }: ControlOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (condition(handle.view)) return Promise.resolve(true);

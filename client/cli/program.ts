@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { UsageError } from '../../shared/errors.ts';
 import { addAttach } from './commands/attach.ts';
 import { addChange } from './commands/change.ts';
@@ -24,7 +24,8 @@ import { programVersion } from './installation.ts';
 export function createProgram(context: CommandContext): Command {
   const program = new Command('teletrain')
     .description('Train neural networks on a worker (a Colab GPU, this machine) from a terminal.')
-    .version(programVersion(), '--version', 'print the version')
+    .option('--version', 'print the version')
+    .on('option:version', () => printVersion(context))
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .option('--json', 'print JSON: see below')
@@ -61,6 +62,14 @@ export function createProgram(context: CommandContext): Command {
   addClean(program, context);
   // Only here, where they are what was taken for a command: the commands refuse them.
   return program.allowExcessArguments();
+}
+
+/** In place of the parser's own, which knows no JSON; ends as that one does. */
+function printVersion({ output }: CommandContext): never {
+  const version = programVersion();
+  if (output.json) output.document({ version });
+  else output.line(version);
+  throw new CommanderError(0, 'commander.version', version);
 }
 
 function unknownCommand(name: string, program: Command): UsageError {

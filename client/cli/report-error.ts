@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { exitCodes, TeletrainError } from '../../shared/errors.ts';
+import { diskTrouble } from '../../shared/system-errors.ts';
 import type { Output } from './output.ts';
 
 export interface ErrorDescription {
@@ -15,12 +16,9 @@ export interface ErrorDescription {
 
 /** Tells what an error means to the user: what happened, what to do, and the exit code. */
 export function describeError(error: unknown): ErrorDescription {
-  if (error instanceof TeletrainError) {
-    return { ...error.toJSON(), exitCode: error.exitCode };
-  }
   if (error instanceof CommanderError) return describeUsage(error);
-  const system = error instanceof Error ? describeSystemError(error) : undefined;
-  if (system) return system;
+  const told = error instanceof TeletrainError ? error : diskTrouble(error);
+  if (told) return { ...told.toJSON(), exitCode: told.exitCode };
   const failure = error instanceof Error ? error : new Error(String(error));
   return {
     code: 'internal-error',
@@ -62,49 +60,5 @@ function describeUsage(error: CommanderError): ErrorDescription {
       ? `Did you mean ${suggestion}?`
       : 'Add --help to the command to see what it takes.',
     exitCode: exitCodes.usage,
-  };
-}
-
-const systemErrors: Readonly<Record<string, readonly [code: string, what: string, hint: string]>> =
-  {
-    ENOSPC: [
-      'disk-full',
-      'The disk is full',
-      'Free some space; "teletrain clean" shows what teletrain can give back.',
-    ],
-    EACCES: [
-      'not-permitted',
-      'The system does not permit it',
-      'Check who owns the file and its folder.',
-    ],
-    EPERM: [
-      'not-permitted',
-      'The system does not permit it',
-      'Check who owns the file and its folder.',
-    ],
-    EROFS: [
-      'not-permitted',
-      'The disk cannot be written to',
-      'Choose another folder; TELETRAIN_HOME moves the one that teletrain uses.',
-    ],
-    EMFILE: [
-      'too-many-files',
-      'Too many files are open',
-      'Close other programs or raise the limit with "ulimit -n".',
-    ],
-    ENOTDIR: ['not-a-folder', 'A part of the path is a file, not a folder', 'Check the path.'],
-    EISDIR: ['not-a-file', 'The path is a folder, not a file', 'Give the path of a file.'],
-  };
-
-/** Trouble with the disk is the user's to mend, not a fault of the program. */
-function describeSystemError(error: NodeJS.ErrnoException): ErrorDescription | undefined {
-  const known = systemErrors[error.code ?? ''];
-  if (!known) return undefined;
-  const [code, what, hint] = known;
-  return {
-    code,
-    message: error.path ? `${what}: ${error.path}.` : `${what}.`,
-    hint,
-    exitCode: exitCodes.failed,
   };
 }

@@ -1,13 +1,20 @@
 import { exitCodes, TeletrainError, UsageError } from '../../shared/errors.ts';
+import { isFinal } from '../../shared/events.ts';
+import { type History, lifeOf } from '../../shared/lives.ts';
+import type { RunSummary } from '../../shared/run.ts';
 
 /** Errors of the session that are thrown at more than one place, and those that crossed the wire. */
 
-export function workerLost(why: string): TeletrainError {
+/** @param run that was followed there, which is not lost with the way to it. */
+export function workerLost(why: string, run?: string): TeletrainError {
   return new TeletrainError(
     'worker-lost',
     `The worker cannot be reached: ${why.replace(/\.$/, '')}.`,
     {
-      hint: 'See that it runs and that the way to it is open; the run goes on there, and "teletrain attach" finds it again.',
+      hint:
+        run === undefined
+          ? 'See that it runs, that its address is right and that the way to it is open.'
+          : `See that it runs and that the way to it is open; the run goes on there, and "teletrain attach ${run}" finds it again.`,
       exitCode: exitCodes.workerLost,
     },
   );
@@ -70,15 +77,48 @@ export function refusedError(refusal: {
   return new TeletrainError(refusal.code, refusal.message, { hint: refusal.hint });
 }
 
-/** The worker has fewer events than came from it: its disk lost some, and numbers them anew. */
-export function runDiverged(id: string): TeletrainError {
+/**
+ * What the worker has of the run is not how this machine's copy goes on: the run went on elsewhere
+ * meanwhile, or the worker's disk lost a part of it.
+ */
+export function runDiverged(
+  id: string,
+  worker: string,
+  there: RunSummary,
+  here: History,
+): TeletrainError {
+  const copies = `its copy ends with ${eventName(there)} and this machine's with ${eventName(here)}`;
+  const isActive = !isFinal(there.state);
   return new TeletrainError(
     'run-diverged',
-    `The worker has lost events of run "${id}" that this machine has.`,
+    `Run "${id}" on worker "${worker}" is not the one that this machine knows: ${copies}.`,
     {
-      hint: 'Go on from the last checkpoint at home on a fresh worker: teletrain resume <run> --on NAME.',
+      hint: isActive
+        ? `End that one with "teletrain workers stop ${worker}", or leave it and go on from this machine's copy elsewhere: teletrain resume ${id} --on NAME.`
+        : `Go on from this machine's copy on another worker with "teletrain resume ${id} --on NAME", or on this one with --replace, which moves the worker's copy aside.`,
     },
   );
+}
+
+/** The worker's copy goes on from events that this machine never got and cannot get there. */
+export function eventsMissing(
+  id: string,
+  worker: string,
+  firstSeq: number,
+  have: number,
+): TeletrainError {
+  return new TeletrainError(
+    'events-missing',
+    `Worker "${worker}" has events of run "${id}" from ${firstSeq} on, and this machine those up to ${have}.`,
+    {
+      hint: `Use the machine from which the run was moved there, or give up this copy of it: teletrain clean --run ${id}.`,
+    },
+  );
+}
+
+function eventName(history: History): string {
+  const life = lifeOf(history, history.lastSeq);
+  return `event ${history.lastSeq}${life === undefined ? '' : ` of life ${life}`}`;
 }
 
 /** Codes by which a worker says that the user asked for what cannot be. */

@@ -1,5 +1,6 @@
 import type { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, type RunEvent } from '../../shared/events.ts';
+import { contains, type History } from '../../shared/lives.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { Clock } from './clock.ts';
@@ -71,6 +72,11 @@ export class RunSession {
   }
 
   get view(): RunView {
+    return this.#options.fold;
+  }
+
+  /** Which events are at home. */
+  get history(): History {
     return this.#options.fold;
   }
 
@@ -224,8 +230,10 @@ export class RunSession {
       else if (connection.kind !== 'connected' && options.lostAfterMs !== undefined) {
         const left = this.#disconnectedAt + options.lostAfterMs - clock.now();
         if (left > 0) stopTimer = clock.after(left, look);
-        else
-          reject(workerLost(connection.kind === 'waiting' ? connection.reason : 'no connection'));
+        else {
+          const why = connection.kind === 'waiting' ? connection.reason : 'no connection';
+          reject(workerLost(why, this.id));
+        }
       }
     };
     const unsubscribe = this.subscribe(look);
@@ -328,9 +336,10 @@ export class RunSession {
   #followed(summary: RunSummary): void {
     const { fold } = this.#options;
     this.#summary = summary;
-    if (summary.lastSeq < fold.lastSeq) {
+    if (!contains(summary, fold)) {
+      // Its events have the numbers that come next here, and are not those that do.
       this.#link?.unfollow(this.id);
-      this.#refusal = runDiverged(this.id);
+      this.#refusal = runDiverged(this.id, fold.worker ?? '', summary, fold);
       this.#changed();
       return;
     }

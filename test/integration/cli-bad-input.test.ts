@@ -50,9 +50,15 @@ const cases: readonly Case[] = [
     hint: '--help',
   },
   {
+    args: ['run', ...quick, '--set', 'epochs=0'],
+    code: 'bad-setting',
+    says: 'Setting "epochs" cannot be 0: it must be more than 0.',
+    hint: '--help',
+  },
+  {
     args: ['run', ...quick, '--set', 'optimizer=sgd'],
     code: 'bad-setting',
-    says: '"sgd"',
+    says: '"sgd": it must be rmsprop or adam.',
     hint: '--help',
   },
   {
@@ -119,6 +125,19 @@ const cases: readonly Case[] = [
     says: 'nowhere',
     hint: '--out',
   },
+  {
+    args: ['notebook', '--out', 'empty'],
+    code: 'not-a-file',
+    says: 'is a folder',
+    hint: 'teletrain.ipynb',
+  },
+  {
+    args: ['connect', 'ws://127.0.0.1:1', '--code', 'AAAA-AAAA'],
+    code: 'worker-lost',
+    says: 'cannot be reached',
+    hint: 'its address is right',
+    exitCode: 3,
+  },
   { args: ['worker', '--port', '99999'], code: 'usage', says: '99999', hint: '--help' },
   {
     args: ['checkpoints', 'verify', 'empty'],
@@ -175,6 +194,32 @@ it('nothing was started and nothing half-written', async () => {
   const folders = await readdir(home);
   expect(folders.filter((name) => !['empty', 'damaged', 'client'].includes(name))).toEqual([]);
   expect(await readdir(join(home, 'client', 'runs')).catch(() => [])).toEqual([]);
+});
+
+it('a home that cannot be used is told by the worker too, without a stack', async () => {
+  const file = join(home, 'damaged', 'manifest.json');
+  const bad = { code: 'not-a-folder', message: expect.stringContaining(file) };
+  for (const args of [['worker', '--port', '0'], ['runs']]) {
+    const { stdout, stderr, code } = await teletrain([...args, '--json'], {
+      home: join(file, 'x'),
+    });
+    expect(JSON.parse(stdout).error).toMatchObject(bad);
+    expect(stderr).toBe('');
+    expect(code).toBe(1);
+  }
+});
+
+it('the version is JSON where JSON was asked for', async () => {
+  const { stdout: version, code } = await teletrain(['--version'], { home });
+  expect(version).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(code).toBe(0);
+  for (const args of [
+    ['--version', '--json'],
+    ['--json', '--version'],
+  ]) {
+    const { stdout } = await teletrain(args, { home });
+    expect(JSON.parse(stdout)).toEqual({ version: version.trim() });
+  }
 });
 
 describe('a worker that cannot be used', () => {

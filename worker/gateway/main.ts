@@ -1,4 +1,5 @@
 import { exitCodes, TeletrainError } from '../../shared/errors.ts';
+import { diskTrouble } from '../../shared/system-errors.ts';
 import { startGateway } from './gateway.ts';
 import { parseWorkerOptions, usage } from './options.ts';
 import { Output } from './output.ts';
@@ -37,9 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
     output.end();
     return exitCodes.done;
   } catch (error) {
-    if (!(error instanceof TeletrainError)) throw error;
-    const more = error instanceof WorkerRunningError ? { worker: error.lock } : {};
-    output.error(error, more);
-    return error.exitCode;
+    const told = error instanceof TeletrainError ? error : diskTrouble(error);
+    if (!told) throw error;
+    output.error(told, told instanceof WorkerRunningError ? { worker: told.lock } : {});
+    return told.exitCode;
   }
 }

@@ -14,7 +14,7 @@ export class WorkerRunningError extends TeletrainError {
       'worker-running',
       `A worker (process ${lock.pid}) already serves this home${lock.url ? ` at ${lock.url}` : ''}.`,
       {
-        hint: 'Use that one, stop it with "teletrain workers stop", or give --home another folder.',
+        hint: 'Use that one, stop it with "teletrain workers stop local", or give --home another folder.',
       },
     );
     this.lock = lock;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeNotebook } from '../../../colab/build-notebook.ts';
 import { UsageError } from '../../../shared/errors.ts';
@@ -32,6 +32,13 @@ Example:
           'no-such-folder',
           `There is no folder ${dirname(file)}.`,
           'Make it first, or give --out a file in a folder that is there.',
+        );
+      }
+      if ((await stat(file).catch(() => undefined))?.isDirectory()) {
+        throw new UsageError(
+          'not-a-file',
+          `${file} is a folder.`,
+          `Give --out a file in it: --out ${join(options.out, 'teletrain.ipynb')}.`,
         );
       }
       const bytes = await writeNotebook(projectFolder(), file);

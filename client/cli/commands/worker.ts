@@ -8,10 +8,14 @@ interface WorkerOptions {
   port?: number;
   host?: string;
   name?: string;
+  home?: string;
   tokenFile?: string;
   dataDir?: string;
   requireGpu?: boolean;
   idleMinutes?: number;
+  recover: boolean;
+  parentWatch?: boolean;
+  status?: boolean;
   json?: boolean;
 }
 
@@ -20,17 +24,25 @@ export function addWorker(program: Command, context: CommandContext): void {
     .command('worker')
     .summary('start a worker on this machine')
     .description('Start a worker on this machine, in the foreground until it is interrupted.')
-    .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65535))
+    .option(
+      '--port <port>',
+      'port to listen on; 0 takes a free one (default: 8787)',
+      wholeNumber(0, 65535),
+    )
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
-    .option('--name <name>', 'what it calls itself')
+    .option('--name <name>', 'what it calls itself (default: the name of this machine)')
+    .option('--home <folder>', 'its runs, tokens and lock file (default: worker in TELETRAIN_HOME)')
     .option('--token-file <file>', 'accept the token in this file; no one-time code is shown then')
     .option('--data-dir <folder>', 'where it finds datasets (default: TELETRAIN_DATA)')
     .option('--require-gpu', 'stop with the reason where it cannot train on a GPU')
     .option(
       '--idle-minutes <minutes>',
-      'end after so long without a run and a client; 0: never',
+      'end after so long without a run and a client; 0: never (default: 0)',
       wholeNumber(0),
     )
+    .option('--no-recover', 'do not go on by itself with a run that was cut off')
+    .option('--parent-watch', 'end when the program that started it has ended')
+    .option('--status', 'live status every second also where the output is no terminal, or is JSON')
     .option('--json', 'what it says as JSON, one object a line')
     .addHelpText(
       'after',
@@ -47,19 +59,29 @@ Examples:
         options.dataDir === undefined
           ? undefined
           : await existingFolder(options.dataDir, '--data-dir');
-      const args = [
-        ...given('--port', options.port),
-        ...given('--host', options.host),
-        ...given('--name', options.name),
-        ...given('--token-file', options.tokenFile),
-        ...given('--data-dir', dataDir),
-        ...given('--idle-minutes', options.idleMinutes),
-        ...(options.requireGpu ? ['--require-gpu'] : []),
-        ...(options.json ? ['--json'] : []),
-      ];
+      const args = workerArguments({ ...options, ...(dataDir === undefined ? {} : { dataDir }) });
       // The worker's exit codes are those of the commands.
       context.exitCode = (await becomeWorkerProgram('gateway/main', args)) as ExitCode;
     });
+}
+
+/** The same options as the worker's program takes them (PROTOCOL.md, "Starting a worker"). */
+export function workerArguments(options: WorkerOptions): string[] {
+  const { requireGpu, recover, parentWatch, status, json } = options;
+  return [
+    ...given('--port', options.port),
+    ...given('--host', options.host),
+    ...given('--name', options.name),
+    ...given('--home', options.home),
+    ...given('--token-file', options.tokenFile),
+    ...given('--data-dir', options.dataDir),
+    ...given('--idle-minutes', options.idleMinutes),
+    ...(requireGpu ? ['--require-gpu'] : []),
+    ...(recover ? [] : ['--no-recover']),
+    ...(parentWatch ? ['--parent-watch'] : []),
+    ...(status ? ['--status'] : []),
+    ...(json ? ['--json'] : []),
+  ];
 }
 
 function given(option: string, value: string | number | undefined): string[] {

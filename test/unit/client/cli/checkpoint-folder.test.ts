@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { copyCheckpoint, verifyCheckpoint } from '../../../../client/cli/checkpoint-folder.ts';
+import { describeError } from '../../../../client/cli/report-error.ts';
 
 let home: string;
 let checkpoint: string;
@@ -80,4 +81,11 @@ it('a damaged checkpoint is not copied, and nothing is left of the try', async (
     code: 'checkpoint-corrupt',
   });
   expect(await readdir(home)).toEqual(['step-000000010']);
+});
+
+it('a copy to where no folder can be made is told as the path that is wrong', async () => {
+  const to = join(checkpoint, 'manifest.json', 'copy');
+  const error = await copyCheckpoint(checkpoint, to).catch((thrown: unknown) => thrown);
+  expect(describeError(error)).toMatchObject({ code: 'not-a-folder', exitCode: 1 });
+  expect(describeError(error)).not.toHaveProperty('stack');
 });

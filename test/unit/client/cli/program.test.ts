@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { workerArguments } from '../../../../client/cli/commands/worker.ts';
 import type { CommandContext } from '../../../../client/cli/context.ts';
 import { Output } from '../../../../client/cli/output.ts';
 import { createProgram } from '../../../../client/cli/program.ts';
+import { parseWorkerOptions, usage } from '../../../../worker/gateway/options.ts';
 
 const context: CommandContext = {
   output: new Output({ json: false }),
@@ -46,6 +48,49 @@ describe('every command', () => {
     for (const command of program.commands) expect(help).toContain(`  ${command.name()}`);
     expect(help).toContain(
       '0 done, 1 failed, 2 usage, 3 worker lost, 4 stopped early, 130 interrupted',
+    );
+  });
+});
+
+describe('teletrain worker', () => {
+  const worker = program.commands.find((command) => command.name() === 'worker') ?? program;
+  const lines = usage.split('\n').filter((line) => line.startsWith('  --'));
+
+  it.each(lines.map((line) => line.trim().split(' ', 1)))(
+    'takes %s as the worker itself does',
+    (option) => {
+      expect(worker.options.map(({ long }) => long)).toContain(option);
+    },
+  );
+
+  it('says the defaults that the worker says', () => {
+    const help = helpOf(worker).replace(/\s+/g, ' ');
+    for (const value of ['8787', '127.0.0.1', '0'])
+      expect(help).toMatch(new RegExp(`\\(default:? ${value.replaceAll('.', '\\.')}[),]`));
+  });
+
+  it('gives the worker every option that it was given', () => {
+    const args = workerArguments({
+      port: 0,
+      host: '::1',
+      name: 'box',
+      home: '/a-home',
+      tokenFile: 'token',
+      dataDir: '/data',
+      requireGpu: true,
+      idleMinutes: 7,
+      recover: false,
+      parentWatch: true,
+      status: true,
+      json: true,
+    });
+    expect(parseWorkerOptions(args, {})).toMatchObject({
+      ...{ port: 0, host: '::1', name: 'box', home: '/a-home', tokenFile: 'token' },
+      ...{ dataDir: '/data', requireGpu: true, idleMinutes: 7, recover: false },
+      ...{ parentWatch: true, status: true, json: true },
+    });
+    expect(parseWorkerOptions(workerArguments({ recover: true }), {})).toEqual(
+      parseWorkerOptions([], {}),
     );
   });
 });

@@ -21,7 +21,10 @@ test('a home that is taken says by whom and where, and is free when it was relea
   await held.announce('ws://127.0.0.1:8787/');
   const refused = await HeldLock.take(home, worker).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(WorkerRunningError);
-  expect(refused).toMatchObject({ lock: { pid: process.pid, url: 'ws://127.0.0.1:8787/' } });
+  expect(refused).toMatchObject({
+    lock: { pid: process.pid, url: 'ws://127.0.0.1:8787/' },
+    hint: expect.stringContaining('"teletrain workers stop local"'),
+  });
   await held.release();
   expect(await readdir(home)).toEqual([]);
   await (await HeldLock.take(home, worker)).release();
