@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineReportSchema } from './engine-report.ts';
+import { lifeIdSchema } from './lives.ts';
 
 /**
  * Events: the numbered facts of a run. The worker's gateway numbers them (`seq`, from 1, without a
@@ -132,6 +133,8 @@ const envelope = {
   run: runIdSchema,
   seq: z.int().positive(),
   /** Milliseconds since 1970, worker's clock. */ time: z.number(),
+  /** On the first event of a life of the run: its name (lives.ts). */
+  life: lifeIdSchema.optional(),
 };
 
 /** A numbered event as journaled and sent. */

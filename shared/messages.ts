@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { engineReportSchema } from './engine-report.ts';
 import { checkpointIdSchema, runEventSchema, runIdSchema, runStatusSchema } from './events.ts';
+import { lifeIdSchema, livesSchema } from './lives.ts';
 import { manifestSchema, runRecordSchema, runSummarySchema } from './run.ts';
 
 /**
@@ -118,16 +119,23 @@ export const methods = {
     }),
     result: z.object({}),
   },
-  /** Makes a run known to a worker that never saw it; its events go on from `nextSeq`. Checkpoint files follow by file.write. */
+  /** Makes a run known to a worker that lacks it, or some of it; its events go on from `nextSeq` as a new life. Checkpoint files follow by file.write. */
   'run.import': {
     changes: true,
     params: z.object({
       record: runRecordSchema,
       nextSeq: z.int().positive(),
+      /** Of the events before `nextSeq`. */
+      lives: livesSchema,
+      /** What the run goes on from. */
       checkpoint: manifestSchema,
+      /** The one with the best validation loss, where that is another one. */
+      best: manifestSchema.optional(),
       /** epochs and patience as last changed */ changed: z
         .object({ epochs: z.int().positive().optional(), patience: z.int().min(0).optional() })
         .optional(),
+      /** The last event of what this worker has of the run, and is to move aside. */
+      replaces: z.object({ life: lifeIdSchema.optional(), lastSeq: z.int().min(0) }).optional(),
     }),
     result: z.object({}),
   },
@@ -135,11 +143,7 @@ export const methods = {
   'run.follow': {
     changes: false,
     params: z.object({ run: runIdSchema, fromSeq: z.int().positive() }),
-    result: z.object({
-      summary: runSummarySchema,
-      /** The first event this worker has: above 1 for a run that was imported. */
-      firstSeq: z.int().positive().optional(),
-    }),
+    result: z.object({ summary: runSummarySchema }),
   },
   'run.unfollow': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({}) },
   'checkpoint.list': {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkpointIdSchema, runIdSchema, runStateSchema } from './events.ts';
+import { livesSchema } from './lives.ts';
 import { recipeNames } from './recipes.ts';
 
 /** `run.json`: what a run is. Written once at its start; changes while it runs are events. */
@@ -24,6 +25,10 @@ export const runSummarySchema = z.object({
   step: z.int().min(0),
   epoch: z.int().min(0),
   lastSeq: z.int().min(0),
+  /** The first event this worker has, or its next one: above 1 for a run that was imported. */
+  firstSeq: z.int().positive(),
+  /** Of the events up to `lastSeq`, also of those that another worker has. */
+  lives: livesSchema,
 });
 export type RunSummary = z.infer<typeof runSummarySchema>;
 

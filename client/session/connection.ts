@@ -455,8 +455,8 @@ export class Connection {
       const follow = this.#follows.get(request.followed);
       if (follow) {
         // run.follow was parsed by its own schema just above.
-        const { summary, firstSeq } = parsed.data as ResultOf<'run.follow'>;
-        follow.answered(id, firstSeq);
+        const { summary } = parsed.data as ResultOf<'run.follow'>;
+        follow.answered(id, summary.firstSeq);
         this.#effects.push({ type: 'followed', run: request.followed, summary });
       }
     } else {

@@ -39,7 +39,7 @@ export class FollowedRun {
   }
 
   /** @param firstSeq the first event that this worker has; those before it are nowhere to be had. */
-  answered(requestId: string, firstSeq = 1): void {
+  answered(requestId: string, firstSeq: number): void {
     if (this.#asking === requestId) this.#asking = undefined;
     if (firstSeq > this.#next) this.#next = firstSeq;
   }

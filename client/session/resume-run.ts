@@ -1,6 +1,8 @@
 import { TeletrainError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
+import { contains, type History } from '../../shared/lives.ts';
 import type { RunSummary } from '../../shared/run.ts';
+import { eventsMissing, runDiverged } from './errors.ts';
 import type { RunSession } from './run-session.ts';
 import type { RunStore } from './run-store.ts';
 import type { SetupProgress } from './types.ts';
@@ -15,6 +17,8 @@ export interface ResumeOptions {
   readonly session: RunSession;
   /** Name of the worker on which the run goes on. */
   readonly target: string;
+  /** Another copy of the run that ended there may be moved aside, though this machine never saw all of it. */
+  readonly replace?: boolean | undefined;
   readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,23 +29,48 @@ const oldWorkerPatienceMs = 4_000;
 /**
  * Goes on with a run: where it was, or on a worker that does not have all of it, to which the last
  * checkpoint at home is brought first.
- * @throws TeletrainError `run-active-elsewhere`, `no-checkpoint`, `worker-busy`, `worker-lost`, ...
+ * @throws TeletrainError `run-active-elsewhere`, `run-diverged`, `events-missing`, `no-checkpoint`,
+ *   `worker-busy`, `worker-lost`, ...
  */
 export async function resumeRun(options: ResumeOptions): Promise<void> {
-  const { links, store, session, target, onProgress, signal } = options;
+  const { links, store, session, target, replace, onProgress, signal } = options;
   if (target === localName) await links.ensureLocal({ onProgress, signal });
   const link = await links.to(target);
   await link.connected(patient(signal));
+  await leaveOldWorker(options);
   const there = await summaryOn(link, session.id, patient(signal));
-  const isWhole = there !== undefined && there.lastSeq >= session.view.lastSeq;
-  if (!isWhole) {
-    await leaveOldWorker(options);
-    await importRun({ link, session, store, onProgress, signal });
+  const isThere = there !== undefined && goesOn(there, session.history);
+  if (!isThere) {
+    if (there) requireReplaceable(there, session, target, replace);
+    await importRun({ link, session, store, replaces: there, onProgress, signal });
+  } else if (session.history.lastSeq > 0 && there.firstSeq > session.history.lastSeq + 1) {
+    throw eventsMissing(session.id, target, there.firstSeq, session.history.lastSeq);
   }
   await store.setPlace(session.id, await links.placeAt(target, link));
   // A worker that now has the run may have refused to give its events before.
-  if (session.link !== link || !isWhole) session.attach(link, target);
+  if (session.link !== link || !isThere) session.attach(link, target);
   await session.command('run.resume', { run: session.id }, 'resuming');
+}
+
+/**
+ * Whether the run can go on with what the worker has: all that is at home, and events or, of an
+ * import that broke off, at least the checkpoint to have them from.
+ */
+function goesOn(there: RunSummary, here: History): boolean {
+  const isImportOnly = there.firstSeq > 1 && there.lastSeq < there.firstSeq;
+  return contains(there, here) && !(isImportOnly && contains(here, there));
+}
+
+/** What the worker has is at home too, or may be given up; and nobody trains it. */
+function requireReplaceable(
+  there: RunSummary,
+  session: RunSession,
+  worker: string,
+  replace = false,
+): void {
+  const { id, history } = session;
+  const isKnown = contains(history, there) || replace;
+  if (!isKnown || !isFinal(there.state)) throw runDiverged(id, worker, there, history);
 }
 
 /**
@@ -58,7 +87,7 @@ async function leaveOldWorker(options: ResumeOptions): Promise<void> {
     const link = await links.to(place.worker);
     await link.connected({ ...patience, attempts: 3 });
     summary = await summaryOn(link, session.id, patience);
-    if (summary && isFinal(summary.state)) {
+    if (summary && isFinal(summary.state) && contains(summary, session.history)) {
       // What it did since we last saw it comes home first.
       if (session.link !== link) session.attach(link, place.worker);
       await session.finished({ lostAfterMs: oldWorkerPatienceMs, ...(signal ? { signal } : {}) });

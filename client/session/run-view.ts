@@ -1,5 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
+import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { inflateSample, sampleFile } from './sample-images.ts';
 import { GrowingSeries } from './series.ts';
@@ -43,6 +44,8 @@ export class RunFold implements RunView {
   readonly checkpoints: CheckpointView[] = [];
   readonly log: { time: number; level: 'info' | 'warning' | 'error'; message: string }[] = [];
   lastSeq = 0;
+  /** Of the events so far. */
+  lives: readonly Life[] = [];
   status?: RunStatus & { readonly receivedAt: number };
   connection: ConnectionState = { kind: 'offline', reason: 'not connected' };
   worker?: string;
@@ -50,6 +53,8 @@ export class RunFold implements RunView {
   stateSeq = 0;
   /** Per checkpoint: SHA-256 of its manifest.json, by which a copy is known to be of this one. */
   readonly manifestHashes = new Map<string, string>();
+  /** Checkpoints that were the best when they were made. */
+  readonly #onceBest = new Set<string>();
   #lastSeries: GrowingSeries | undefined;
 
   constructor(record: RunRecord, directory: string) {
@@ -66,6 +71,7 @@ export class RunFold implements RunView {
       throw new RangeError(`event ${event.seq} cannot follow event ${this.lastSeq}`);
     }
     this.lastSeq = event.seq;
+    this.lives = livesAfter(this.lives, event);
     this.version += 1;
     switch (event.type) {
       case 'metric':
@@ -184,6 +190,8 @@ export class RunFold implements RunView {
       removedOnWorker: false,
       home: { state: 'absent' },
     };
+    if (best) this.#onceBest.add(id);
+    else this.#onceBest.delete(id);
     if (best) {
       for (const older of this.checkpoints) this.setCheckpoint(older.id, { best: false });
     }
@@ -197,6 +205,9 @@ export class RunFold implements RunView {
     dropAfter(this.epochsDone, toStep);
     dropAfter(this.samples, toStep);
     dropAfter(this.checkpoints, toStep);
+    // What was better than this one is void.
+    const best = this.checkpoints.findLast(({ id }) => this.#onceBest.has(id));
+    if (best) this.setCheckpoint(best.id, { best: true });
     this.step = Math.min(this.step, toStep);
     const source = this.checkpoints.findLast((checkpoint) => checkpoint.step === toStep);
     const before = this.epochsDone.findLast(() => true)?.epoch ?? 0;

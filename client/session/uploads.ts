@@ -4,6 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import { type History, lifeOf } from '../../shared/lives.ts';
 import type { Manifest } from '../../shared/run.ts';
 import { sha256 } from './download-checkpoint.ts';
 import { cancelled } from './errors.ts';
@@ -19,71 +20,118 @@ export interface ImportOptions {
   readonly link: Pick<WorkerLink, 'request'>;
   readonly session: RunSession;
   readonly store: RunStore;
+  /** What the worker has of the run, which is moved aside there. */
+  readonly replaces?: History | undefined;
   readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Copy {
+  readonly manifest: Manifest;
+  readonly directory: string;
+}
+
+interface Target {
+  readonly run: string;
+  readonly link: ImportOptions['link'];
+  readonly request: { readonly patienceMs: number; readonly signal?: AbortSignal };
+}
+
 /**
- * Brings a run to a worker that never saw it: what it is, where its numbering goes on, and the last
- * checkpoint that is whole at home. Broken off, it goes on from what the worker has received.
+ * Brings a run to a worker that lacks it or a part of it: what it is, where its numbering goes on,
+ * the last checkpoint that is whole at home and, where that is another one, the best. Broken off, it
+ * goes on from what the worker has received.
  * @throws TeletrainError `no-checkpoint`, `checkpoint-corrupt`, what the worker answers, `worker-lost`.
  */
-export async function importRun({
-  link,
-  session,
-  store,
-  onProgress,
-  signal,
-}: ImportOptions): Promise<void> {
-  const { view, id: run } = session;
-  const { manifest, directory } = await lastCheckpoint(session, store);
-  await verify(manifest, directory, onProgress, signal);
+export async function importRun(options: ImportOptions): Promise<void> {
+  const { link, session, store, replaces, onProgress, signal } = options;
+  const { view, history, id: run } = session;
+  const { last, best } = await copiesAtHome(session, store);
+  await verify(last, onProgress, signal);
+  const soundBest = best && (await isSound(best, onProgress, signal)) ? best : undefined;
   const request = { patienceMs: uploadPatienceMs, ...(signal ? { signal } : {}) };
   const { epochs, patience } = view;
-  const changed = { ...(epochs > 0 ? { epochs } : {}), patience };
-  const nextSeq = view.lastSeq + 1;
   await link.request(
     'run.import',
-    { record: view.record, nextSeq, checkpoint: manifest, changed },
+    {
+      record: view.record,
+      nextSeq: history.lastSeq + 1,
+      lives: [...history.lives],
+      checkpoint: last.manifest,
+      ...(soundBest ? { best: soundBest.manifest } : {}),
+      changed: { ...(epochs > 0 ? { epochs } : {}), patience },
+      ...(replaces ? { replaces: lastEventOf(replaces) } : {}),
+    },
     request,
   );
+  const { checkpoints } = (await link.request('checkpoint.list', { run }, request)).result;
+  const arrived = new Set(checkpoints.map(({ id }) => id));
+  // What the run goes on from comes last: with it, everything is there.
+  const wanted = [...(soundBest ? [soundBest] : []), last];
+  for (const copy of wanted.filter(({ manifest }) => !arrived.has(manifest.id))) {
+    await upload(copy, { run, link, request }, onProgress);
+  }
+}
+
+async function upload(
+  { manifest, directory }: Copy,
+  { run, link, request }: Target,
+  onProgress: ImportOptions['onProgress'],
+): Promise<void> {
+  const checkpoint = manifest.id;
   const manifestBytes = await readFile(join(directory, 'manifest.json'));
   const files = [...manifest.files, { name: 'manifest.json', bytes: manifestBytes.length }];
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   for (const file of files) {
-    const target = { run, checkpoint: manifest.id, file: file.name };
+    const target = { run, checkpoint, file: file.name };
     await uploadFile(join(directory, file.name), file.bytes, target, link, request, (sent) => {
-      onProgress?.({ message: `uploading checkpoint ${manifest.id}`, done: before + sent, total });
+      onProgress?.({ message: `uploading checkpoint ${checkpoint}`, done: before + sent, total });
     });
     before += file.bytes;
   }
   const manifestSha256 = sha256(manifestBytes);
-  await link.request(
-    'checkpoint.commit',
-    { run, checkpoint: manifest.id, manifestSha256 },
-    request,
-  );
+  await link.request('checkpoint.commit', { run, checkpoint, manifestSha256 }, request);
 }
 
-/** Of those that the run did not go back behind. */
-async function lastCheckpoint(
+function lastEventOf(history: History): { life?: string; lastSeq: number } {
+  const life = lifeOf(history, history.lastSeq);
+  return { ...(life === undefined ? {} : { life }), lastSeq: history.lastSeq };
+}
+
+/** Of those that the run did not go back behind. @throws TeletrainError `no-checkpoint`. */
+async function copiesAtHome(
   session: RunSession,
   store: RunStore,
-): Promise<{ manifest: Manifest; directory: string }> {
-  const home = session.view.checkpoints.flatMap(({ id, home }) =>
-    home.state === 'verified' ? [id] : [],
-  );
+): Promise<{ last: Copy; best: Copy | undefined }> {
+  const home = session.view.checkpoints.filter(({ home }) => home.state === 'verified');
   const found = await store.checkpoints(session.id);
-  const last = found.findLast(({ manifest }) => home.includes(manifest.id));
+  const copyOf = (id: string | undefined) => found.find(({ manifest }) => manifest.id === id);
+  const last = copyOf(home.at(-1)?.id);
   if (!last) throw noCheckpoint(session.id);
-  return last;
+  const best = copyOf(home.find((checkpoint) => checkpoint.best)?.id);
+  return { last, best: best === last ? undefined : best };
+}
+
+/** Without its best checkpoint a run can go on: it then says that those weights are not tested. */
+async function isSound(
+  copy: Copy,
+  onProgress: ImportOptions['onProgress'],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    await verify(copy, onProgress, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TeletrainError) || error.code !== 'checkpoint-corrupt') throw error;
+    onProgress?.({ message: `${error.message} The run goes on without its best checkpoint.` });
+    return false;
+  }
 }
 
 /** A copy may have rotted since it came home, and a damaged one would end a run far away. */
 async function verify(
-  manifest: Manifest,
-  directory: string,
+  { manifest, directory }: Copy,
   onProgress: ImportOptions['onProgress'],
   signal: AbortSignal | undefined,
 ): Promise<void> {

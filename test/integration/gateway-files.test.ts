@@ -129,7 +129,8 @@ test('a run goes on at another worker: its checkpoint is sent, broken off, conti
 
   const second = to.start();
   const broken = await to.connect(second);
-  const upload = { record, nextSeq: 101, checkpoint, changed: { epochs: 4 } };
+  const lives = [{ id: 'first', firstSeq: 1 }];
+  const upload = { record, nextSeq: 101, lives, checkpoint, changed: { epochs: 4 } };
   await expect(
     broken.request('file.write', { ...place, file: 'state.json', offset: 0 }, { payload: state }),
   ).rejects.toMatchObject({ code: 'unknown-run' });
@@ -178,10 +179,12 @@ test('a run goes on at another worker: its checkpoint is sent, broken off, conti
     checkpoint,
   ]);
 
-  const { firstSeq, summary } = (await target.request('run.follow', { run: 'one', fromSeq: 101 }))
-    .result;
-  expect(firstSeq).toBe(101);
-  expect(summary).toMatchObject({ state: 'interrupted', step: 20, lastSeq: 100 });
+  await expect(target.request('run.follow', { run: 'one', fromSeq: 51 })).rejects.toMatchObject({
+    code: 'events-missing',
+  });
+  const { summary } = (await target.request('run.follow', { run: 'one', fromSeq: 101 })).result;
+  expect(summary).toMatchObject({ state: 'interrupted', step: 20, lastSeq: 100, firstSeq: 101 });
+  expect(summary.lives).toEqual(lives);
   await target.request('run.resume', { run: 'one' });
   await target.untilState('done');
   // What the other worker did after that checkpoint is void.
@@ -189,9 +192,22 @@ test('a run goes on at another worker: its checkpoint is sent, broken off, conti
   expect(target.events[1]).toMatchObject({ type: 'state', state: 'starting', reason: 'resumed' });
   const steps = target.events.flatMap((event) => (event.type === 'metric' ? [event.step] : []));
   expect(steps).toEqual(Array.from({ length: 20 }, (_, index) => index + 21));
-  // A worker that is ahead of who imports keeps what it has.
-  await expect(target.request('run.import', upload)).rejects.toMatchObject({ code: 'run-ahead' });
-  const ahead = { ...upload, nextSeq: 5_000 };
+  // What the worker has is moved aside for who knows exactly what that is, and for nobody else.
+  const [known] = (await target.request('run.list', {})).result.runs;
+  if (!known) throw new Error('no run');
+  expect(known.lives).toEqual([...lives, { id: expect.any(String), firstSeq: 101 }]);
+  const { lastSeq } = known;
+  for (const replaces of [
+    undefined,
+    { life: 'first', lastSeq },
+    { life: known.lives[1]?.id, lastSeq: 100 },
+  ]) {
+    await expect(
+      target.request('run.import', { ...upload, ...(replaces ? { replaces } : {}) }),
+    ).rejects.toMatchObject({ code: 'run-diverged' });
+  }
+  const replaces = { life: known.lives[1]?.id, lastSeq };
+  const ahead = { ...upload, nextSeq: 5_000, replaces };
   await target.request('run.import', ahead);
   expect((await target.request('run.list', {})).result.runs).toMatchObject([
     { state: 'interrupted', lastSeq: 4_999 },

@@ -78,7 +78,7 @@ export function createHandlers({
     'run.start': async ({ record }) => {
       const checked = checkedRecord(record);
       const known = runs.find(checked.id);
-      if (known && isDeepStrictEqual(known.record, checked) && training.isBegun(known)) {
+      if (known && isDeepStrictEqual(known.record, checked) && known.isBegun) {
         return { result: { run: known.id } };
       }
       const run = await training.start(() => runs.create(checked));
@@ -103,24 +103,27 @@ export function createHandlers({
       });
       return { result: {} };
     },
-    'run.import': async ({ record, nextSeq, checkpoint, changed }) => {
-      if (checkpoint.run !== record.id) {
+    'run.import': async ({ record, nextSeq, lives, checkpoint, best, changed, replaces }) => {
+      const checkpoints = [checkpoint, ...(best ? [best] : [])];
+      if (checkpoints.some(({ run }) => run !== record.id)) {
         throw new TeletrainError('bad-params', 'The checkpoint is not one of the imported run.', {
           hint: "Send the manifest of one of the run's own checkpoints.",
         });
       }
       const disk = await statfs(worker.home);
-      const bytes = checkpoint.files.reduce((sum, file) => sum + file.bytes, 0);
+      const files = checkpoints.flatMap((manifest) => manifest.files);
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
       if (bytes > disk.bavail * disk.bsize) {
         throw new TeletrainError('disk-full', `The worker's disk has no room for ${bytes} bytes.`, {
           hint: 'Free some space on the worker, then try again.',
         });
       }
-      await runs.import(checkedRecord(record), {
-        nextSeq,
-        checkpoint,
+      const imported = {
+        ...{ nextSeq, lives, checkpoint },
+        ...(best ? { best } : {}),
         ...(changed ? { changed } : {}),
-      });
+      };
+      await runs.import(checkedRecord(record), imported, replaces);
       return { result: {} };
     },
     'run.follow': async ({ run: id, fromSeq }, { connection }) => {
@@ -134,8 +137,17 @@ export function createHandlers({
           },
         );
       }
+      if (fromSeq > 1 && fromSeq < run.firstSeq) {
+        throw new TeletrainError(
+          'events-missing',
+          `This worker has events of "${id}" from ${run.firstSeq} on, and ${fromSeq} was asked for.`,
+          {
+            hint: `Open the run where those between were received, or give up this copy of it: teletrain clean --run ${id}.`,
+          },
+        );
+      }
       connection.follow(run, fromSeq);
-      return { result: { summary: run.summary, firstSeq: run.firstSeq } };
+      return { result: { summary: run.summary } };
     },
     'run.unfollow': async ({ run }, { connection }) => {
       connection.unfollow(run);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { EventBody, RunEvent } from '../../shared/events.ts';
@@ -40,6 +41,9 @@ export class JournalFile {
   #numbered: number;
   #lastSeq: number;
   #end = 0;
+  /** The event that begins a new life of the run, until it is there. */
+  #lifeFrom: number | undefined;
+  readonly #nextLife = randomBytes(9).toString('base64url');
   #waiting: { events: RunEvent[]; records: Buffer[]; settle: (error?: TeletrainError) => void }[] =
     [];
   #flushing: Promise<void> | undefined;
@@ -51,6 +55,7 @@ export class JournalFile {
     this.#firstSeq = nextSeq;
     this.#numbered = nextSeq - 1;
     this.#lastSeq = nextSeq - 1;
+    this.#lifeFrom = nextSeq;
   }
 
   /**
@@ -88,11 +93,13 @@ export class JournalFile {
     const events: RunEvent[] = [];
     const records: Buffer[] = [];
     for (const body of bodies) {
+      const seq = this.#numbered + events.length + 1;
       const event: RunEvent = {
         ...body,
         run: this.#run,
-        seq: this.#numbered + events.length + 1,
+        seq,
         time,
+        ...(seq === this.#lifeFrom ? { life: this.#nextLife } : {}),
       };
       records.push(encodeRecord(event));
       events.push(event);
@@ -237,6 +244,7 @@ export class JournalFile {
         if (this.#end === 0) {
           this.#firstSeq = event.seq;
           this.#lastSeq = event.seq - 1;
+          this.#lifeFrom = undefined;
         }
         inOrder = event.seq === this.#lastSeq + 1 && event.run === this.#run;
         if (!inOrder) break;
@@ -254,6 +262,8 @@ export class JournalFile {
     this.#numbered = this.#lastSeq;
     const bytes = size - this.#end;
     if (bytes === 0) return undefined;
+    // Somebody may have seen what is cut off now, under the numbers that are given next.
+    this.#lifeFrom = this.#lastSeq + 1;
     await using cutting = await open(this.#path, 'r+');
     await cutting.truncate(this.#end);
     await cutting.datasync();

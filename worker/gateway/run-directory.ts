@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
 import { checkpointIdSchema } from '../../shared/events.ts';
+import { livesSchema } from '../../shared/lives.ts';
 import {
   type Manifest,
   manifestSchema,
@@ -14,7 +15,9 @@ import { isSystemError, makePrivateFolder, syncFolder, writeFileDurably } from '
 /** Of a run that came from another worker: where its numbering goes on and what it goes on from. */
 export const importRecordSchema = z.object({
   nextSeq: z.int().positive(),
+  lives: livesSchema,
   checkpoint: manifestSchema,
+  best: manifestSchema.optional(),
   changed: z
     .object({ epochs: z.int().positive().optional(), patience: z.int().min(0).optional() })
     .optional(),

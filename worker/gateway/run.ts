@@ -1,5 +1,6 @@
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { EventBody, RunEvent, RunStatus } from '../../shared/events.ts';
+import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord, RunSummary } from '../../shared/run.ts';
 import { type CutTail, type JournalCursor, JournalFile } from './journal-file.ts';
 import type { ImportRecord, RunDirectory } from './run-directory.ts';
@@ -25,6 +26,7 @@ export class Run {
   readonly #watchers = new Set<RunWatcher>();
   readonly #onEvents: OnEvents;
   #fold: RunFold;
+  #lives: readonly Life[];
 
   private constructor(
     record: RunRecord,
@@ -32,6 +34,7 @@ export class Run {
     imported: ImportRecord | undefined,
     journal: JournalFile,
     fold: RunFold,
+    lives: readonly Life[],
     onEvents: OnEvents,
   ) {
     this.record = record;
@@ -39,6 +42,7 @@ export class Run {
     this.imported = imported;
     this.#journal = journal;
     this.#fold = fold;
+    this.#lives = lives;
     this.#onEvents = onEvents;
   }
 
@@ -56,15 +60,17 @@ export class Run {
         changed: withoutUndefined(imported.changed),
       },
     );
+    let lives: readonly Life[] = imported?.lives ?? [];
     const { journal, cut } = await JournalFile.open(
       record.id,
       directory.journalPath,
       imported?.nextSeq ?? 1,
       (event) => {
         fold = foldEvent(fold, event);
+        lives = livesAfter(lives, event);
       },
     );
-    return { run: new Run(record, directory, imported, journal, fold, onEvents), cut };
+    return { run: new Run(record, directory, imported, journal, fold, lives, onEvents), cut };
   }
 
   get id(): string {
@@ -85,7 +91,18 @@ export class Run {
 
   get summary(): RunSummary {
     const { state, step, epoch } = this.#fold;
-    return { record: this.record, state, step, epoch, lastSeq: this.lastSeq };
+    const { record, lastSeq, firstSeq } = this;
+    return { record, state, step, epoch, lastSeq, firstSeq, lives: [...this.#lives] };
+  }
+
+  /** It has events of this worker; those of an imported run before them are another's. */
+  get isBegun(): boolean {
+    return this.lastSeq >= this.firstSeq;
+  }
+
+  /** Of the events up to the last one. */
+  get lives(): readonly Life[] {
+    return this.#lives;
   }
 
   /**
@@ -94,7 +111,10 @@ export class Run {
    */
   async append(...bodies: EventBody[]): Promise<readonly RunEvent[]> {
     const events = await this.#journal.append(bodies, Date.now());
-    for (const event of events) this.#fold = foldEvent(this.#fold, event);
+    for (const event of events) {
+      this.#fold = foldEvent(this.#fold, event);
+      this.#lives = livesAfter(this.#lives, event);
+    }
     for (const watcher of this.#watchers) watcher.appended();
     this.#onEvents(this, events);
     return events;

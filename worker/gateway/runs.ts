@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, runIdSchema } from '../../shared/events.ts';
+import { type History, lifeOf } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { type OnEvents, Run } from './run.ts';
 import { type ImportRecord, RunDirectory } from './run-directory.ts';
+
+/** An event, told by its life and its number; before the first one there is no life. */
+interface LastEvent {
+  readonly life?: string | undefined;
+  readonly lastSeq: number;
+}
 
 /** The runs in `<home>/runs`. */
 export class Runs {
@@ -70,26 +77,28 @@ export class Runs {
   }
 
   /**
-   * Makes a run known that another worker began. What this worker has of it is moved aside.
-   * @throws TeletrainError `run-exists` for another run of that name, `run-active`, `run-ahead`.
+   * Makes a run known that another worker began, as a new life of it.
+   * @param replaces the last event of what this worker has of it, which is then moved aside. Said
+   *   by who saw it, so that nothing is moved that happened since.
+   * @throws TeletrainError `run-exists` for another run of that name, `run-active`, `run-diverged`.
    */
-  async import(record: RunRecord, imported: ImportRecord): Promise<Run> {
+  async import(record: RunRecord, imported: ImportRecord, replaces?: LastEvent): Promise<Run> {
     const known = this.#runs.get(record.id);
     if (known) {
       if (!isDeepStrictEqual(known.record, record)) throw exists(record.id);
       // Sent before, and nothing happened since.
-      if (isDeepStrictEqual(known.imported, imported) && known.lastSeq < imported.nextSeq)
-        return known;
+      if (isDeepStrictEqual(known.imported, imported) && !known.isBegun) return known;
       if (!isFinal(known.fold.state)) {
         throw new TeletrainError('run-active', `Run "${record.id}" is active on this worker.`, {
           hint: 'Attach to it here, or stop it first.',
         });
       }
-      if (known.lastSeq >= imported.nextSeq) {
+      const last = lastEventOf(known);
+      if (replaces?.lastSeq !== last.lastSeq || replaces.life !== last.life) {
         throw new TeletrainError(
-          'run-ahead',
-          `This worker has events of "${record.id}" up to ${known.lastSeq} that you have not.`,
-          { hint: 'Attach to the run on this worker first, then resume it here.' },
+          'run-diverged',
+          `This worker has another copy of "${record.id}", up to event ${nameOf(last)}.`,
+          { hint: 'Look at that one first, then resume the run here once more.' },
         );
       }
       await known.rest();
@@ -122,6 +131,13 @@ export class Runs {
     await run.rest();
   }
 }
+
+function lastEventOf(history: History): LastEvent {
+  return { life: lifeOf(history, history.lastSeq), lastSeq: history.lastSeq };
+}
+
+const nameOf = ({ life, lastSeq }: LastEvent): string =>
+  life === undefined ? `${lastSeq}` : `${lastSeq} of its life ${life}`;
 
 function exists(id: string): TeletrainError {
   return new TeletrainError('run-exists', `This worker already has a run "${id}".`, {

@@ -96,11 +96,6 @@ export class Training {
     });
   }
 
-  /** It has events of this worker: a second start of it would be no other start. */
-  isBegun(run: Run): boolean {
-    return run.lastSeq >= run.firstSeq;
-  }
-
   /** @throws TeletrainError `run-not-active`. */
   async pause(run: Run): Promise<void> {
     await this.#inTurn(async () => {
@@ -111,7 +106,7 @@ export class Training {
     });
   }
 
-  /** Goes on with a paused run, or with an ended one from its last checkpoint. @throws TeletrainError `worker-busy`, `journal-failed`. */
+  /** Goes on with a paused run, or with an ended one from its last checkpoint. @throws TeletrainError `worker-busy`, `no-checkpoint`, `journal-failed`. */
   async resume(run: Run): Promise<void> {
     await this.#inTurn(async () => {
       if (run === this.#active) {
@@ -128,7 +123,8 @@ export class Training {
         state: 'starting',
         reason: stateReasons.resumed,
       };
-      if (run.imported && !this.isBegun(run)) {
+      if (run.imported && !run.isBegun) {
+        await requireCheckpoint(run, run.imported.checkpoint.id);
         // Its other worker may have gone further: what readers have of that is void from here on.
         await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step }, starting);
       } else {
@@ -367,6 +363,17 @@ export class Training {
       this.#launch();
     }, recovery.waitMs);
   }
+}
+
+/** Without what it was imported to go on from, a run would silently start over. */
+async function requireCheckpoint(run: Run, id: string): Promise<void> {
+  const whole = await run.directory.checkpoints();
+  if (whole.some((checkpoint) => checkpoint.id === id)) return;
+  throw new TeletrainError(
+    'no-checkpoint',
+    `Checkpoint ${id}, from which run "${run.id}" is to go on, has not wholly arrived here.`,
+    { hint: `Send the rest of it: teletrain resume ${run.id} --on <this worker>.` },
+  );
 }
 
 function neverReady({ how, lastWords }: EngineEnd): WireError {

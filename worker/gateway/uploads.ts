@@ -115,8 +115,9 @@ export class Uploads {
 
 /** The manifest that the import of the run announced. */
 function expected(run: Run, checkpoint: string): Manifest {
-  const manifest = run.imported?.checkpoint;
-  if (manifest?.id === checkpoint) return manifest;
+  const announced = [run.imported?.checkpoint, run.imported?.best];
+  const manifest = announced.find((announcement) => announcement?.id === checkpoint);
+  if (manifest) return manifest;
   throw new TeletrainError(
     'no-upload',
     `No upload of checkpoint ${checkpoint} of "${run.id}" was announced.`,

@@ -301,8 +301,9 @@ describe('a connection', () => {
     wire.connect();
     wire.do(wire.machine.follow(0, record.id, 1));
     const id = wire.lastRequestId();
-    const summary = { record, state: 'running', step: 0, epoch: 0, lastSeq: 8 };
-    const answer = encodeFrame('response', { id, result: { summary, firstSeq: 7 } });
+    const numbers = { lastSeq: 8, firstSeq: 7, lives: [] };
+    const summary = { record, state: 'running', step: 0, epoch: 0, ...numbers };
+    const answer = encodeFrame('response', { id, result: { summary } });
     wire.do(wire.machine.received(0, answer));
     for (const seq of [7, 8]) {
       wire.do(wire.machine.received(0, encodeFrame('event', { event: metric(seq) })));

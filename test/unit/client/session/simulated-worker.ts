@@ -102,6 +102,8 @@ export class SimulatedWorker {
       step: 0,
       epoch: 1,
       lastSeq: this.events.length,
+      firstSeq: 1,
+      lives: [],
     };
     this.send('response', { id, result: { summary } });
     // Some more than was asked for, as after a request that was sent twice.
