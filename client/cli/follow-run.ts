@@ -15,7 +15,8 @@ export interface FollowOptions {
 /**
  * Follows a run to its end: one line an epoch, or with `--json` its events as NDJSON.
  * @returns the exit code that tells how it ended.
- * @throws TeletrainError `worker-lost`; `detached` on Ctrl-C, with how to attach again.
+ * @throws TeletrainError `worker-lost`; `checkpoint-not-home` at the end of a run whose checkpoints
+ *   did not all arrive; `detached` on Ctrl-C, with how to attach again.
  */
 export async function followRun(
   handle: RunHandle,
@@ -27,6 +28,8 @@ export async function followRun(
     const view = await handle.finished(options);
     await stop();
     if (!output.json) for (const line of finalLines(view)) output.line(line);
+    const missing = notHome(view);
+    if (missing) throw missing;
     return exitCodeOf(view);
   } catch (error) {
     // What ended the wait is told; the stream would only say the same again.
@@ -44,6 +47,26 @@ export function exitCodeOf(view: Pick<RunView, 'state'>): ExitCode {
   if (view.state === 'stopped') return exitCodes.stoppedEarly;
   if (view.state === 'interrupted') return exitCodes.workerLost;
   return exitCodes.failed;
+}
+
+/** That a checkpoint could not be brought home, which no later line would tell. */
+function notHome(view: RunView): TeletrainError | undefined {
+  const failed = view.checkpoints.flatMap(({ id, home }) =>
+    home.state === 'failed' ? [{ id, ...home }] : [],
+  );
+  const last = failed.at(-1);
+  if (!last) return undefined;
+  const ids = failed.map(({ id }) => id).join(', ');
+  const subject = failed.length === 1 ? `Checkpoint ${ids}` : `Checkpoints ${ids}`;
+  const code = exitCodeOf(view);
+  return new TeletrainError(
+    'checkpoint-not-home',
+    `${subject} did not come home: ${last.message}`,
+    {
+      hint: `${last.hint} Then fetch it with "teletrain checkpoints get ${view.record.id} ${last.id}".`,
+      exitCode: code === exitCodes.done ? exitCodes.failed : code,
+    },
+  );
 }
 
 function detached(id: string): TeletrainError {

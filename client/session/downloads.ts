@@ -105,10 +105,14 @@ export class CheckpointDownloads {
         else await sleep(otherProcessMs, undefined, { signal: this.#closing.signal });
       }
     } catch (error) {
-      if (!this.#closing.signal.aborted) this.#failAll(diskError('The checkpoint', error));
+      if (!this.#closing.signal.aborted) {
+        const told = diskError('The checkpoint', error);
+        this.#failAll(told, { state: 'failed', ...told.toJSON() });
+      }
     } finally {
       this.#working = undefined;
-      if (this.#closing.signal.aborted) this.#failAll(cancelled('The download'));
+      if (this.#closing.signal.aborted)
+        this.#failAll(cancelled('The download'), { state: 'absent' });
       this.#options.onIdle();
     }
   }
@@ -187,10 +191,10 @@ export class CheckpointDownloads {
     wish.done.reject(error);
   }
 
-  #failAll(error: TeletrainError): void {
+  #failAll(error: TeletrainError, home: Home): void {
     for (const wish of [...this.#wishes.values()]) {
       this.#drop(wish);
-      this.#options.onChange(wish.checkpoint.id, { state: 'absent' });
+      this.#options.onChange(wish.checkpoint.id, home);
       wish.done.reject(error);
     }
   }

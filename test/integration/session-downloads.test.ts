@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
@@ -162,6 +162,20 @@ describe('a checkpoint that is brought home', () => {
       code: 'unknown-checkpoint',
       exitCode: 2,
     });
+    await later.close();
+  });
+
+  test('for which no folder can be made is told as failed, not as one that nobody wanted', async () => {
+    await using all = await pairedClient({ environment: { SMALL_ENGINE_STEP_MS: '1' } });
+    const handle = await all.client.startRun({ recipe, settings: { epochs: 1 }, on: 'colab' });
+    const view = await handle.finished();
+    await all.client.close();
+    const folder = join(view.directory, 'checkpoints');
+    await rm(folder, { recursive: true });
+    await writeFile(folder, '');
+    const later = createClient({ home: all.home, times: quickTimes });
+    const found = await (await later.openRun('last')).finished();
+    expect(homeOf(found)).toMatchObject({ state: 'failed', code: 'disk-failed' });
     await later.close();
   });
 });
