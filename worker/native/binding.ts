@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
@@ -34,7 +34,7 @@ export async function ensureBinding(
 ): Promise<NativeBinding> {
   const sources = await findSources();
   const flags = compileFlags(tensorflow, sources.includes);
-  const key = await hashOf(sources.files, flags, tensorflow);
+  const key = await hashOf(sources, flags, tensorflow);
   const folder = join(
     engineCache,
     `binding-${tensorflow.version}-${process.arch}-${key.slice(0, 16)}`,
@@ -45,7 +45,7 @@ export async function ensureBinding(
   const compiler = await requireCompiler();
   onProgress({
     step: 'compile',
-    message: `compiling the engine for TensorFlow ${tensorflow.version} (about 10 s, once)`,
+    message: `compiling the engine for TensorFlow ${tensorflow.version} (about 20 s, once)`,
   });
   const partial = `${folder}.${process.pid}.partial`;
   await mkdir(partial, { recursive: true });
@@ -76,9 +76,15 @@ export async function requireCompiler(): Promise<string> {
   });
 }
 
+interface Unit {
+  readonly file: string;
+  /** What this file alone is compiled with. */
+  readonly flags: readonly string[];
+}
+
 interface Sources {
-  /** Files given to the compiler. */
-  readonly units: string[];
+  /** Files given to the compiler, those that take longest first. */
+  readonly units: Unit[];
   /** Every file whose change means another addon. */
   readonly files: string[];
   readonly includes: string[];
@@ -98,42 +104,75 @@ async function findSources(): Promise<Sources> {
       { hint: 'Install teletrain with its optional dependencies.', cause },
     );
   }
-  const ours = kernelFolder();
-  const names = await readdir(bindingFolder);
-  const ownNames = (await readdir(ours)).filter((name) => /\.(cc|h)$/.test(name));
-  const files = [
-    ...names.filter((name) => /\.(cc|h)$/.test(name)).map((name) => join(bindingFolder, name)),
-    ...ownNames.map((name) => join(ours, name)),
-  ].sort();
+  const kernels = kernelFolder();
+  const isSource = (name: string) => /\.(cc|h)$/.test(name);
+  const bindingFiles = (await readdir(bindingFolder))
+    .filter(isSource)
+    .map((name) => join(bindingFolder, name));
+  const kernelFiles = (await readdir(kernels, { recursive: true }))
+    .filter(isSource)
+    .map((name) => join(kernels, name));
+  const units = [
+    ...kernelFiles.map((file) => ({ file, flags: kernelFlags(file, kernels) })),
+    ...bindingFiles.map((file) => ({ file, flags: ['-O2'] })),
+  ].filter(({ file, flags }) => file.endsWith('.cc') && flags !== undefined) as Unit[];
+  const slowness = ({ flags }: Unit) => flags.length;
   return {
-    files,
-    units: files.filter((file) => file.endsWith('.cc')),
+    files: [...bindingFiles, ...kernelFiles].sort(),
+    units: units.sort((a, b) => slowness(b) - slowness(a) || a.file.localeCompare(b.file)),
     includes: [headers],
   };
 }
 
-/** The folder of our own C++ kernels: beside this file in the sources, `worker/native` from `dist`. */
+/** The folder of our own C++ kernels, seen from this file among the sources or in `dist`. */
 function kernelFolder(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const compiled = join('dist', 'worker', 'native');
-  return here.endsWith(compiled) ? join(here.slice(0, -compiled.length), 'worker', 'native') : here;
+  const native = here.endsWith(compiled)
+    ? join(here.slice(0, -compiled.length), 'worker', 'native')
+    : here;
+  return join(native, 'kernels');
+}
+
+/**
+ * What each instruction set's file may use of the processor; the addon runs its code only where the
+ * processor has that. Other files must run anywhere.
+ */
+const instructionSetFlags: Partial<Record<string, readonly string[]>> = {
+  'avx2.cc': ['-mavx2', '-mfma'],
+  'avx512.cc': ['-mavx512f', '-mavx512vl', '-mavx512bw', '-mavx512dq', '-mfma'],
+};
+
+/** The flags of a file of kernels; undefined for another architecture's. */
+function kernelFlags(file: string, kernels: string): string[] | undefined {
+  const optimised = ['-O3', '-ffp-contract=fast', '-Wno-psabi', `-I${kernels}`];
+  const more = instructionSetFlags[basename(file)];
+  if (more === undefined) return optimised;
+  return process.arch === 'x64' ? [...optimised, ...more] : undefined;
 }
 
 function compileFlags(tensorflow: TensorFlowInstall, includes: readonly string[]): string[] {
   return [
-    ...['-O2', '-fPIC', '-std=c++17', '-DNAPI_VERSION=8'],
+    ...['-fPIC', '-std=c++17', '-DNAPI_VERSION=8'],
     ...includes.map((folder) => `-I${folder}`),
     `-I${join(tensorflow.directory, 'include')}`,
   ];
 }
 
 async function hashOf(
-  files: readonly string[],
+  { files, units }: Sources,
   flags: readonly string[],
   tensorflow: TensorFlowInstall,
 ): Promise<string> {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([flags, tensorflow.directory, tensorflow.version]));
+  hash.update(
+    JSON.stringify([
+      flags,
+      units.map((unit) => unit.flags),
+      tensorflow.directory,
+      tensorflow.version,
+    ]),
+  );
   for (const file of files) hash.update(file).update(await readFile(file));
   return hash.digest('hex');
 }
@@ -149,7 +188,7 @@ async function wasChecked(folder: string): Promise<boolean> {
 
 async function compile(
   compiler: string,
-  units: readonly string[],
+  units: readonly Unit[],
   flags: readonly string[],
   libraries: string,
   folder: string,
@@ -160,7 +199,14 @@ async function compile(
   const compileNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       objects.push(next.object);
-      await runCompiler(compiler, [...flags, '-c', next.unit, '-o', next.object]);
+      await runCompiler(compiler, [
+        ...flags,
+        ...next.unit.flags,
+        '-c',
+        next.unit.file,
+        '-o',
+        next.object,
+      ]);
     }
   };
   const lanes = Math.min(availableParallelism(), units.length);
