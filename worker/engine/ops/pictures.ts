@@ -18,11 +18,7 @@ export function picturesOf(pixels: tf.Tensor2D, { rows, columns }: PictureSize):
  * @param maps [cells, batch, features]
  * @param kernel [features, outputs]
  */
-export function pointwise(
-  maps: tf.Tensor3D,
-  kernel: tf.Tensor2D,
-  bias: tf.Tensor1D,
-): tf.Tensor3D {
+export function pointwise(maps: tf.Tensor3D, kernel: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor3D {
   const [cells, batch, features] = maps.shape;
   const product = tf.matMul(tf.reshape<tf.Rank.R2>(maps, [cells * batch, features]), kernel);
   return tf.reshape(tf.add(product, bias), [cells, batch, kernel.shape[1]]);
