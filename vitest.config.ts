@@ -17,7 +17,7 @@ export default defineConfig({
     // A process each: the native addon may be loaded once in a process, and never in a thread.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     env: {
       // Tests leave the user's runs and tokens alone, but share the engine that was set up.

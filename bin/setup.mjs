@@ -48,6 +48,11 @@ export function prepare() {
   });
 }
 
+/** Compiles what changed, for tests that start processes from `dist/`. */
+export function compile() {
+  withLock(() => compileChanged(findNode()));
+}
+
 /** Ends the process as a failed command does, after one line of what happened and one of what to do. */
 export function fail(error) {
   if (!(error instanceof SetupError)) throw error;
@@ -225,7 +230,7 @@ function findNode() {
 // --- compiling
 
 /** Compiles the sources when they changed since the last time. The new `dist` appears at once, whole. */
-export function compileChanged(node) {
+function compileChanged(node) {
   const stamp = sourcesStamp();
   const stampFile = path.join(root, 'dist', '.sources');
   if (readText(stampFile) === stamp) return;

@@ -310,8 +310,10 @@ class Tunnel:
             # A home of its own: quick tunnels refuse to start beside somebody's configuration.
             home = self.root / "cloudflared-home"
             home.mkdir(exist_ok=True)
+            # It ends with this kernel, where the system has a program that can promise that.
+            guard = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
             self.program = start_program(
-                [program, "tunnel", "--no-autoupdate", "--url", f"http://127.0.0.1:{self.port}"],
+                [*guard, program, "tunnel", "--no-autoupdate", "--url", f"http://127.0.0.1:{self.port}"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env={**os.environ, "HOME": str(home)},
@@ -365,7 +367,8 @@ class Worker:
     """The worker's process. Leaving the block ends it cleanly: an active run leaves a checkpoint."""
 
     def __init__(self, project, node, environment, require_gpu, port, data_dir):
-        arguments = ["--host", "127.0.0.1", "--port", str(port), "--name", "colab", "--json"]
+        arguments = ["--host", "127.0.0.1", "--port", str(port), "--name", "colab"]
+        arguments += ["--json", "--status", "--parent-watch"]
         if require_gpu:
             arguments.append("--require-gpu")
         if data_dir:
@@ -404,17 +407,18 @@ class Worker:
                 if said is None:
                     if text:
                         words = [*words, text.strip()][-10:]
-                elif said["type"] == "error":
+                elif said["event"] == "error":
                     raise CannotStart(said["error"]["message"], said["error"]["hint"])
-                elif said["type"] == "pairing":
-                    line_shown.print_above([*tunnel.describe(said["code"]), "The code serves once, within ten minutes."])
-                elif said["type"] == "paired":
-                    line_shown.print_above(["A client has connected."])
-                elif said["type"] == "engine":
+                elif said.get("code"):
+                    hint = "The code serves one client, for ten minutes."
+                    line_shown.print_above([*tunnel.describe(said["code"]), hint])
+                elif said["event"] == "paired":
+                    line_shown.print_above([f"Connected: {said['client']}"])
+                elif said["event"] == "engine":
                     line_shown.print_above([f"Engine: {engine_text(said['report'])}"])
-                elif said["type"] == "progress":
+                elif said["event"] in ("progress", "warning"):
                     line_shown.print_above([f"    {said['message']}"])
-                elif said["type"] == "status":
+                elif said["event"] == "status":
                     line_shown.show(status_text(said))
         except KeyboardInterrupt:
             line_shown.print_above([])
@@ -425,6 +429,7 @@ class Worker:
                 f"The worker ended with code {status}{': ' + words[-1] if words else ''}.",
                 "Run the cell again; runs go on from their last checkpoint with: teletrain resume",
             )
+        line_shown.print_above(["The worker was told to stop, and did."])
 
 
 class StatusLine:
@@ -481,12 +486,14 @@ END = object()
 
 
 def start_program(command, **options):
-    """In a session of its own, so that an interrupt of the cell is passed on in order, not to all at once.
-    It ends with this kernel where the system can promise that."""
-    guard = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
-    command = [*guard, *(str(part) for part in command)]
+    """In a session of its own, so that an interrupt of the cell is passed on in order, not to all at once."""
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True, **options
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        **options,
     )
 
 
@@ -527,4 +534,4 @@ def parse(text):
         said = json.loads(text)
     except (TypeError, ValueError):
         return None
-    return said if isinstance(said, dict) and "type" in said else None
+    return said if isinstance(said, dict) and "event" in said else None

@@ -46,6 +46,8 @@ export async function packWorker(project: string): Promise<PackedWorker> {
       hint: 'Run "npm start" or "npx tsc -p ." once, then try again.',
     });
   }
+  // There even when it has no sources of ours: the engine's build looks into it.
+  add('worker/native/', '');
   const manifests = await workerManifests(project);
   add('package.json', manifests.package);
   add('package-lock.json', manifests.lock);

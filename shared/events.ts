@@ -7,14 +7,30 @@ import { engineReportSchema } from './engine-report.ts';
  * ask for the rest. Losses are in nats an example (a picture's are summed over its pixels).
  */
 
-export const runIdSchema = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?$/, 'a run id has lower-case letters, digits and dashes');
-export const checkpointIdSchema = z.string().regex(/^step-\d{9}$/, 'a checkpoint id is step-000000123');
+export const runIdSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?$/,
+    'a run id has lower-case letters, digits and dashes',
+  );
+export const checkpointIdSchema = z
+  .string()
+  .regex(/^step-\d{9}$/, 'a checkpoint id is step-000000123');
 
 /** Any IEEE double: a loss may be NaN or infinite, and says so. In JSON these are the strings "NaN", "Infinity", "-Infinity". */
 const measuredValue = z.custom<number>((value) => typeof value === 'number', 'a number');
 const count = z.int().min(0);
 
-export const runStates = ['starting', 'running', 'paused', 'recovering', 'done', 'stopped', 'failed', 'interrupted'] as const;
+export const runStates = [
+  'starting',
+  'running',
+  'paused',
+  'recovering',
+  'done',
+  'stopped',
+  'failed',
+  'interrupted',
+] as const;
 export const runStateSchema = z.enum(runStates);
 export type RunState = z.infer<typeof runStateSchema>;
 
@@ -35,7 +51,18 @@ export const eventBodySchema = z.discriminatedUnion('type', [
     message: z.string().max(4096).optional(),
   }),
   /** Which engine runs the steps that follow; also after every restart. */
-  z.object({ type: z.literal('engine'), report: engineReportSchema, parameters: count, stepsPerEpoch: count, dataset: z.object({ name: z.string(), binarization: z.string().optional(), sources: z.array(z.object({ file: z.string(), sha256: z.string() })) }), differs: z.array(z.string()).optional() }),
+  z.object({
+    type: z.literal('engine'),
+    report: engineReportSchema,
+    parameters: count,
+    stepsPerEpoch: count,
+    dataset: z.object({
+      name: z.string(),
+      binarization: z.string().optional(),
+      sources: z.array(z.object({ file: z.string(), sha256: z.string() })),
+    }),
+    differs: z.array(z.string()).optional(),
+  }),
   z.object({
     type: z.literal('metric'),
     step: count,
@@ -48,7 +75,14 @@ export const eventBodySchema = z.discriminatedUnion('type', [
     value: measuredValue,
   }),
   /** An epoch ended; all of its metrics came before. */
-  z.object({ type: z.literal('epoch'), step: count, epoch: count, seconds: z.number(), examplesPerSecond: z.number(), liveTensors: count }),
+  z.object({
+    type: z.literal('epoch'),
+    step: count,
+    epoch: count,
+    seconds: z.number(),
+    examplesPerSecond: z.number(),
+    liveTensors: count,
+  }),
   /** Pictures, grey 0..255, `count` of height x width, deflated (zlib) one after the other, to be shown `columns` a row. */
   z.object({
     type: z.literal('sample'),
@@ -63,7 +97,11 @@ export const eventBodySchema = z.discriminatedUnion('type', [
     givenRows: count,
     pixels: z.instanceof(Uint8Array),
   }),
-  z.object({ type: z.literal('log'), level: z.enum(['info', 'warning', 'error']), message: z.string().max(8192) }),
+  z.object({
+    type: z.literal('log'),
+    level: z.enum(['info', 'warning', 'error']),
+    message: z.string().max(8192),
+  }),
   z.object({
     type: z.literal('checkpoint'),
     id: checkpointIdSchema,
@@ -80,12 +118,21 @@ export const eventBodySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('checkpoint-removed'), id: checkpointIdSchema }),
   /** The run goes on from this step: points after it are void. */
   z.object({ type: z.literal('rewind'), toStep: count }),
-  /** Settings changed while it runs. */
-  z.object({ type: z.literal('change'), epochs: z.int().positive().optional(), patience: count.optional() }),
+  /** Settings changed while it runs, or a command was taken (`asked`) whose effect a state event will tell. */
+  z.object({
+    type: z.literal('change'),
+    epochs: z.int().positive().optional(),
+    patience: count.optional(),
+    asked: z.enum(['pause', 'continue', 'stop-now', 'stop-epoch']).optional(),
+  }),
 ]);
 export type EventBody = z.infer<typeof eventBodySchema>;
 
-const envelope = { run: runIdSchema, seq: z.int().positive(), /** Milliseconds since 1970, worker's clock. */ time: z.number() };
+const envelope = {
+  run: runIdSchema,
+  seq: z.int().positive(),
+  /** Milliseconds since 1970, worker's clock. */ time: z.number(),
+};
 
 /** A numbered event as journaled and sent. */
 export const runEventSchema = eventBodySchema.and(z.object(envelope));
@@ -129,7 +176,9 @@ export const runStatusSchema = z.object({
     systemMemoryUsedBytes: z.number(),
     /** 0..1 over all cores. */
     cpu: z.number(),
-    gpu: z.object({ utilisation: z.number(), memoryUsedBytes: z.number(), memoryBytes: z.number() }).optional(),
+    gpu: z
+      .object({ utilisation: z.number(), memoryUsedBytes: z.number(), memoryBytes: z.number() })
+      .optional(),
   }),
 });
 export type RunStatus = z.infer<typeof runStatusSchema>;

@@ -46,25 +46,42 @@ export function encodeFrame(
   header: unknown,
   payload: Uint8Array = noBytes,
 ): Buffer {
-  const packed = pack(header);
-  const payloadAt = prefixBytes + aligned(packed.length);
+  return assemble(kind, [pack(header)], payload);
+}
+
+/** One field, the fixed string of five letters `event`; its value follows. */
+const eventField = Buffer.from([0x81, 0xa5, ...Buffer.from('event')]);
+
+/**
+ * An event frame around an event that is msgpack already, as a journal holds it.
+ * @throws TeletrainError `frame-too-large`.
+ */
+export function encodeEventFrame(packedEvent: Uint8Array): Buffer {
+  return assemble('event', [eventField, packedEvent], noBytes);
+}
+
+function assemble(kind: FrameKind, header: readonly Uint8Array[], payload: Uint8Array): Buffer {
+  const headerBytes = header.reduce((sum, part) => sum + part.length, 0);
+  const payloadAt = prefixBytes + aligned(headerBytes);
   const total = payloadAt + payload.byteLength;
-  if (packed.length > limits.headerBytes || total > limits.frameBytes) {
+  if (headerBytes > limits.headerBytes || total > limits.frameBytes) {
     throw new TeletrainError(
       'frame-too-large',
       `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`,
-      {
-        hint: 'Send the data in chunks.',
-      },
+      { hint: 'Send the data in chunks.' },
     );
   }
   const frame = Buffer.alloc(total);
   frame[0] = magic;
   frame[1] = frameFormat;
   frame[2] = frameKinds[kind];
-  frame.writeUInt32LE(packed.length, 4);
+  frame.writeUInt32LE(headerBytes, 4);
   frame.writeUInt32LE(payload.byteLength, 8);
-  packed.copy(frame, prefixBytes);
+  let at = prefixBytes;
+  for (const part of header) {
+    frame.set(part, at);
+    at += part.length;
+  }
   frame.set(payload, payloadAt);
   return frame;
 }

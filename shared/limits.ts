@@ -12,8 +12,12 @@ export const limits = {
   chunkBytes: 256 * 1024,
   /** Requests a client may have unanswered. */
   requestsInFlight: 64,
-  /** Answers kept per client, so that a request sent again is answered again. */
+  /** Answers kept per client, so that a request sent again is answered again: many times what can be in flight. */
   ledgerEntries: 1024,
+  /** Clients whose answers are kept; the one that used the worker longest ago gives way. */
+  ledgerClients: 64,
+  /** Runs that one connection may follow at once. */
+  followsPerConnection: 64,
   /** Bytes waiting in a socket's send buffer above which events and chunks wait (pings and other answers do not): one chunk. */
   bufferedBytes: 256 * 1024,
   /** Time to authenticate after the socket opened, in ms. */
@@ -24,9 +28,16 @@ export const limits = {
   silenceMs: 40_000,
   /** A pairing code is valid for this long, in ms. */
   pairingMs: 10 * 60_000,
-  /** Wrong codes or tokens from one address, and from all, within a minute. */
+  /** Wrong codes or tokens from one address, and from all, within a minute: people mistype, programs guess. */
   attemptsPerAddress: 5,
   attemptsOverall: 50,
+  attemptsWindowMs: 60_000,
+  /** Clients that may be paired at once; the one paired longest ago gives way. */
+  tokens: 64,
+  /** Longest manifest.json that is taken: one of 32 files is far below. */
+  manifestBytes: 64 * 1024,
+  /** A checkpoint that was read is not rotated away for this long, in ms: a download asks again much sooner. */
+  pinMs: 60_000,
   /** Sockets open at once. */
   connections: 32,
   /** Times a crashed engine is started again for one run. */
@@ -37,11 +48,11 @@ export const limits = {
 export const closeCodes = {
   normal: 1000,
   workerStopping: 4000,
-  replaced: 4001,
   malformed: 4400,
   unauthorised: 4401,
   authenticationTimeout: 4408,
-  tooLarge: 4413,
+  /** Sent by the WebSocket layer itself: a message over `frameBytes`. */
+  tooLarge: 1009,
   unsupportedVersion: 4426,
   tooManyAttempts: 4429,
   internal: 4500,

@@ -31,6 +31,7 @@ export const wireErrorSchema = z.object({
   message: z.string().max(4096),
   hint: z.string().max(4096),
 });
+export type WireError = z.infer<typeof wireErrorSchema>;
 
 export const helloSchema = z.object({
   protocol: z.object({ min: z.int(), max: z.int() }),
@@ -134,7 +135,11 @@ export const methods = {
   'run.follow': {
     changes: false,
     params: z.object({ run: runIdSchema, fromSeq: z.int().positive() }),
-    result: z.object({ summary: runSummarySchema }),
+    result: z.object({
+      summary: runSummarySchema,
+      /** The first event this worker has: above 1 for a run that was imported. */
+      firstSeq: z.int().positive().optional(),
+    }),
   },
   'run.unfollow': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({}) },
   'checkpoint.list': {

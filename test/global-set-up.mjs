@@ -3,10 +3,10 @@
  * the run's temporary home is removed.
  */
 import { rmSync } from 'node:fs';
-import { compileChanged } from '../bin/setup.mjs';
+import { compile } from '../bin/setup.mjs';
 
 export default function setUp(project) {
-  compileChanged(process.execPath);
+  compile();
   return () => {
     rmSync(project.config.env.TELETRAIN_HOME, { recursive: true, force: true });
   };

@@ -9,7 +9,8 @@ import type { RunRecord } from '../shared/run.ts';
  * stranger unchecked.
  *
  * The engine runs as `node dist/worker/engine/main.js`, with environment from
- * `worker/native/environment.ts`. When the channel closes it exits at once: an engine never
+ * `worker/native/environment.ts`. `TELETRAIN_REQUIRE_ENGINE` in it (`native` or `gpu`) says what the
+ * engine must offer; one that cannot says `unusable`. When the channel closes it exits at once: an engine never
  * outlives its gateway. After a run it stays for the next one.
  */
 

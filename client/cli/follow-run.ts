@@ -2,7 +2,8 @@ import { type ExitCode, exitCodes, TeletrainError } from '../../shared/errors.ts
 import { eventToJson } from '../../shared/events.ts';
 import type { RunHandle, RunView } from '../session/types.ts';
 import type { Output } from './output.ts';
-import { epochLine, finalLines, headerLine } from './run-text.ts';
+import { RunPrinter } from './run-printer.ts';
+import { finalLines } from './run-text.ts';
 
 export interface FollowOptions {
   /** Ctrl-C: lets go of the run, which goes on. */
@@ -71,44 +72,8 @@ function streamEvents(handle: RunHandle, output: Output): StopFollowing {
 }
 
 function printAsItChanges(handle: RunHandle, output: Output): StopFollowing {
-  let lastEpochSeq = 0;
-  let lastLogTime = 0;
-  let header = '';
-  let lastNotice = '';
-  const notice = (text: string) => {
-    if (text === lastNotice) return;
-    lastNotice = text;
-    output.notice(text);
-  };
-  const print = () => {
-    const { view } = handle;
-    const newHeader = headerLine(view);
-    if (newHeader !== '' && newHeader !== header) {
-      header = newHeader;
-      output.line(header);
-      for (const difference of view.differs) output.notice(`Differs from before: ${difference}`);
-    }
-    for (const entry of view.log) {
-      if (entry.time <= lastLogTime) continue;
-      if (entry.level !== 'info') output.notice(`${entry.level}: ${entry.message}`);
-    }
-    lastLogTime = view.log.at(-1)?.time ?? lastLogTime;
-    for (const epoch of view.epochsDone) {
-      if (epoch.seq <= lastEpochSeq) continue;
-      lastEpochSeq = epoch.seq;
-      output.line(epochLine(view, epoch));
-    }
-    const { connection } = view;
-    if (connection.kind === 'waiting')
-      notice(`The worker cannot be reached (${connection.reason}); trying again.`);
-    else if (connection.kind === 'connected' && connection.restarted)
-      notice('The worker was started anew.');
-    else if (connection.kind === 'connected' && lastNotice !== '') notice('Connected again.');
-    if (view.state === 'paused')
-      notice(`Paused at step ${view.step}; go on with "teletrain resume ${view.record.id}".`);
-    if (view.state === 'recovering')
-      notice(view.stateMessage ?? 'The engine ended; going on from the last checkpoint.');
-  };
+  const printer = new RunPrinter(output);
+  const print = () => printer.print(handle.view);
   const unsubscribe = handle.subscribe(print);
   print();
   return async (options) => {

@@ -35,9 +35,9 @@ export function epochLine(view: RunView, ended: EventOf<'epoch'>): string {
     `epoch ${ended.epoch}/${view.epochs}`,
     `${view.stepsPerEpoch}/${view.stepsPerEpoch}`,
     formatDuration(ended.seconds * 1000),
-    epochMetrics(view, 'train', ended.epoch),
+    metricText(epochMetrics(view, 'train', ended.epoch)),
   ];
-  const validation = epochMetrics(view, 'validation', ended.epoch);
+  const validation = metricText(epochMetrics(view, 'validation', ended.epoch));
   if (validation !== '') parts.push(`validation ${validation}`);
   return parts.join('  ');
 }
@@ -45,8 +45,7 @@ export function epochLine(view: RunView, ended: EventOf<'epoch'>): string {
 /** The end of a run: how it ended, its test figures, where its pictures and its checkpoint are. */
 export function finalLines(view: RunView): string[] {
   const lines = [endSentence(view)];
-  const test = epochMetrics(view, 'test');
-  if (test !== '') lines.push(`test  ${test}`);
+  lines.push(...testLines(view));
   const picture = view.samples.at(-1);
   if (picture) lines.push(`pictures    ${join(view.directory, picture.file)}`);
   const checkpoint = view.checkpoints.findLast((candidate) => candidate.home.state === 'verified');
@@ -69,20 +68,48 @@ function endSentence(view: RunView): string {
   return `${view.state} ${where}`;
 }
 
-/** `loss 0.0685 accuracy 0.9783` of an epoch, or the last values of a split when no epoch is given. */
-export function epochMetrics(view: RunView, split: Series['split'], epoch?: number): string {
-  const names: string[] = [];
+/** What the test examples gave after training: with the last weights, and with the best checkpoint's. */
+export function testLines(view: RunView): string[] {
+  const metrics = epochMetrics(view, 'test');
+  const last = metrics.filter(([name]) => !bestPrefix.test(name));
+  const best = metrics
+    .filter(([name]) => bestPrefix.test(name))
+    .map(([name, value]): NamedValue => [uncapitalize(name.replace(bestPrefix, '')), value]);
+  const lines = last.length > 0 ? [`test        ${metricText(last)}`] : [];
+  if (best.length > 0 && metricText(best) !== metricText(last)) {
+    lines.push(`test, best  ${metricText(best)}`);
+  }
+  return lines;
+}
+
+const bestPrefix = /^best(?=[A-Z])/;
+const uncapitalize = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+type NamedValue = readonly [name: string, value: number];
+
+/** The metrics of an ended epoch, or the last ones of a split when no epoch is given; the loss first. */
+function epochMetrics(view: RunView, split: Series['split'], epoch?: number): NamedValue[] {
+  const metrics: NamedValue[] = [];
   for (const series of view.series.values()) {
     if (series.split !== split || series.per !== 'epoch') continue;
     const value =
       epoch === undefined ? series.values[series.length - 1] : valueAtEpoch(series, epoch);
-    if (value === undefined) continue;
-    const text = `${series.name} ${lossText(value)}`;
-    if (series.name === 'loss') names.unshift(text);
-    else names.push(text);
+    if (value !== undefined) metrics.push([series.name, value]);
   }
-  return names.join(' ');
+  return metrics;
 }
+
+/** `loss 0.0685 accuracy 0.9783` */
+function metricText(metrics: readonly NamedValue[]): string {
+  const rank = ([name]: NamedValue) => (name === 'loss' ? 0 : 1);
+  return metrics
+    .toSorted((a, b) => rank(a) - rank(b))
+    .map(([name, value]) => `${inWords(name)} ${lossText(value)}`)
+    .join(' ');
+}
+
+/** `hiddenLoss` as `hidden loss`. */
+const inWords = (name: string): string => name.replace(/[A-Z]/g, ' $&').toLowerCase();
 
 function valueAtEpoch(series: Series, epoch: number): number | undefined {
   for (let index = series.length - 1; index >= 0; index -= 1) {

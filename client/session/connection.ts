@@ -20,6 +20,9 @@ import {
 } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import { connectionClosed, fromWire, workerLost } from './errors.ts';
+import { FollowedRun } from './followed-run.ts';
+import { checkedHeader, isRefusal, malformed, refusalFor, sentenceFor } from './incoming.ts';
+import { type PendingRequest, PendingRequests } from './pending-requests.ts';
 import type { ConnectionState } from './types.ts';
 
 /**
@@ -103,42 +106,16 @@ type Phase =
   | { readonly kind: 'refused'; readonly error: TeletrainError }
   | { readonly kind: 'stopped' };
 
-interface PendingRequest {
-  readonly id: string;
-  readonly method: MethodName;
-  readonly params: unknown;
-  readonly payload: Uint8Array | undefined;
-  readonly madeAt: number;
-  /** Rejected as `worker-lost` after this long without a connection. */
-  readonly patienceMs: number;
-  /** Of the machine's own run.follow requests. */
-  readonly followed?: string;
-  sent: boolean;
-}
-
-interface Follow {
-  next: number;
-  /** The run.follow that was not answered yet. */
-  requestId: string | undefined;
-  /** A gap before this number was asked for on this connection. */
-  gapAsked: number | undefined;
-}
-
-/** Close codes after which trying again would only fail again. */
-const finalCloseCodes = new Set<number>([closeCodes.unauthorised, closeCodes.unsupportedVersion]);
-
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #times: ConnectionTimes;
   readonly #random: () => number;
-  readonly #pending = new Map<string, PendingRequest>();
-  readonly #follows = new Map<string, Follow>();
+  readonly #pending: PendingRequests;
+  readonly #follows = new Map<string, FollowedRun>();
   #effects: ConnectionEffect[] = [];
   #phase: Phase = { kind: 'idle' };
   /** Attempts since a connection last settled. */
   #attempts = 0;
-  #counter = 0;
-  #unsent = 0;
   #disconnectedSince = 0;
   #lastHeard = 0;
   #lastPing = 0;
@@ -152,6 +129,7 @@ export class Connection {
     this.#settings = settings;
     this.#times = { ...defaultTimes, ...settings.times };
     this.#random = settings.random ?? Math.random;
+    this.#pending = new PendingRequests(settings.requestPrefix);
     this.#epoch = settings.lastEpoch;
   }
 
@@ -187,7 +165,7 @@ export class Connection {
       times.push(this.#lastPing + this.#times.pingMs, this.#lastHeard + this.#times.silenceMs);
     } else {
       if (phase.kind === 'waiting') times.push(phase.retryAt);
-      for (const request of this.#pending.values()) times.push(this.#lostAt(request));
+      for (const request of this.#pending.all()) times.push(this.#lostAt(request));
     }
     const earliest = Math.min(...times);
     return Number.isFinite(earliest) ? earliest : undefined;
@@ -222,11 +200,8 @@ export class Connection {
     if (phase.kind !== 'connecting' && phase.kind !== 'greeting' && phase.kind !== 'connected') {
       return [];
     }
-    if (finalCloseCodes.has(code)) {
-      this.#refuse(this.#complaint ?? refusalFor(code));
-      return this.#drain();
-    }
-    this.#lose(now, this.#complaint?.message ?? (reason || sentenceFor(code)), code);
+    if (isRefusal(code)) this.#refuse(this.#complaint ?? refusalFor(code));
+    else this.#lose(now, this.#complaint?.message ?? (reason || sentenceFor(code)), code);
     return this.#drain();
   }
 
@@ -258,7 +233,7 @@ export class Connection {
         this.#ping(now);
       }
     } else {
-      for (const request of this.#pending.values()) {
+      for (const request of this.#pending.all()) {
         if (now >= this.#lostAt(request)) this.#reject(request, workerLost(this.#why()));
       }
     }
@@ -288,15 +263,15 @@ export class Connection {
   cancel(id: string): ConnectionEffect[] {
     const request = this.#pending.get(id);
     if (!request) return [];
-    this.#forget(request);
-    if (request.sent && this.#phase.kind === 'connected') this.#send('cancel', { id });
+    if (this.#pending.isSent(id)) this.#send('cancel', { id });
+    this.#pending.remove(id);
     this.#sendWaiting();
     return this.#drain();
   }
 
   /** Events of the run from `fromSeq` on come out until `unfollow`, over any number of reconnects. */
   follow(now: number, run: string, fromSeq: number): ConnectionEffect[] {
-    const follow: Follow = { next: fromSeq, requestId: undefined, gapAsked: undefined };
+    const follow = new FollowedRun(fromSeq);
     this.#follows.set(run, follow);
     if (this.#phase.kind === 'connected') this.#askForEvents(now, run, follow);
     return this.#drain();
@@ -304,11 +279,11 @@ export class Connection {
 
   unfollow(now: number, run: string): ConnectionEffect[] {
     if (!this.#follows.delete(run)) return [];
-    for (const request of this.#pending.values()) {
-      if (request.followed === run) this.#forget(request);
+    for (const request of this.#pending.all()) {
+      if (request.followed === run) this.#pending.remove(request.id);
     }
     if (this.#phase.kind === 'connected') {
-      this.#make(now, 'run.unfollow', { run }, {});
+      this.#make(now, 'run.unfollow', { run });
       this.#sendWaiting();
     }
     return this.#drain();
@@ -317,7 +292,7 @@ export class Connection {
   /** For good: unanswered requests are rejected as `connection-closed`. */
   stop(): ConnectionEffect[] {
     if (this.#phase.kind === 'stopped') return [];
-    for (const request of this.#pending.values()) this.#reject(request, connectionClosed());
+    for (const request of this.#pending.all()) this.#reject(request, connectionClosed());
     this.#follows.clear();
     this.#effects.push({ type: 'close', code: closeCodes.normal, reason: '' });
     this.#enter({ kind: 'stopped' });
@@ -358,18 +333,8 @@ export class Connection {
       if (now - phase.since >= this.#times.settledMs) this.#attempts = 0;
     }
     this.#roundTripMs = undefined;
-    for (const request of this.#pending.values()) {
-      // Its place is taken by the run.follow that the next connection starts with.
-      if (request.followed !== undefined) this.#forget(request);
-      else if (request.sent) {
-        request.sent = false;
-        this.#unsent += 1;
-      }
-    }
-    for (const follow of this.#follows.values()) {
-      follow.requestId = undefined;
-      follow.gapAsked = undefined;
-    }
+    this.#pending.disconnected();
+    for (const follow of this.#follows.values()) follow.disconnected();
     const doubled = this.#times.firstDelayMs * 2 ** Math.min(this.#attempts, 20);
     // Half of the delay is random, so that many clients do not come back at one moment.
     const delay = Math.min(this.#times.longestDelayMs, doubled) * (0.5 + this.#random() / 2);
@@ -383,7 +348,7 @@ export class Connection {
   }
 
   #refuse(error: TeletrainError): void {
-    for (const request of this.#pending.values()) this.#reject(request, error);
+    for (const request of this.#pending.all()) this.#reject(request, error);
     this.#enter({ kind: 'refused', error });
   }
 
@@ -399,46 +364,21 @@ export class Connection {
     now: number,
     method: MethodName,
     params: unknown,
-    options: { payload?: Uint8Array; patienceMs?: number; followed?: string },
+    options: { payload?: Uint8Array; patienceMs?: number; followed?: string } = {},
   ): PendingRequest {
-    this.#counter += 1;
-    const request: PendingRequest = {
-      id: `${this.#settings.requestPrefix}-${this.#counter.toString(36)}`,
-      method,
-      params,
-      payload: options.payload,
-      madeAt: now,
-      patienceMs: options.patienceMs ?? Number.POSITIVE_INFINITY,
-      ...(options.followed === undefined ? {} : { followed: options.followed }),
-      sent: false,
-    };
-    this.#pending.set(request.id, request);
-    this.#unsent += 1;
-    return request;
-  }
-
-  #forget(request: PendingRequest): void {
-    if (this.#pending.delete(request.id) && !request.sent) this.#unsent -= 1;
+    const { payload, followed, patienceMs = Number.POSITIVE_INFINITY } = options;
+    return this.#pending.add({ method, params, payload, followed, patienceMs, madeAt: now });
   }
 
   #reject(request: PendingRequest, error: TeletrainError): void {
-    this.#forget(request);
+    this.#pending.remove(request.id);
     this.#effects.push({ type: 'rejected', id: request.id, error });
   }
 
-  /** Sends what was not sent on this connection, oldest first, as far as the limit allows. */
   #sendWaiting(): void {
     if (this.#phase.kind !== 'connected') return;
-    let room = limits.requestsInFlight - (this.#pending.size - this.#unsent);
-    if (this.#unsent === 0 || room <= 0) return;
-    for (const request of this.#pending.values()) {
-      if (request.sent) continue;
-      if (room === 0) return;
-      room -= 1;
-      request.sent = true;
-      this.#unsent -= 1;
-      const { id, method, params } = request;
-      this.#send('request', { id, method, params }, request.payload);
+    for (const { id, method, params, payload } of this.#pending.takeUnsent()) {
+      this.#send('request', { id, method, params }, payload);
     }
   }
 
@@ -447,51 +387,51 @@ export class Connection {
     this.#send('ping', { time: now });
   }
 
-  #askForEvents(now: number, run: string, follow: Follow): void {
+  #askForEvents(now: number, run: string, follow: FollowedRun): void {
     const params = { run, fromSeq: follow.next };
-    follow.requestId = this.#make(now, 'run.follow', params, { followed: run }).id;
+    follow.asked(this.#make(now, 'run.follow', params, { followed: run }).id);
     this.#sendWaiting();
   }
 
   #take(now: number, frame: Frame): void {
     if (this.#phase.kind === 'greeting') {
-      if (frame.kind === 'welcome') this.#welcomed(now, checked(welcomeSchema, frame));
+      if (frame.kind === 'welcome') this.#welcomed(now, checkedHeader(welcomeSchema, frame));
       else if (frame.kind === 'error') {
-        this.#complaint = fromWire(checked(errorSchema, frame).error);
+        this.#complaint = fromWire(checkedHeader(errorSchema, frame).error);
       } else if (frame.kind === 'bye') {
-        this.#complaint = fromWire(checked(byeSchema, frame).reason);
-      } else if (frame.kind === 'ping') this.#send('pong', checked(pingSchema, frame));
+        this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
+      } else if (frame.kind === 'ping') this.#send('pong', checkedHeader(pingSchema, frame));
       return;
     }
     switch (frame.kind) {
       case 'event':
-        this.#event(now, checked(eventFrameSchema, frame).event);
+        this.#event(now, checkedHeader(eventFrameSchema, frame).event);
         return;
       case 'status': {
-        const { status } = checked(statusFrameSchema, frame);
+        const { status } = checkedHeader(statusFrameSchema, frame);
         if (this.#follows.has(status.run)) this.#effects.push({ type: 'status', status });
         return;
       }
       case 'response': {
-        const { id, result } = checked(responseSchema, frame);
+        const { id, result } = checkedHeader(responseSchema, frame);
         this.#answered(id, result, frame.payload);
         return;
       }
       case 'error': {
-        const { id, error } = checked(errorSchema, frame);
+        const { id, error } = checkedHeader(errorSchema, frame);
         if (id === undefined) this.#complaint = fromWire(error);
         else this.#failed(id, fromWire(error));
         return;
       }
       case 'ping':
-        this.#send('pong', checked(pingSchema, frame));
+        this.#send('pong', checkedHeader(pingSchema, frame));
         return;
       case 'pong':
-        this.#roundTripMs = Math.max(0, now - checked(pingSchema, frame).time);
+        this.#roundTripMs = Math.max(0, now - checkedHeader(pingSchema, frame).time);
         this.#sayState();
         return;
       case 'bye':
-        this.#complaint = fromWire(checked(byeSchema, frame).reason);
+        this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
         return;
       default:
         // A welcome said twice, or a kind that only clients send: nothing depends on it.
@@ -518,20 +458,13 @@ export class Connection {
 
   #event(now: number, event: RunEvent): void {
     const follow = this.#follows.get(event.run);
-    if (!follow || event.seq < follow.next) return;
-    if (event.seq === follow.next) {
-      follow.next += 1;
-      this.#effects.push({ type: 'event', event });
-      return;
-    }
-    // Events are missing. Those before the answer to a run.follow may be of an older one.
-    if (follow.requestId !== undefined) return;
-    if (follow.gapAsked === follow.next) {
-      this.#effects.push({ type: 'close', code: closeCodes.malformed, reason: 'event-gap' });
-      this.#lose(now, `event ${follow.next} of ${event.run} was asked for and did not come`);
-    }
-    follow.gapAsked = follow.next;
-    this.#askForEvents(now, event.run, follow);
+    if (!follow) return;
+    const verdict = follow.take(event.seq);
+    if (verdict === 'deliver') this.#effects.push({ type: 'event', event });
+    if (verdict === 'ask') this.#askForEvents(now, event.run, follow);
+    if (verdict !== 'broken') return;
+    this.#effects.push({ type: 'close', code: closeCodes.malformed, reason: 'event-gap' });
+    this.#lose(now, `event ${follow.next} of ${event.run} was asked for and did not come`);
   }
 
   #answered(id: string, result: unknown, payload: Uint8Array): void {
@@ -539,17 +472,17 @@ export class Connection {
     if (!request) return;
     const parsed = methods[request.method].result.safeParse(result);
     if (!parsed.success) {
-      const what = parsed.error.issues[0]?.message ?? 'it has another form';
-      this.#failed(id, malformedAnswer(request.method, what));
+      const what = `an answer to ${request.method}`;
+      this.#failed(id, malformed(what, parsed.error.issues[0]?.message));
       return;
     }
-    this.#forget(request);
+    this.#pending.remove(id);
     if (request.followed !== undefined) {
       const follow = this.#follows.get(request.followed);
       if (follow) {
-        if (follow.requestId === id) follow.requestId = undefined;
         // run.follow was parsed by its own schema just above.
-        const { summary } = parsed.data as ResultOf<'run.follow'>;
+        const { summary, firstSeq } = parsed.data as ResultOf<'run.follow'>;
+        follow.answered(id, firstSeq);
         this.#effects.push({ type: 'followed', run: request.followed, summary });
       }
     } else {
@@ -563,63 +496,10 @@ export class Connection {
     if (!request) return;
     if (request.followed === undefined) this.#reject(request, error);
     else {
-      this.#forget(request);
+      this.#pending.remove(id);
       this.#follows.delete(request.followed);
       this.#effects.push({ type: 'follow-failed', run: request.followed, error });
     }
     this.#sendWaiting();
   }
-}
-
-interface Schema<Output> {
-  safeParse(
-    value: unknown,
-  ):
-    | { success: true; data: Output }
-    | { success: false; error: { issues: readonly { message: string }[] } };
-}
-
-/** @throws TeletrainError `malformed-message`. */
-function checked<Output>(schema: Schema<Output>, frame: Frame): Output {
-  const parsed = schema.safeParse(frame.header);
-  if (parsed.success) return parsed.data;
-  const what = parsed.error.issues[0]?.message ?? 'it has another form';
-  throw new TeletrainError(
-    'malformed-message',
-    `The worker sent a ${frame.kind} message that cannot be read: ${what}.`,
-    {
-      hint: 'Use the same version of teletrain on both ends.',
-    },
-  );
-}
-
-function malformedAnswer(method: MethodName, what: string): TeletrainError {
-  return new TeletrainError(
-    'malformed-message',
-    `The worker's answer to ${method} cannot be read: ${what}.`,
-    {
-      hint: 'Use the same version of teletrain on both ends.',
-    },
-  );
-}
-
-function refusalFor(code: number): TeletrainError {
-  return code === closeCodes.unsupportedVersion
-    ? new TeletrainError(
-        'unsupported-version',
-        'The worker speaks no version of the protocol that this client knows.',
-        {
-          hint: 'Use the same version of teletrain on both ends.',
-        },
-      )
-    : new TeletrainError('unauthorised', 'The worker does not accept the token or code.', {
-        hint: 'Pair with it again: teletrain connect <url>, with the code it prints.',
-      });
-}
-
-function sentenceFor(code: number): string {
-  if (code === closeCodes.workerStopping) return 'the worker is stopping';
-  if (code === closeCodes.tooManyAttempts)
-    return 'the worker refuses for a minute after too many wrong attempts';
-  return `the connection broke (${code})`;
 }

@@ -22,6 +22,8 @@ export interface DownloadsOptions {
   readonly folder: string;
   readonly link: () => Pick<WorkerLink, 'request'> | undefined;
   readonly onChange: (id: string, home: Home) => void;
+  /** Nothing is on the list any more. */
+  readonly onIdle: () => void;
 }
 
 interface Wish {
@@ -47,6 +49,8 @@ export class CheckpointDownloads {
   readonly #wishes = new Map<string, Wish>();
   readonly #closing = new AbortController();
   #working: Promise<void> | undefined;
+  /** Of the checkpoint that arrives now. */
+  #attempt = new AbortController();
 
   constructor(options: DownloadsOptions) {
     this.#options = options;
@@ -65,6 +69,14 @@ export class CheckpointDownloads {
     this.#options.onChange(checkpoint.id, { state: 'waiting' });
     this.#working ??= this.#work();
     return done.promise;
+  }
+
+  /**
+   * The worker that was asked will not be asked any more: what arrives now is put off until it is
+   * wanted again.
+   */
+  interrupt(): void {
+    this.#attempt.abort();
   }
 
   /** Resolves when nothing is on the list. */
@@ -97,6 +109,7 @@ export class CheckpointDownloads {
     } finally {
       this.#working = undefined;
       if (this.#closing.signal.aborted) this.#failAll(cancelled('The download'));
+      this.#options.onIdle();
     }
   }
 
@@ -129,6 +142,7 @@ export class CheckpointDownloads {
     if (here) return here;
     const startedAt = performance.now();
     let resumedAt: number | undefined;
+    this.#attempt = new AbortController();
     return downloadCheckpoint(
       folder,
       {
@@ -149,7 +163,7 @@ export class CheckpointDownloads {
         const bytesPerSecond = seconds > 0 ? (received - resumedAt) / seconds : 0;
         onChange(checkpoint.id, { state: 'arriving', received, bytesPerSecond });
       },
-      this.#closing.signal,
+      AbortSignal.any([this.#closing.signal, this.#attempt.signal]),
     );
   }
 

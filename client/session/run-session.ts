@@ -15,7 +15,6 @@ import {
   workerLost,
 } from './errors.ts';
 import { type JournalFile, readJournal } from './journal-file.ts';
-import type { RunStore } from './run-store.ts';
 import type { RunFold } from './run-view.ts';
 import { writeSample } from './sample-images.ts';
 import type { RunView } from './types.ts';
@@ -25,7 +24,6 @@ import type { WorkerLink } from './worker-link.ts';
 const commandPatienceMs = 20_000;
 
 export interface RunSessionOptions {
-  readonly store: RunStore;
   readonly fold: RunFold;
   readonly journal: JournalFile;
   readonly clock: Clock;
@@ -64,6 +62,7 @@ export class RunSession {
         fold.setCheckpoint(id, { home });
         this.#changed();
       },
+      onIdle: () => this.#changed(),
     });
   }
 
@@ -161,6 +160,7 @@ export class RunSession {
     for (const stop of this.#stopListening.splice(0)) stop();
     this.#link?.unfollow(this.id);
     this.#link = undefined;
+    this.#downloads.interrupt();
     const { fold } = this.#options;
     fold.set('status', undefined);
     fold.set('connection', { kind: 'offline', reason });
@@ -186,11 +186,11 @@ export class RunSession {
       const { connection } = fold;
       throw offlineError(connection.kind === 'offline' ? connection.reason : 'not connected');
     }
-    const before = fold.state;
+    const before = fold.stateSeq;
     if (this.#failure) throw this.#failure;
     await this.#link.request(method, params, { patienceMs: commandPatienceMs });
-    // Where the state event came before the answer, nothing is pending any more.
-    if (pending && fold.state === before) fold.set('pending', pending);
+    // Where a state event came before the answer, nothing is pending any more.
+    if (pending && fold.stateSeq === before) fold.set('pending', pending);
     this.#changed();
   }
 
@@ -317,10 +317,8 @@ export class RunSession {
     const manifestSha256 = fold.manifestHashes.get(id);
     if (!checkpoint || checkpoint.removedOnWorker || manifestSha256 === undefined) return;
     if (checkpoint.home.state === 'verified') return;
-    void this.#downloads
-      .want({ id, manifestSha256 })
-      .catch(() => {})
-      .then(() => this.#changed());
+    // What becomes of it is in the view; `want` itself sees to a rejection that nobody waits for.
+    void this.#downloads.want({ id, manifestSha256 });
   }
 
   #followed(summary: RunSummary): void {

@@ -7,6 +7,14 @@ import type { CheckpointView, ConnectionState, RunView, Sample } from './types.t
 
 const logLines = 2_000;
 
+/** What was asked of a run until a state event tells that it happened. */
+const pendingAfter = {
+  pause: 'pausing',
+  continue: 'resuming',
+  'stop-now': 'stopping',
+  'stop-epoch': 'stopping',
+} as const;
+
 type Mutable<View> = { -readonly [Key in keyof View]: View[Key] };
 
 /**
@@ -38,6 +46,8 @@ export class RunFold implements RunView {
   status?: RunStatus & { readonly receivedAt: number };
   connection: ConnectionState = { kind: 'offline', reason: 'not connected' };
   worker?: string;
+  /** Number of the last state event. */
+  stateSeq = 0;
   /** Per checkpoint: SHA-256 of its manifest.json, by which a copy is known to be of this one. */
   readonly manifestHashes = new Map<string, string>();
   #lastSeries: GrowingSeries | undefined;
@@ -51,7 +61,8 @@ export class RunFold implements RunView {
 
   /** Takes the next event; one that is not the next is a programming error. */
   apply(event: RunEvent): void {
-    if (event.seq !== this.lastSeq + 1) {
+    // A run that came from another worker may begin at a later number.
+    if (event.seq !== this.lastSeq + 1 && this.lastSeq !== 0) {
       throw new RangeError(`event ${event.seq} cannot follow event ${this.lastSeq}`);
     }
     this.lastSeq = event.seq;
@@ -63,6 +74,7 @@ export class RunFold implements RunView {
         return;
       case 'state':
         this.state = event.state;
+        this.stateSeq = event.seq;
         setOrDelete(this, 'stateReason', event.reason);
         setOrDelete(this, 'stateMessage', event.message);
         delete this.pending;
@@ -96,6 +108,7 @@ export class RunFold implements RunView {
       case 'change':
         this.epochs = event.epochs ?? this.epochs;
         this.patience = event.patience ?? this.patience;
+        if (event.asked) this.pending = pendingAfter[event.asked];
     }
   }
 

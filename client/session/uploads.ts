@@ -19,8 +19,8 @@ export interface ImportOptions {
   readonly link: Pick<WorkerLink, 'request'>;
   readonly session: RunSession;
   readonly store: RunStore;
-  readonly onProgress?: (progress: SetupProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

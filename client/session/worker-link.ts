@@ -26,7 +26,8 @@ export interface RunFollower {
 
 export interface WorkerLinkOptions {
   readonly client: Hello['client'];
-  readonly endpoint: (signal: AbortSignal) => Promise<Endpoint>;
+  /** @throws TeletrainError `worker-lost` to be tried again later, any other for good. */
+  readonly endpoint: () => Promise<Endpoint>;
   readonly lastEpoch?: string;
   readonly times?: Partial<ConnectionTimes>;
   readonly clock?: Clock;
@@ -87,12 +88,20 @@ export class WorkerLink {
 
   /**
    * Resolves with the worker's welcome once connected.
-   * @throws TeletrainError the refusal; `worker-lost` after `patienceMs`; `cancelled`.
+   * @throws TeletrainError the refusal; `worker-lost` after `patienceMs` or so many attempts;
+   *   `cancelled`.
    */
-  async connected(options: { patienceMs: number; signal?: AbortSignal }): Promise<Welcome> {
+  async connected(options: {
+    patienceMs: number;
+    attempts?: number;
+    signal?: AbortSignal;
+  }): Promise<Welcome> {
     this.start();
     const { promise, resolve, reject } = Promise.withResolvers<Welcome>();
+    let failed = 0;
     const look = (state: ConnectionState): void => {
+      if (state.kind === 'waiting') failed += 1;
+      if (state.kind === 'waiting' && failed === options.attempts) reject(workerLost(state.reason));
       if (state.kind === 'connected' && this.#welcome) resolve(this.#welcome);
       if (state.kind === 'offline') reject(connectionClosed());
       if (state.kind === 'refused') {
@@ -235,7 +244,7 @@ export class WorkerLink {
   async #connect(): Promise<void> {
     let endpoint: Endpoint;
     try {
-      endpoint = await this.#options.endpoint(this.#ended.signal);
+      endpoint = await this.#options.endpoint();
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       if (!(error instanceof KnownError)) throw error;

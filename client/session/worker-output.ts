@@ -11,9 +11,8 @@ export type OutputLine =
 const progressSchema = z.object({
   event: z.literal('progress'),
   message: z.string(),
+  /** 0 to 1, where it is known. */
   fraction: z.number().optional(),
-  done: z.number().optional(),
-  total: z.number().optional(),
 });
 const wireError = z.object({ code: z.string(), message: z.string(), hint: z.string() });
 const errorSchema = z.object({ error: wireError });
@@ -32,10 +31,7 @@ export function parseOutputLine(line: string): OutputLine {
   }
   const progress = progressSchema.safeParse(value);
   if (!progress.success) return { type: 'other' };
-  const { message, fraction, done, total } = progress.data;
-  if (done !== undefined && total !== undefined) {
-    return { type: 'progress', progress: { message, done, total } };
-  }
+  const { message, fraction } = progress.data;
   return {
     type: 'progress',
     progress: fraction === undefined ? { message } : { message, done: fraction, total: 1 },

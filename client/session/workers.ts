@@ -68,9 +68,9 @@ export class PairedWorkers {
     });
   }
 
-  /** @throws UsageError `name-taken`, before anything is asked of a worker. */
-  async requireFree(name: string): Promise<void> {
-    // A worker that is paired again may keep its name; whose it is shows only once it answers.
+  /** @throws UsageError `bad-name`, `name-taken`: what can be told before the worker is asked. */
+  requireName(name: string): void {
+    // Whether another name is taken shows only once the worker says who it is.
     if (name === localName) refuseTaken(name, new Set([localName]));
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
       throw new UsageError(

@@ -19,14 +19,33 @@ const padding = 14;
 const barHeight = 30;
 
 /** The 16 colours: muted, as current terminals have them. */
-const ansi16 = ['#21252e', '#e06c75', '#8cc37f', '#e0b668', '#61a4ef', '#c27fd7', '#56b6c2', '#c6ccd7', '#5f6775', '#e86871', '#98d08b', '#e6be64', '#74b2f5', '#cf94e0', '#6cc7d2', '#f2f4f8'];
+const ansi16 = [
+  '#21252e',
+  '#e06c75',
+  '#8cc37f',
+  '#e0b668',
+  '#61a4ef',
+  '#c27fd7',
+  '#56b6c2',
+  '#c6ccd7',
+  '#5f6775',
+  '#e86871',
+  '#98d08b',
+  '#e6be64',
+  '#74b2f5',
+  '#cf94e0',
+  '#6cc7d2',
+  '#f2f4f8',
+];
 const cube = [0, 95, 135, 175, 215, 255];
 
-const hex = (red: number, green: number, blue: number): string => `#${[red, green, blue].map((part) => part.toString(16).padStart(2, '0')).join('')}`;
+const hex = (red: number, green: number, blue: number): string =>
+  `#${[red, green, blue].map((part) => part.toString(16).padStart(2, '0')).join('')}`;
 
 function paletteColour(index: number): string {
   if (index < 16) return ansi16[index] ?? '#ffffff';
-  if (index >= 232) return hex(8 + 10 * (index - 232), 8 + 10 * (index - 232), 8 + 10 * (index - 232));
+  if (index >= 232)
+    return hex(8 + 10 * (index - 232), 8 + 10 * (index - 232), 8 + 10 * (index - 232));
   const at = index - 16;
   return hex(cube[Math.floor(at / 36)] ?? 0, cube[Math.floor(at / 6) % 6] ?? 0, cube[at % 6] ?? 0);
 }
@@ -41,18 +60,50 @@ interface Style {
 
 function styleOf(cell: IBufferCell, defaults: { foreground: string; background: string }): Style {
   const rgb = (colour: number) => `#${colour.toString(16).padStart(6, '0')}`;
-  let foreground = cell.isFgRGB() ? rgb(cell.getFgColor()) : cell.isFgPalette() ? paletteColour(cell.getFgColor()) : defaults.foreground;
-  let background = cell.isBgRGB() ? rgb(cell.getBgColor()) : cell.isBgPalette() ? paletteColour(cell.getBgColor()) : defaults.background;
+  let foreground = cell.isFgRGB()
+    ? rgb(cell.getFgColor())
+    : cell.isFgPalette()
+      ? paletteColour(cell.getFgColor())
+      : defaults.foreground;
+  let background = cell.isBgRGB()
+    ? rgb(cell.getBgColor())
+    : cell.isBgPalette()
+      ? paletteColour(cell.getBgColor())
+      : defaults.background;
   if (cell.isInverse()) [foreground, background] = [background, foreground];
-  return { foreground, background, bold: cell.isBold() !== 0, underline: cell.isUnderline() !== 0, opacity: cell.isDim() ? 0.6 : 1 };
+  return {
+    foreground,
+    background,
+    bold: cell.isBold() !== 0,
+    underline: cell.isUnderline() !== 0,
+    opacity: cell.isDim() ? 0.6 : 1,
+  };
 }
 
-const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const escape = (text: string): string =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 const number = (value: number): string => String(Math.round(value * 100) / 100);
 
 /** Horizontal and vertical strokes of box drawing characters, from the cell's middle: up, right, down, left. */
-const boxStrokes: Readonly<Record<string, string>> = { '─': 'rl', '│': 'ud', '┤': 'udl', '┬': 'rld', '└': 'ur', '┈': 'rl', '━': 'RL' };
-const corners: Readonly<Record<string, [number, number]>> = { '╭': [1, 1], '╮': [-1, 1], '╰': [1, -1], '╯': [-1, -1] };
+const boxStrokes: Readonly<Record<string, string>> = {
+  '─': 'rl',
+  '│': 'ud',
+  '┤': 'udl',
+  '┬': 'rld',
+  '└': 'ur',
+  '┈': 'rl',
+  '━': 'RL',
+};
+const corners: Readonly<Record<string, [number, number]>> = {
+  '╭': [1, 1],
+  '╮': [-1, 1],
+  '╰': [1, -1],
+  '╯': [-1, -1],
+};
 const eighths = '▁▂▃▄▅▆▇█';
 
 /** Shapes for characters whose looks depend most on a font; undefined for ordinary text. */
@@ -64,16 +115,34 @@ function shapeOf(character: string, x: number, y: number, style: Style): string 
   const code = character.codePointAt(0) ?? 0;
   if (code > 0x2800 && code <= 0x28ff) {
     const bits = code - 0x2800;
-    const dots = [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [0, 3], [1, 3]] as const;
+    const dots = [
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [1, 0],
+      [1, 1],
+      [1, 2],
+      [0, 3],
+      [1, 3],
+    ] as const;
     return dots
       .filter((_, bit) => bits & (1 << bit))
-      .map(([column, row]) => `<circle cx="${number(x + cellWidth * (0.25 + column * 0.5))}" cy="${number(y + cellHeight * (0.125 + row * 0.25))}" r="1.35" ${fill}/>`)
+      .map(
+        ([column, row]) =>
+          `<circle cx="${number(x + cellWidth * (0.25 + column * 0.5))}" cy="${number(y + cellHeight * (0.125 + row * 0.25))}" r="1.35" ${fill}/>`,
+      )
       .join('');
   }
   if (character === '▀') return rectangle(0, 0, cellWidth + 0.15, cellHeight / 2);
   if (character === '▄') return rectangle(0, cellHeight / 2, cellWidth + 0.15, cellHeight / 2);
   const eighth = eighths.indexOf(character);
-  if (eighth >= 0) return rectangle(0, cellHeight * (1 - (eighth + 1) / 8), cellWidth, (cellHeight * (eighth + 1)) / 8);
+  if (eighth >= 0)
+    return rectangle(
+      0,
+      cellHeight * (1 - (eighth + 1) / 8),
+      cellWidth,
+      (cellHeight * (eighth + 1)) / 8,
+    );
   const [middleX, middleY] = [x + cellWidth / 2, y + cellHeight / 2];
   const stroke = `stroke="${foreground}" fill="none"${opacity < 1 ? ` opacity="${opacity}"` : ''}`;
   const corner = corners[character];
@@ -99,7 +168,11 @@ function shapeOf(character: string, x: number, y: number, style: Style): string 
 }
 
 const sameStyle = (a: Style, b: Style): boolean =>
-  a.foreground === b.foreground && a.background === b.background && a.bold === b.bold && a.underline === b.underline && a.opacity === b.opacity;
+  a.foreground === b.foreground &&
+  a.background === b.background &&
+  a.bold === b.bold &&
+  a.underline === b.underline &&
+  a.opacity === b.opacity;
 
 /** Draws what `terminal` shows now. */
 export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): string {
@@ -119,7 +192,10 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
       if (!run) return;
       const { text, start, cells, style } = run;
       const x = padding + start * cellWidth;
-      if (style.background !== background) parts.push(`<rect x="${number(x)}" y="${number(y)}" width="${number(cells * cellWidth + 0.15)}" height="${cellHeight}" fill="${style.background}"/>`);
+      if (style.background !== background)
+        parts.push(
+          `<rect x="${number(x)}" y="${number(y)}" width="${number(cells * cellWidth + 0.15)}" height="${cellHeight}" fill="${style.background}"/>`,
+        );
       if (text.trim() !== '') {
         parts.push(
           `<text x="${number(x)}" y="${number(y + 12.6)}" textLength="${number(cells * cellWidth)}" fill="${style.foreground}"${style.bold ? ' font-weight="bold"' : ''}${style.underline ? ' text-decoration="underline"' : ''}${style.opacity < 1 ? ` opacity="${style.opacity}"` : ''}>${escape(text)}</text>`,
@@ -136,7 +212,10 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
       const shape = shapeOf(character, x, y, style);
       if (shape !== undefined) {
         flush();
-        if (style.background !== background) parts.push(`<rect x="${number(x)}" y="${number(y)}" width="${number(cellWidth + 0.15)}" height="${cellHeight}" fill="${style.background}"/>`);
+        if (style.background !== background)
+          parts.push(
+            `<rect x="${number(x)}" y="${number(y)}" width="${number(cellWidth + 0.15)}" height="${cellHeight}" fill="${style.background}"/>`,
+          );
         parts.push(shape);
         continue;
       }

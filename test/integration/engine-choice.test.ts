@@ -99,7 +99,8 @@ describe('the engine in a process of its own', () => {
       import * as tf from '@tensorflow/tfjs-core';
       const { openEngine } = await import(${JSON.stringify(engine)});
       const { kind } = await openEngine({ prefer: '${prefer}' });
-      const gradient = tf.grad((x) => tf.sum(tf.tanh(tf.matMul(x, x))));
+      const gradient = tf.grad((x) => tf.sum(tf.concat([tf.tanh(tf.matMul(x, x)), x])));
+      tf.topk(tf.tensor1d([1, 3, 2]), 2);
       console.log(kind, gradient(tf.zeros([2, 2])).shape.join());`;
     const result = await runCommand(process.execPath, ['--input-type=module', '--eval', script]);
     expect(result.stderr).toBe('');

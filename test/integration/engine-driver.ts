@@ -23,10 +23,15 @@ export class EngineDriver {
       this.#wake();
     });
     this.exited = new Promise((done) => {
-      child.on('close', (code) => {
+      const end = (code: number | null) => {
         this.#hasEnded = true;
         this.#wake();
         done(code);
+      };
+      // `close` comes after the last message, but not at all once the channel was closed here.
+      child.on('close', end);
+      child.on('exit', (code) => {
+        if (!child.connected) end(code);
       });
     });
   }

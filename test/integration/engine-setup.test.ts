@@ -141,7 +141,9 @@ describe('a machine that cannot have the native engine', () => {
 });
 
 describe('a machine that has TensorFlow', () => {
-  it('compiles once against what is found without importing it, for two set-ups at once', async () => {
+  it('compiles once against what is found without importing it, for two set-ups at once', {
+    timeout: 240_000,
+  }, async () => {
     await givePython();
     await giveCompiler();
     const environment = await giveTensorFlow({ whole: true });
@@ -157,6 +159,7 @@ describe('a machine that has TensorFlow', () => {
     const again = await setUp(environment);
     expect(again.said).toContain('engine: native');
     expect(again.said).not.toContain('compiling');
+    expect(again.said).not.toContain('looking');
     expect(await countCompilations()).toBe(first);
   });
 

@@ -227,7 +227,9 @@ describe('the program in a clone', () => {
 });
 
 describe('a laptop’s clone without the engine', () => {
-  it('installs no optional package but the compiler, starts, and says what it lacks', async () => {
+  it('installs no optional package but the compiler, starts, and says what it lacks', {
+    timeout: 300_000,
+  }, async () => {
     const folder = await cloneProject();
     const environment = { npm_config_omit: 'optional' };
     const first = await launch(process.execPath, folder, ['--version'], environment).ended;

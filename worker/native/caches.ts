@@ -2,10 +2,11 @@
  * Run as a process of its own: removes the caches named in its arguments (`engine`, `datasets`) and
  * prints a `CacheReport` of all, as one JSON document on standard output.
  */
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheReport } from '../../shared/cache-report.ts';
 import { workerFolders } from '../folders.ts';
+import { folderBytes } from './folder-bytes.ts';
 
 const cacheNames = ['engine', 'datasets'];
 
@@ -13,9 +14,9 @@ const { cache } = workerFolders();
 const caches: CacheReport['caches'] = [];
 for (const name of cacheNames) {
   const folder = join(cache, name);
-  const before = await sizeOf(folder);
+  const before = await folderBytes(folder);
   if (process.argv.includes(name)) await removeFolder(folder);
-  const bytes = await sizeOf(folder);
+  const bytes = await folderBytes(folder);
   caches.push({ name, folder, bytes, freedBytes: Math.max(0, before - bytes) });
 }
 process.stdout.write(`${JSON.stringify({ caches } satisfies CacheReport)}\n`);
@@ -30,15 +31,4 @@ async function removeFolder(folder: string): Promise<void> {
     throw error;
   }
   await rm(aside, { recursive: true, force: true });
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  let bytes = 0;
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const status = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
-    bytes += status?.size ?? 0;
-  }
-  return bytes;
 }

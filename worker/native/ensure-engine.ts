@@ -3,15 +3,20 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { workerFolders } from '../folders.ts';
 import { ensureBinding, type NativeBinding, requireCompiler } from './binding.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { findGpu } from './gpu.ts';
 import type { OnSetupProgress } from './progress.ts';
-import { fetchTensorFlow, findFetched } from './tensorflow-fetched.ts';
-import { findPythons, type PythonFound } from './tensorflow-found.ts';
+import { fetchTensorFlow, findFetched, requireWheelPlatform } from './tensorflow-fetched.ts';
+import { findPythons, type PythonFound, type TensorFlowInstall } from './tensorflow-found.ts';
+import { recallTensorFlow, rememberTensorFlow } from './tensorflow-remembered.ts';
 
 export interface EnsureEngineOptions {
   /** The cache folder; the engine lies in its `engine/`. Default: `workerFolders().cache`. */
   cacheDir?: string;
   onProgress?: OnSetupProgress;
-  /** Prefer an installed TensorFlow that has GPU kernels to one that has none. Default: false. */
+  /**
+   * Prefer an installed TensorFlow that has GPU kernels to one that has none. Default: whether the
+   * driver has a GPU.
+   */
   wantGpu?: boolean;
 }
 
@@ -30,10 +35,11 @@ export type EnsuredEngine =
 export async function ensureEngine(options: EnsureEngineOptions = {}): Promise<EnsuredEngine> {
   const engineCache = engineCacheFolder(options.cacheDir);
   const onProgress = options.onProgress ?? (() => {});
+  const wantGpu = options.wantGpu ?? 'gpu' in (await findGpu());
   try {
     const binding = await withFolderLock(
       join(engineCache, 'setup.lock'),
-      () => setUp(engineCache, onProgress, options.wantGpu ?? false),
+      () => setUp(engineCache, onProgress, wantGpu),
       (holder) =>
         onProgress({ step: 'wait', message: `waiting for another set-up (${holder}) to finish` }),
     );
@@ -53,40 +59,65 @@ async function setUp(
   onProgress: OnSetupProgress,
   wantGpu: boolean,
 ): Promise<NativeBinding> {
-  onProgress({ step: 'find', message: 'looking for TensorFlow' });
-  const fetched = await findFetched(engineCache);
-  const pythons = wantGpu || fetched === undefined ? await findPythons() : [];
-  const byFolder = new Map(
-    pythons
-      .flatMap((python) => python.tensorflow ?? [])
-      .map((tensorflow) => [tensorflow.directory, tensorflow]),
-  );
-  const installed = [...byFolder.values()].sort(
-    (a, b) => Number(b.builtWithCuda) - Number(a.builtWithCuda),
-  );
   const problems: TeletrainError[] = [];
-  for (const tensorflow of fetched === undefined ? installed : [...installed, fetched]) {
-    try {
-      return await ensureBinding(tensorflow, engineCache, onProgress);
-    } catch (error) {
-      if (!(error instanceof TeletrainError)) throw error;
-      // Without a compiler or the packages no other TensorFlow would fare better.
-      if (error.code === 'no-compiler' || error.code === 'engine-packages-missing') throw error;
-      problems.push(error);
+  const firstThatWorks = async (
+    places: readonly TensorFlowInstall[],
+  ): Promise<NativeBinding | undefined> => {
+    for (const tensorflow of places) {
+      try {
+        const binding = await ensureBinding(tensorflow, engineCache, onProgress);
+        if (tensorflow.origin === 'installed') await rememberTensorFlow(engineCache, tensorflow);
+        return binding;
+      } catch (error) {
+        if (!(error instanceof TeletrainError)) throw error;
+        // Without a compiler or the packages no other TensorFlow would fare better.
+        if (error.code === 'no-compiler' || error.code === 'engine-packages-missing') throw error;
+        problems.push(error);
+      }
     }
-  }
+    return undefined;
+  };
+
+  const fetched = await findFetched(engineCache);
+  const served = (await recallTensorFlow(engineCache)) ?? fetched;
+  const known = served === undefined || (wantGpu && !served.builtWithCuda) ? [] : [served];
+  const quick = await firstThatWorks(known);
+  if (quick !== undefined) return quick;
+
+  onProgress({ step: 'find', message: 'looking for TensorFlow' });
+  const pythons = await findPythons();
+  const others = gpuBuildsFirst(pythons).filter(
+    ({ directory }) => directory !== known[0]?.directory,
+  );
+  const binding = await firstThatWorks([
+    ...others,
+    ...(fetched && !known.includes(fetched) ? [fetched] : []),
+  ]);
+  if (binding !== undefined) return binding;
   if (fetched === undefined) {
     try {
       // Before a download of 259 MB that would be of no use.
+      requireWheelPlatform();
       await requireCompiler();
-      const tensorflow = await fetchTensorFlow(engineCache, pythons, onProgress);
-      return await ensureBinding(tensorflow, engineCache, onProgress);
+      return await ensureBinding(
+        await fetchTensorFlow(engineCache, pythons, onProgress),
+        engineCache,
+        onProgress,
+      );
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
       problems.push(error);
     }
   }
   throw joined(problems, pythons);
+}
+
+/** The installed TensorFlows, each folder once, those with GPU kernels first. */
+function gpuBuildsFirst(pythons: readonly PythonFound[]): TensorFlowInstall[] {
+  const installed = pythons.flatMap(({ tensorflow }) => tensorflow ?? []);
+  return [...new Map(installed.map((place) => [place.directory, place])).values()].sort(
+    (a, b) => Number(b.builtWithCuda) - Number(a.builtWithCuda),
+  );
 }
 
 /** One error of all that was tried: the last one's code and advice, everyone's words. */

@@ -1,10 +1,11 @@
-import { access, mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { access, mkdir, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DoctorReport } from '../../shared/doctor-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { publishedFiles } from '../engine/datasets/published-files.ts';
 import { workerFolders } from '../folders.ts';
+import { folderBytes } from './folder-bytes.ts';
 
 const files = publishedFiles;
 /** The files that each downloadable dataset is read from. */
@@ -30,7 +31,7 @@ export async function examine(say: (line: string) => void): Promise<DoctorReport
     disk: {
       folder: folders.cache,
       freeBytes: disk.bavail * disk.bsize,
-      cacheBytes: await sizeOf(folders.cache),
+      cacheBytes: await folderBytes(folders.cache),
     },
   };
 }
@@ -98,20 +99,4 @@ async function hasOneOf(folder: string, names: readonly string[]): Promise<boole
     }
   }
   return false;
-}
-
-/** Bytes of all files below a folder. */
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = await Promise.all(
-    entries
-      .filter((entry) => entry.isFile())
-      .map((entry) =>
-        stat(join(entry.parentPath, entry.name)).then(
-          ({ size }) => size,
-          () => 0,
-        ),
-      ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

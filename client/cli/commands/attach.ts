@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
-import { openDashboard } from './dashboard.ts';
+import { showDashboard } from './dashboard.ts';
 
 export function addAttach(program: Command, context: CommandContext): void {
   program
@@ -27,7 +27,7 @@ Examples:
     )
     .action(async (run: string, options: { plain?: boolean; lostAfter: number }) => {
       if (context.interactive && !options.plain && !context.output.json) {
-        await openDashboard(context, { run });
+        await showDashboard(context, { run });
         return;
       }
       const signal = context.interruption();

@@ -1,3 +1,4 @@
+import type { RunHandle } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
 import { existingFolder } from '../options.ts';
 import { startAndFollow } from './run.ts';
@@ -5,19 +6,23 @@ import { startAndFollow } from './run.ts';
 /** `teletrain` alone: the dashboard, or without a terminal a quick run on real digits to its end. */
 export async function openDashboard(
   context: CommandContext,
-  options: { dataDir?: string; run?: string },
+  options: { dataDir?: string },
 ): Promise<void> {
-  const dataDir =
-    options.dataDir === undefined ? undefined : await existingFolder(options.dataDir, '--data-dir');
-  const data = dataDir === undefined ? {} : { dataDir };
-  if (!context.interactive || context.output.json) {
-    await startAndFollow(context, { recipe: 'digits-pixel-rnn', quick: true, ...data });
-    return;
-  }
+  const data =
+    options.dataDir === undefined
+      ? {}
+      : { dataDir: await existingFolder(options.dataDir, '--data-dir') };
+  if (context.interactive && !context.output.json) await showDashboard(context, data);
+  else await startAndFollow(context, { recipe: 'digits-pixel-rnn', quick: true, ...data });
+}
+
+/** The dashboard, from its first screen or with a run that is open or named. */
+export async function showDashboard(
+  context: CommandContext,
+  options: { dataDir?: string; openRun?: RunHandle; run?: string },
+): Promise<void> {
   const client = await context.client();
+  // Ink and React are loaded for the dashboard only.
   const { runDashboard } = await import('../../ui/dashboard.tsx');
-  await runDashboard(client, {
-    ...data,
-    ...(options.run === undefined ? {} : { run: options.run }),
-  });
+  context.exitCode = await runDashboard(client, options);
 }

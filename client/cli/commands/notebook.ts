@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeNotebook } from '../../../colab/build-notebook.ts';
 import { formatBytes } from '../../ui/formatting.ts';
@@ -24,6 +25,7 @@ Example:
     )
     .action(async (options: { out: string }) => {
       const file = resolve(options.out);
+      await mkdir(dirname(file), { recursive: true });
       const bytes = await writeNotebook(projectFolder(), file);
       if (context.output.json) context.output.document({ file, bytes });
       else {

@@ -3,7 +3,7 @@ import { isFinal } from '../../../shared/events.ts';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
-import { openDashboard } from './dashboard.ts';
+import { showDashboard } from './dashboard.ts';
 import { sayProgress } from './run.ts';
 
 interface ResumeOptions {
@@ -56,8 +56,7 @@ Examples:
         if (context.output.json) context.output.document({ run: id, state, worker: view.worker });
         else context.output.line(`${id} goes on${view.worker ? ` on ${view.worker}` : ''}.`);
       } else if (context.interactive && !options.plain && !context.output.json) {
-        await handle.close();
-        await openDashboard(context, { run: handle.id });
+        await showDashboard(context, { openRun: handle });
       } else {
         context.exitCode = await followRun(handle, context.output, {
           signal,

@@ -11,7 +11,7 @@ import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
 import { collect, existingFolder, wholeNumber } from '../options.ts';
 import { recipeList, settingList } from '../setting-help.ts';
-import { openDashboard } from './dashboard.ts';
+import { showDashboard } from './dashboard.ts';
 
 interface RunOptions {
   on?: string;
@@ -114,10 +114,8 @@ export async function startAndFollow(
 
 async function startInDashboard(context: CommandContext, start: StartOptions): Promise<void> {
   const client = await context.client();
-  const handle = await client.startRun({ ...start, onProgress: sayProgress(context) });
-  const run = handle.id;
-  await handle.close();
-  await openDashboard(context, { run });
+  const openRun = await client.startRun({ ...start, onProgress: sayProgress(context) });
+  await showDashboard(context, { openRun });
 }
 
 async function startAndDetach(context: CommandContext, start: StartOptions): Promise<void> {

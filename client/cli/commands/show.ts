@@ -4,7 +4,7 @@ import type { RunView } from '../../session/types.ts';
 import { formatBytes, formatDate } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
 import { runToJson } from '../run-json.ts';
-import { engineText, epochLine, epochMetrics } from '../run-text.ts';
+import { engineText, epochLine, testLines } from '../run-text.ts';
 
 export function addShow(program: Command, context: CommandContext): void {
   program
@@ -38,7 +38,6 @@ function runLines(view: RunView): string[] {
   const { record } = view;
   const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${value}`);
   const reason = view.stateMessage ?? view.stateReason;
-  const test = epochMetrics(view, 'test');
   return [
     `${record.id}${record.quick ? ' (quick)' : ''}`,
     `state       ${view.state}${reason ? `: ${reason}` : ''}`,
@@ -47,7 +46,7 @@ function runLines(view: RunView): string[] {
     ...(view.engine ? [`engine      ${engineText(view.engine)}`] : []),
     `settings    ${settings.join(' ')}`,
     ...view.epochsDone.map((epoch) => epochLine(view, epoch)),
-    ...(test === '' ? [] : [`test  ${test}`]),
+    ...testLines(view),
     ...view.checkpoints
       .filter((checkpoint) => !checkpoint.removedOnWorker || checkpoint.home.state === 'verified')
       .map(

@@ -11,6 +11,7 @@ interface WorkerOptions {
   tokenFile?: string;
   dataDir?: string;
   requireGpu?: boolean;
+  idleMinutes?: number;
   json?: boolean;
 }
 
@@ -22,9 +23,14 @@ export function addWorker(program: Command, context: CommandContext): void {
     .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber(0, 65535))
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--name <name>', 'what it calls itself')
-    .option('--token-file <file>', 'where its tokens are kept')
+    .option('--token-file <file>', 'accept the token in this file; no one-time code is shown then')
     .option('--data-dir <folder>', 'where it finds datasets (default: TELETRAIN_DATA)')
     .option('--require-gpu', 'stop with the reason where it cannot train on a GPU')
+    .option(
+      '--idle-minutes <minutes>',
+      'end after so long without a run and a client; 0: never',
+      wholeNumber(0),
+    )
     .option('--json', 'what it says as JSON, one object a line')
     .addHelpText(
       'after',
@@ -47,6 +53,7 @@ Examples:
         ...given('--name', options.name),
         ...given('--token-file', options.tokenFile),
         ...given('--data-dir', dataDir),
+        ...given('--idle-minutes', options.idleMinutes),
         ...(options.requireGpu ? ['--require-gpu'] : []),
         ...(options.json ? ['--json'] : []),
       ];

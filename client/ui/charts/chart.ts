@@ -31,6 +31,8 @@ export interface ChartOptions {
   readonly width: number;
   readonly height: number;
   readonly logarithmic: boolean;
+  /** The values' axis leaves out the outermost hundredth at both ends; what lies there is drawn on the edge. Default: false. */
+  readonly robust?: boolean;
   readonly marks?: readonly ChartMark[];
   /** Steps at the left and right edge. Default: from 0 to the last step of any curve. */
   readonly domain?: readonly [from: number, to: number];
@@ -69,6 +71,29 @@ export function valueScale(curves: readonly Curve[], logarithmic: boolean): Scal
   return all.minPositive === Infinity ? undefined : padded(logScale(all.minPositive, Math.max(all.max, all.minPositive)), 0.04);
 }
 
+/** Values looked at of each curve for a robust scale: enough to tell a hundredth from the rest. */
+const robustSample = 4096;
+
+/** The scale of the middle 98 of 100 values of each curve, so that a few far ones do not flatten the rest. */
+export function robustScale(curves: readonly Curve[], logarithmic: boolean): Scale | undefined {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { values, length } of curves) {
+    const stride = Math.max(1, Math.floor(length / robustSample));
+    const sample: number[] = [];
+    for (let at = length - 1; at >= 0; at -= stride) {
+      const value = values[at] ?? Number.NaN;
+      if (Number.isFinite(value) && (!logarithmic || value > 0)) sample.push(value);
+    }
+    sample.sort((a, b) => a - b);
+    const outside = Math.floor(sample.length / 100);
+    low = Math.min(low, sample[outside] ?? Infinity);
+    high = Math.max(high, sample[sample.length - 1 - outside] ?? -Infinity);
+  }
+  if (low > high) return undefined;
+  return padded(logarithmic ? logScale(low, high) : linearScale(low, high), 0.04);
+}
+
 /**
  * A line chart as exactly `height` rows of `width` cells: values at the left, steps below. Every
  * dot column shows the smallest and the largest of its points, so no spike is lost however many
@@ -79,7 +104,8 @@ export function chartRows(options: ChartOptions, look: Look): Row[] {
   const { painter } = look;
   const blank = ' '.repeat(Math.max(0, width));
   const curves = options.curves.filter(({ curve }) => curve.length > 0);
-  const y = valueScale(curves.map(({ curve }) => curve), options.logarithmic);
+  const drawn = curves.map(({ curve }) => curve);
+  const y = options.robust ? robustScale(drawn, options.logarithmic) : valueScale(drawn, options.logarithmic);
   const anyPoints = curves.length > 0;
   if (width < 4 || height < 1) return Array.from({ length: Math.max(0, height) }, () => blank);
   const lastStep = Math.max(1, ...curves.map(({ curve }) => curve.steps[curve.length - 1] ?? 0));
@@ -157,13 +183,12 @@ function stepAxis({ columns, x }: Plot, labelWidth: number, width: number, { pai
 interface Layer {
   readonly dots: Dots;
   readonly style: StyleName;
-  /** Behind everything else: not drawn in a cell that another layer has. */
-  readonly behind: boolean;
 }
 
 function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptions, guides: ReadonlySet<number>, look: Look): Row[] {
   const { columns, rows } = plot;
   const shape = look.glyphs.unicode ? brailleShape : asciiShape;
+  const raw: Layer[] = [];
   const layers: Layer[] = [];
   const overlay = new Map<number, { glyph: string; style: StyleName }>();
   const at = (step: number, value: number): number | undefined => {
@@ -175,14 +200,14 @@ function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptio
   const colourless = look.painter.depth === 0 || look.painter.depth === 'none';
 
   for (const { curve, style, rawStyle, marked, dashed } of curves) {
-    const draw = (source: Source, layerStyle: StyleName, behind: boolean, gapMarks: boolean) => {
+    const draw = (source: Source): { dots: Dots; gaps: Set<number> } => {
       const dots = new Dots(shape, columns, rows);
-      const gaps = drawSource(dots, source, plot, colourless && dashed === true);
-      layers.push({ dots, style: layerStyle, behind });
-      if (gapMarks) for (const column of gaps) overlay.set((rows - 1) * columns + column, { glyph: look.glyphs.notFinite, style: 'badStrong' });
+      return { dots, gaps: drawSource(dots, source, plot, colourless && dashed === true) };
     };
-    if (curve.smoothing > 0 && rawStyle) draw(measured(curve), rawStyle, true, false);
-    draw(smoothed(curve), style, false, true);
+    if (curve.smoothing > 0 && rawStyle) raw.push({ dots: draw(measured(curve)).dots, style: rawStyle });
+    const { dots, gaps } = draw(smoothed(curve));
+    layers.push({ dots, style });
+    for (const column of gaps) overlay.set((rows - 1) * columns + column, { glyph: look.glyphs.notFinite, style: 'badStrong' });
     if (marked && curve.length <= columns / 3) {
       for (let index = 0; index < curve.length; index += 1) {
         const cell = at(curve.steps[index] ?? 0, curve.values[index] ?? Number.NaN);
@@ -194,7 +219,7 @@ function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptio
     const cell = at(step, value);
     if (cell !== undefined) overlay.set(cell, { glyph, style });
   }
-  return Array.from({ length: rows }, (_, row) => paintRow(row, columns, layers, overlay, guides.has(row), look));
+  return Array.from({ length: rows }, (_, row) => paintRow(row, columns, [...raw, ...layers], overlay, guides.has(row), look));
 }
 
 function paintRow(
@@ -223,21 +248,9 @@ function paintRow(
       put(mark.glyph, mark.style);
       continue;
     }
-    let bits = 0;
-    let style: StyleName | undefined;
-    let behind: Layer | undefined;
-    for (const layer of layers) {
-      const lit = layer.dots.cells[cell] ?? 0;
-      if (lit === 0) continue;
-      if (layer.behind) behind = layer;
-      else {
-        bits |= lit;
-        style = layer.style;
-      }
-    }
-    const shape = layers[0]?.dots.shape;
-    if (style && shape) put(shape.character(bits), style);
-    else if (behind) put(behind.dots.shape.character(behind.dots.cells[cell] ?? 0), behind.style);
+    // One curve a cell: two in one cell would have one colour and look like a thick line of that colour.
+    const layer = layers.findLast(({ dots }) => dots.cells[cell]);
+    if (layer) put(layer.dots.shape.character(layer.dots.cells[cell] ?? 0), layer.style);
     else if (guide) put(glyphs.guide, 'faint');
     else put(' ', runStyle);
   }
@@ -269,7 +282,9 @@ function drawSource(dots: Dots, { curve, values, extents }: Source, { x, y, colu
     if (extent.notFinite > 0 || (y.kind === 'log' && extent.min <= 0)) gaps.add(Math.min(columns - 1, Math.floor(column / across)));
     if (low <= extent.max) {
       if (previous && drawable(first)) dots.line(previous.x, previous.y, column, dotRow(first), lit);
-      dots.vertical(column, dotRow(extent.max), dotRow(low));
+      const [top, bottom] = [dotRow(extent.max), dotRow(low)];
+      // Dashes may leave out a piece of a flat line, never a spike.
+      if (!lit || lit(column) || top < bottom) dots.vertical(column, top, bottom);
       previous = drawable(last) ? { x: column, y: dotRow(last) } : undefined;
     } else previous = undefined;
     from = to;

@@ -9,8 +9,16 @@ export interface Scale {
   place(value: number): number;
 }
 
+/** Beyond these, differences and quotients of doubles are no longer finite. */
+const largest = 1e300;
+const smallestPositive = 1e-300;
+
+const within = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+
 /** A linear scale; an empty domain is widened around its value. */
-export function linearScale(min: number, max: number): Scale {
+export function linearScale(from: number, to: number): Scale {
+  const min = within(from, -largest, largest);
+  const max = within(to, -largest, largest);
   const span = max - min;
   if (!(span > Math.abs(max) * 1e-12)) {
     const half = Math.max(Math.abs(min) * 0.05, 1e-12);
@@ -20,8 +28,10 @@ export function linearScale(min: number, max: number): Scale {
 }
 
 /** A logarithmic scale over positive values; values that are not above zero have no place. */
-export function logScale(min: number, max: number): Scale {
-  if (!(max > min * (1 + 1e-9))) return logScale(min / 1.25, min * 1.25);
+export function logScale(from: number, to: number): Scale {
+  const min = within(from, smallestPositive, largest);
+  const max = within(to, smallestPositive, largest);
+  if (!(max > min * (1 + 1e-9))) return logScale(Math.min(min, largest / 2) / 1.25, Math.max(min, smallestPositive * 2) * 1.25);
   const [low, high] = [Math.log(min), Math.log(max)];
   return { kind: 'log', min, max, place: (value) => (value > 0 ? (Math.log(value) - low) / (high - low) : Number.NaN) };
 }
@@ -32,8 +42,9 @@ export function padded(scale: Scale, part: number): Scale {
     const margin = (scale.max - scale.min) * part;
     return linearScale(scale.min - margin, scale.max + margin);
   }
-  const factor = (scale.max / scale.min) ** part;
-  return logScale(scale.min / factor, scale.max * factor);
+  const [low, high] = [Math.log(scale.min), Math.log(scale.max)];
+  const margin = (high - low) * part;
+  return logScale(Math.exp(low - margin), Math.exp(high + margin));
 }
 
 /** 1, 2 or 5 times a power of ten: the smallest that is at least `value`. */
@@ -51,18 +62,19 @@ export function ticks(scale: Scale, most: number): number[] {
 
 function linearTicks({ min, max }: Scale, most: number): number[] {
   let step = roundStep((max - min) / most);
-  for (;;) {
+  while (Number.isFinite(step) && step > 0) {
     const first = Math.ceil(min / step - 1e-9);
     const last = Math.floor(max / step + 1e-9);
     if (last - first + 1 <= most) {
       // Divided where the step is a fraction, so that 3 * 0.1 gives 0.3 and not 0.30000000000000004.
       const inverse = Math.round(1 / step);
       return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) =>
-        step < 1 ? (first + index) / inverse : (first + index) * step,
+        step < 1 && inverse < Number.MAX_SAFE_INTEGER ? (first + index) / inverse : (first + index) * step,
       );
     }
     step = roundStep(step * 1.5);
   }
+  return [];
 }
 
 function logTicks(scale: Scale, most: number): number[] {
@@ -89,10 +101,10 @@ function logTicks(scale: Scale, most: number): number[] {
 /** Labels with just the digits that tell the ticks apart: `0.4`, `0.6`; `0.0340`, `0.0345`. */
 export function tickLabels(values: readonly number[], kind: Scale['kind']): string[] {
   if (kind === 'log') return values.map((value) => (value >= 1e-4 && value < 1e6 ? String(Number(value.toPrecision(6))) : value.toExponential(0)));
-  const largest = Math.max(0, ...values.map(Math.abs));
-  const step = values.length > 1 ? (values[1] ?? 0) - (values[0] ?? 0) : largest || 1;
-  if (largest >= 1e6 || (largest > 0 && largest < 1e-4)) {
-    const digits = Math.max(0, Math.min(6, Math.floor(Math.log10(largest)) - Math.floor(Math.log10(step) + 1e-9)));
+  const size = Math.max(0, ...values.map(Math.abs));
+  const step = values.length > 1 ? (values[1] ?? 0) - (values[0] ?? 0) : size || 1;
+  if (size >= 1e6 || (size > 0 && size < 1e-4)) {
+    const digits = Math.max(0, Math.min(15, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step) + 1e-9)));
     return values.map((value) => (value === 0 ? '0' : value.toExponential(digits)));
   }
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));

@@ -75,10 +75,10 @@ export const bindings: readonly Binding[] = [
   { command: 'pane.system', keys: ['5'], contexts: ['run'], group: 'Panes', description: 'engine, memory, CPU and GPU' },
   { command: 'pane.log', keys: ['6'], contexts: ['run'], group: 'Panes', description: 'log' },
   { command: 'pane.zoom', keys: ['z'], contexts: ['run'], group: 'Panes', description: 'the focused pane alone, full screen, and back', hint: 'zoom' },
-  { command: 'list.up', keys: ['up', 'k'], contexts: ['run'], group: 'Panes', description: 'scroll or choose upwards' },
-  { command: 'list.down', keys: ['down', 'j'], contexts: ['run'], group: 'Panes', description: 'scroll or choose downwards' },
-  { command: 'list.pageUp', keys: ['pageup'], contexts: ['run'], group: 'Panes', description: 'ten lines up' },
-  { command: 'list.pageDown', keys: ['pagedown'], contexts: ['run'], group: 'Panes', description: 'ten lines down' },
+  { command: 'list.up', keys: ['up', 'k'], contexts: ['run', 'help'], group: 'Panes', description: 'scroll or choose upwards' },
+  { command: 'list.down', keys: ['down', 'j'], contexts: ['run', 'help'], group: 'Panes', description: 'scroll or choose downwards' },
+  { command: 'list.pageUp', keys: ['pageup'], contexts: ['run', 'help'], group: 'Panes', description: 'ten lines up' },
+  { command: 'list.pageDown', keys: ['pagedown'], contexts: ['run', 'help'], group: 'Panes', description: 'ten lines down' },
   { command: 'list.first', keys: ['home'], contexts: ['run'], group: 'Panes', description: 'the oldest' },
   { command: 'list.last', keys: ['end'], contexts: ['run'], group: 'Panes', description: 'the newest; follow it' },
 
@@ -88,6 +88,7 @@ export const bindings: readonly Binding[] = [
   { command: 'chart.rougher', keys: ['-'], contexts: ['run'], group: 'Chart', description: 'smooth less' },
   { command: 'chart.unsmoothed', keys: ['0'], contexts: ['run'], group: 'Chart', description: 'no smoothing' },
   { command: 'chart.logarithmic', keys: ['y'], contexts: ['run'], group: 'Chart', description: 'logarithmic or linear values', hint: 'log y' },
+  { command: 'chart.robust', keys: ['o'], contexts: ['run'], group: 'Chart', description: 'leave the outermost hundredth of the values off the axis, or not', hint: 'outliers' },
   { command: 'sample.earlier', keys: ['['], contexts: ['run'], group: 'Samples', description: 'pictures of an earlier step' },
   { command: 'sample.later', keys: [']'], contexts: ['run'], group: 'Samples', description: 'pictures of a later step; the newest are followed', hint: 'step' },
 
@@ -120,7 +121,7 @@ export const bindings: readonly Binding[] = [
   { command: 'choice.previous', keys: ['up', 'shift+tab', 'left', 'k'], contexts: ['choice'], group: 'Dialogs', description: 'previous answer' },
   { command: 'choice.take', keys: ['return', 'space'], contexts: ['choice'], group: 'Dialogs', description: 'take the answer', hint: 'take' },
 
-  { command: 'app.help', keys: ['?'], contexts: ['run', 'home', 'choice'], group: 'Everywhere', description: 'this help', hint: 'help' },
+  { command: 'app.help', keys: ['?'], contexts: ['run', 'home', 'choice', 'help'], group: 'Everywhere', description: 'this help', hint: 'help' },
   { command: 'app.back', keys: ['escape'], contexts: ['everywhere'], group: 'Everywhere', description: 'back out one level', hint: 'back' },
   { command: 'app.redraw', keys: ['ctrl+l'], contexts: ['everywhere'], group: 'Everywhere', description: 'draw the screen anew' },
   { command: 'app.interrupt', keys: ['ctrl+c'], contexts: ['everywhere'], group: 'Everywhere', description: 'first: ask what to do; again: leave, the run goes on' },

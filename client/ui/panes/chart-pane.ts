@@ -2,7 +2,7 @@ import { type ChartCurve, type ChartMark, chartRows } from '../charts/chart.ts';
 import type { Curve } from '../charts/curve.ts';
 import { smoothingWeights } from '../charts/smoothing.ts';
 import { formatMetricOf } from '../formatting.ts';
-import { bestPoint, type MetricCurves } from '../state/run-curves.ts';
+import { bestPoint, type MetricCurves, newestValue } from '../state/run-curves.ts';
 import { joinFitting, type Line, paintLine, type Span } from '../text/line.ts';
 import type { Pane, PaneContent, RunContext, Size } from './pane.ts';
 
@@ -28,9 +28,10 @@ function metricPane(context: RunContext, size: Size, index: number, focused: boo
   const weight = smoothingWeights[ui.smoothing] ?? 0;
   if (metric.trainStep && weight > 0) notes.push([`smoothed ${weight}`, 'label']);
   if (ui.logarithmic) notes.push([`${notes.length > 0 ? ` ${look.glyphs.separator} ` : ''}log y`, 'label']);
+  if (ui.robust) notes.push([`${notes.length > 0 ? ` ${look.glyphs.separator} ` : ''}y: middle 98%`, 'accent']);
   if (metrics.length > 1 && focused) notes.push([`${notes.length > 0 ? ` ${look.glyphs.separator} ` : ''}${look.glyphs.left} ${(index % metrics.length) + 1}/${metrics.length} ${look.glyphs.right}`, 'label']);
   const withLegend = size.height >= 7;
-  const rows = chartRows({ curves: curvesOf(metric), marks: marksOf(metric, context), width: size.width, height: size.height - (withLegend ? 1 : 0), logarithmic: ui.logarithmic }, look);
+  const rows = chartRows({ curves: curvesOf(metric), marks: marksOf(metric, context), width: size.width, height: size.height - (withLegend ? 1 : 0), logarithmic: ui.logarithmic, robust: ui.robust }, look);
   return {
     frame: {
       title: [[spoken(metric.name), focused ? 'accentStrong' : 'strong'], ...(unit ? ([[`  ${unit}`, 'label']] satisfies Line) : [])],
@@ -61,21 +62,16 @@ function marksOf({ name, validation }: MetricCurves, { look }: RunContext): Char
 function legend(metric: MetricCurves, { view, look }: RunContext, width: number): Line {
   const { glyphs } = look;
   const items: Line[] = [];
-  const newest = (curve: Curve, smoothed: boolean): string => {
-    const last = curve.length - 1;
-    const value = curve.values[last] ?? Number.NaN;
-    // A value that is not finite is told as it is, never hidden behind the average.
-    return formatMetricOf(metric.name, smoothed && curve.smoothing > 0 && Number.isFinite(value) ? (curve.smoothed[last] ?? value) : value);
-  };
+  const newest = (curve: Curve): string => formatMetricOf(metric.name, newestValue(curve));
   const train = metric.trainStep ?? metric.trainEpoch;
-  if (train) items.push([[`${glyphs.swatch} `, 'train'], ['train ', 'label'], [newest(train, true)]]);
-  if (metric.validation) items.push([[`${glyphs.swatch} `, 'validation'], ['validation ', 'label'], [newest(metric.validation, false)]]);
+  if (train) items.push([[`${glyphs.swatch} `, 'train'], ['train ', 'label'], [newest(train)]]);
+  if (metric.validation) items.push([[`${glyphs.swatch} `, 'validation'], ['validation ', 'label'], [newest(metric.validation)]]);
   const best = metric.validation && bestPoint(metric.validation, metric.name);
   if (metric.validation && best !== undefined) {
     const epoch = epochAt(view.series.get(`validation/${metric.name}/epoch`)?.epochs, best);
     items.push([[`${glyphs.best} `, 'good'], ['best ', 'label'], [formatMetricOf(metric.name, metric.validation.values[best] ?? Number.NaN)], [epoch === undefined ? '' : ` @ epoch ${epoch}`, 'label']]);
   }
-  if (metric.test) items.push([[`${glyphs.dot} `, 'test'], ['test ', 'label'], [newest(metric.test, false)]]);
+  if (metric.test) items.push([[`${glyphs.dot} `, 'test'], ['test ', 'label'], [newest(metric.test)]]);
   return joinFitting(items, ['   '], width);
 }
 

@@ -79,12 +79,12 @@ function medium({ width, height, pane, pictures, secondChart }: RunLayoutOptions
 
 /** Everything at once. */
 function wide({ width, height, pictures, secondChart }: RunLayoutOptions): PlacedPane[] {
-  const left = Math.round(width * 0.61);
+  const left = Math.round(width * 0.6);
   const lower = Math.max(8, Math.floor(height * 0.34));
   const system = 9;
   const checkpoints = Math.max(5, Math.min(8, Math.floor(height * 0.18)));
   const top = height - lower;
-  const epochs = Math.round(left * 0.56);
+  const epochs = Math.min(58, Math.round(left * 0.5));
   const right = width - left;
   const upper: PlacedPane['pane'] | undefined = pictures ? 'samples' : secondChart ? 'chart2' : undefined;
   const rightColumn: [PlacedPane['pane'], number][] = upper

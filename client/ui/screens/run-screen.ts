@@ -12,7 +12,7 @@ import { bar, type Pane, type RunContext } from '../panes/pane.ts';
 import { samplesPane } from '../panes/samples-pane.ts';
 import { systemPane } from '../panes/system-pane.ts';
 import { type Alert, alertsOf } from '../state/alerts.ts';
-import { bestPoint } from '../state/run-curves.ts';
+import { bestPoint, newestValue } from '../state/run-curves.ts';
 import { panes as paneNames, paneTitles } from '../state/run-ui.ts';
 import { fill, frameRows, insideFrame, joinFitting, type Line, paintBetween, paintLine, type Row } from '../text/line.ts';
 import { printable, wrapWords } from '../text/width.ts';
@@ -123,7 +123,7 @@ function oneLine({ view, look, now, metrics }: RunContext, width: number): Row {
   const loss = metrics[0]?.trainStep ?? metrics[0]?.trainEpoch;
   const remaining = remainingMs(view, now);
   const items: Line[] = [[stateSpan(view, look)], [[`${view.epoch}/${view.epochs}`]]];
-  if (loss && loss.length > 0) items.push([[formatMetricOf(metrics[0]?.name ?? '', loss.values[loss.length - 1] ?? Number.NaN), 'train']]);
+  if (loss && loss.length > 0) items.push([[formatMetricOf(metrics[0]?.name ?? '', newestValue(loss)), 'train']]);
   if (remaining !== undefined) items.push([[formatDuration(remaining), 'label']]);
   return paintLine(joinFitting(items, [' '], width), width, look.painter);
 }
@@ -147,8 +147,7 @@ function numbersScreen(context: RunContext, { columns, rows, notice, frozen }: R
   }
   for (const { name, trainStep, trainEpoch, validation } of metrics) {
     const train = trainStep ?? trainEpoch;
-    const value = (curve: typeof train) => formatMetricOf(name, curve?.values[curve.length - 1] ?? Number.NaN);
-    if (train) put(name.slice(0, 10), [[value(train), 'train'], ...(validation ? ([['  val ', 'label'], [value(validation), 'validation']] satisfies Line) : [])]);
+    if (train) put(name.slice(0, 10), [[formatMetricOf(name, newestValue(train)), 'train'], ...(validation ? ([['  val ', 'label'], [formatMetricOf(name, newestValue(validation)), 'validation']] satisfies Line) : [])]);
     const best = validation && bestPoint(validation, name);
     if (validation && best !== undefined && rows >= 12) put('  best', [[formatMetricOf(name, validation.values[best] ?? Number.NaN), 'good'], ['  at step ', 'label'], [formatCount(validation.steps[best] ?? 0)]]);
     if (train && lines.length < rows - 2) lines.push(sparkline(train, columns, 'train', look));

@@ -22,9 +22,11 @@ export interface RunUi {
   /** Index into `smoothingWeights`. */
   readonly smoothing: number;
   readonly logarithmic: boolean;
+  /** The values' axis leaves out the outermost values. */
+  readonly robust: boolean;
   /** How many samples before the newest; 0 follows the newest. */
   readonly sampleBack: number;
-  /** First picture shown of a sample. */
+  /** Rows of pictures that a sample is scrolled down. */
   readonly pictureFrom: number;
   /** Lines that the log is scrolled back; 0 follows. */
   readonly logBack: number;
@@ -40,6 +42,7 @@ export const initialRunUi: RunUi = {
   metric: 0,
   smoothing: 3,
   logarithmic: false,
+  robust: false,
   sampleBack: 0,
   pictureFrom: 0,
   logBack: 0,
@@ -69,6 +72,7 @@ export type RunUiCommand =
   | 'chart.rougher'
   | 'chart.unsmoothed'
   | 'chart.logarithmic'
+  | 'chart.robust'
   | 'sample.earlier'
   | 'sample.later'
   | 'list.up'
@@ -103,6 +107,8 @@ export function changeRunUi(ui: RunUi, command: RunUiCommand, reach: RunReach): 
       return { ...ui, smoothing: 0 };
     case 'chart.logarithmic':
       return { ...ui, logarithmic: !ui.logarithmic };
+    case 'chart.robust':
+      return { ...ui, robust: !ui.robust };
     case 'sample.earlier':
       return { ...ui, sampleBack: clamp(ui.sampleBack + 1, 0, Math.max(0, reach.samples - 1)) };
     case 'sample.later':
@@ -138,7 +144,7 @@ function scrolled(ui: RunUi, rows: number, reach: RunReach): RunUi {
       // The newest is at the top of the list: up goes towards it.
       return { ...ui, checkpoint: clamp(ui.checkpoint - rows, 0, last(reach.checkpoints)) };
     case 'samples':
-      return { ...ui, pictureFrom: clamp(ui.pictureFrom - Math.sign(rows) * (Math.abs(rows) === Infinity ? reach.pictures : Math.abs(rows) > 1 ? 10 : 1), 0, last(reach.pictures)) };
+      return { ...ui, pictureFrom: clamp(ui.pictureFrom - rows, 0, last(reach.pictures)) };
     default:
       return ui;
   }

@@ -112,3 +112,16 @@ export function wrapWords(text: string, cells: number): string[] {
   if (line !== '' || lines.length === 0) lines.push(line);
   return lines;
 }
+
+const asciiReplacements: Readonly<Record<string, string>> = { '…': '~', '–': '-', '—': '-', '·': '.', '←': '<', '→': '>', '↑': '^', '↓': 'v' };
+
+/** For terminals without Unicode: every other character becomes one that they have. Takes escape sequences along. */
+export function toAscii(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are left as they are
+  if (/^[\x00-\x7f]*$/.test(text)) return text;
+  let ascii = '';
+  for (const { segment } of graphemes.segment(text)) {
+    ascii += segment.charCodeAt(0) < 0x80 ? segment : (asciiReplacements[segment] ?? '?'.repeat(graphemeWidth(segment)));
+  }
+  return ascii;
+}

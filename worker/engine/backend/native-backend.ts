@@ -29,7 +29,7 @@ export interface NativeBackend {
  * package's own entry is left aside: it looks for the addon inside node_modules.
  */
 export function loadNativeBackend(addon: string): NativeBackend {
-  restoreRemovedUtilFunctions();
+  supplyUtilFunctions();
   // TensorFlow reads it when it is loaded; the engine's process is started with it already.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   const binding: TFJSBinding = require(addon);
@@ -49,11 +49,11 @@ export function loadNativeBackend(addon: string): NativeBackend {
   };
 }
 
-/** tfjs-node 4.22 calls two functions that Node 23 removed. */
-function restoreRemovedUtilFunctions(): void {
+/** tfjs-node 4.22 calls two functions of which Node 23 removed one and warns of the other. */
+function supplyUtilFunctions(): void {
   const functions: { isNullOrUndefined?: unknown; isArray?: unknown } = util;
-  functions.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  functions.isArray ??= Array.isArray;
+  functions.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  functions.isArray = Array.isArray;
 }
 
 /** The parts of the backend that its types keep private. */

@@ -12,7 +12,10 @@ export interface WasmBackend {
   liveTensors(): number;
 }
 
-/** Loads the WebAssembly backend from node_modules and adds the missing kernels. */
+/**
+ * Loads the WebAssembly backend from node_modules and adds the missing kernels. It has one thread:
+ * the package starts its threads from a blob URL, which Node's workers refuse.
+ */
 export async function loadWasmBackend(): Promise<WasmBackend> {
   // For the gradients, which tfjs-core's own entry leaves out.
   require('@tensorflow/tfjs');

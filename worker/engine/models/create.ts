@@ -1,21 +1,27 @@
-import type { AnySettings, RecipeName, Settings } from '../../../shared/recipes.ts';
+import type { RecipeName, Settings } from '../../../shared/recipes.ts';
 import type { PictureModel, TrainableModel } from './model.ts';
+import { PixelCnnReport } from './pixel-cnn-report.ts';
+import { PixelRnn } from './pixel-rnn.ts';
 import { SentimentModel } from './sentiment.ts';
 
-type Makers = {
-  readonly [Name in RecipeName]: (
-    settings: Settings<Name>,
-  ) => Name extends `digits-${string}` ? PictureModel : TrainableModel;
-};
+type ModelOf<Name extends RecipeName> = Name extends `digits-${string}`
+  ? PictureModel
+  : TrainableModel;
 
-const makers: Pick<Makers, 'imdb-simple-rnn' | 'imdb-lstm'> = {
+const makers: { readonly [Name in RecipeName]: (settings: Settings<Name>) => ModelOf<Name> } = {
   'imdb-simple-rnn': (settings) => new SentimentModel('SimpleRNN', settings),
   'imdb-lstm': (settings) => new SentimentModel('LSTM', settings),
+  'digits-pixel-rnn': (settings) => new PixelRnn(settings),
+  'digits-pixel-cnn-report': (settings) => new PixelCnnReport(settings),
 };
 
-/** The network of a recipe, with its initial weights drawn from the settings' seed. */
-export function createModel(name: RecipeName, settings: AnySettings): TrainableModel {
-  const make = (makers as Partial<Record<RecipeName, (settings: never) => TrainableModel>>)[name];
-  if (make === undefined) throw new Error(`Recipe ${name} has no model.`);
-  return make(settings as never);
+/**
+ * A recipe's network with fresh weights, on the engine that is open. The weights follow from
+ * `settings.seed` and are the same on every engine.
+ */
+export function createModel<Name extends RecipeName>(
+  name: Name,
+  settings: Settings<Name>,
+): ModelOf<Name> {
+  return makers[name](settings);
 }

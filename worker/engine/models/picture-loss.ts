@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { PictureSize } from '../ops/diagonal-order.ts';
 import { sigmoidCrossEntropy } from '../ops/sigmoid-cross-entropy.ts';
+
+export const digitSize: PictureSize = { rows: 28, columns: 28 };
 
 /**
  * The exact negative log-likelihood in nats: summed over a picture's pixels, mean over the batch.

@@ -259,13 +259,10 @@ function backward<Matrix>(
     const step = steps[index] as LstmCellValues<Matrix>;
     const direct = dy[index] as Matrix;
     const output = later === undefined ? direct : arithmetic.add(direct, later.output);
-    const sideCells = sideNeighbourCells(
-      arithmetic,
-      steps[index - 1]?.cell,
-      outside.cell,
-      column,
-      { previousCells: columns[index - 1]?.cells ?? 0, batch },
-    );
+    const sideCells = sideNeighbourCells(arithmetic, steps[index - 1]?.cell, outside.cell, column, {
+      previousCells: columns[index - 1]?.cells ?? 0,
+      batch,
+    });
     const here = lstmCellGradient(arithmetic, step, sideCells.cells, output, later?.cell);
     sideCells.release();
     if (later !== undefined) {
@@ -281,13 +278,7 @@ function backward<Matrix>(
       later = undefined;
     } else {
       const outputs = toPreviousOutputs(arithmetic, upper, side, column, batch);
-      const cells = toPreviousCells(
-        arithmetic,
-        here.previousCell,
-        outside.cell,
-        column,
-        batch,
-      );
+      const cells = toPreviousCells(arithmetic, here.previousCell, outside.cell, column, batch);
       outsideOutputs.push(...outputs.outside);
       outsideCells.push(...cells.outside);
       later = { output: outputs.previous, cell: cells.previous };

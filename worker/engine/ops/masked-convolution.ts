@@ -29,20 +29,35 @@ export function maskedConvolution(
   mask: Mask,
 ): tf.Tensor3D {
   const batch = pixels.shape[1];
-  const [kernelSize, , , features] = kernel.shape;
+  const kernelSize = kernel.shape[0];
   const reach = (kernelSize - 1) / 2;
-  const taps = liveTaps(kernelSize, mask);
   const padded = tf.pad(tf.reshape<tf.Rank.R3>(pixels, [rows, columns, batch]), [
     [reach, 0],
     [reach, reach],
     [0, 0],
   ]);
-  const seen = Array.from({ length: taps }, (_, tap) => {
+  const seen = Array.from({ length: liveTaps(kernelSize, mask) }, (_, tap) => {
     const begin: [number, number, number] = [Math.floor(tap / kernelSize), tap % kernelSize, 0];
     const part = tf.slice(padded, begin, [rows, columns, batch]);
     return tf.reshape<tf.Rank.R2>(part, [1, rows * columns * batch]);
   });
-  const weights = tf.slice(tf.reshape(kernel, [kernelSize * kernelSize, features]), 0, taps);
-  const product = tf.matMul(tf.concat(seen, 0), weights as tf.Tensor2D, true, false);
-  return tf.reshape(tf.add(product, bias), [rows * columns, batch, features]);
+  const maps = convolveLive(tf.concat(seen, 0), kernel, bias);
+  return tf.reshape(maps, [rows * columns, batch, kernel.shape[3]]);
+}
+
+/**
+ * The same for places whose live pixels were gathered already.
+ *
+ * @param livePixels [taps, places], the kernel's live taps in raster order
+ * @returns [places, features]
+ */
+export function convolveLive(
+  livePixels: tf.Tensor2D,
+  kernel: tf.Tensor4D,
+  bias: tf.Tensor1D,
+): tf.Tensor2D {
+  const [height, width, , features] = kernel.shape;
+  const taps = tf.reshape<tf.Rank.R2>(kernel, [height * width, features]);
+  const live = tf.slice(taps, 0, livePixels.shape[0]);
+  return tf.add(tf.matMul(livePixels, live, true, false), bias);
 }

@@ -3,8 +3,8 @@ import { differentiable } from './custom-gradient.ts';
 
 /**
  * -log p(target) in nats of each element, where p(1) = sigmoid(logit): max(l, 0) - l · t +
- * log(1 + exp(-|l|)), which neither overflows nor loses small probabilities. Its gradient with
- * respect to the logit is sigmoid(l) - t.
+ * log(1 + exp(-|l|)), which never overflows. Its gradient with respect to the logit is
+ * sigmoid(l) - t.
  *
  * @param targets 0 or 1 (or a probability), of the logits' shape
  */

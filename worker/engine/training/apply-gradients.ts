@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { StatefulOptimizer } from '../models/model.ts';
 import { clipByGlobalNorm } from '../optimizers/clip.ts';
 
@@ -13,13 +13,9 @@ export function applyGradients(
   if (clipNorm > 0) {
     const clipped = clipByGlobalNorm(gradients, clipNorm);
     clipped.norm.dispose();
-    disposeAll(gradients);
+    dispose(gradients);
     applied = clipped.gradients;
   }
   optimizer.apply(variables, applied);
-  disposeAll(applied);
-}
-
-function disposeAll(tensors: Readonly<Record<string, Tensor>>): void {
-  for (const tensor of Object.values(tensors)) tensor.dispose();
+  dispose(applied);
 }

@@ -16,10 +16,12 @@ export type CheckpointReason = EventOf<'checkpoint'>['reason'];
 export class CheckpointKeeper {
   readonly #parts: RunParts;
   #savedAt: number;
-  #saved: { step: number; epochFinished: boolean } | undefined;
+  #saved: Pick<Progress, 'step' | 'epochFinished'> | undefined;
 
-  constructor(parts: RunParts) {
+  /** @param saved Where the run goes on from, when that is a checkpoint on disk. */
+  constructor(parts: RunParts, saved?: Progress) {
     this.#parts = parts;
+    this.#saved = saved;
     this.#savedAt = parts.controls.activeMs();
   }
 
@@ -27,7 +29,8 @@ export class CheckpointKeeper {
   isDue(progress: Progress): boolean {
     const { controls, settings } = this.#parts;
     const age = controls.activeMs() - this.#savedAt;
-    return age >= settings.checkpointMinutes * 60_000 && progress.step !== this.#saved?.step;
+    const last = this.#saved?.step ?? 0;
+    return age >= settings.checkpointMinutes * 60_000 && progress.step !== last;
   }
 
   /**

@@ -2,6 +2,8 @@ import type { Split } from '../datasets/dataset.ts';
 import type { StepResult, TrainableModel } from '../models/model.ts';
 import { batchCount, batchRange, disposeBatch, type Gather } from './batches.ts';
 import { addBatch, means, noSums } from './means.ts';
+import { pictureLosses } from './picture-losses.ts';
+import { isPictureModel } from './samples.ts';
 
 export interface EvaluateOptions {
   readonly batchSize: number;
@@ -12,7 +14,10 @@ export interface EvaluateOptions {
   readonly onProgress: (done: number) => void;
 }
 
-/** Mean loss (nats an example) and metrics over a split, in its own order. */
+/**
+ * Mean loss (nats an example) and metrics over a split, in its own order: `accuracy` of reviews,
+ * `hiddenLoss` of pictures.
+ */
 export async function evaluateSplit(
   model: TrainableModel,
   split: Split,
@@ -26,7 +31,8 @@ export async function evaluateSplit(
     const { from, to } = batchRange(position, batchSize, split.count);
     const batch = gather(split, from, to);
     try {
-      sums = addBatch(sums, await takeValues(model.evaluate(batch)), batch.size);
+      const result = isPictureModel(model) ? pictureLosses(model, batch) : model.evaluate(batch);
+      sums = addBatch(sums, await takeValues(result), batch.size);
     } finally {
       disposeBatch(batch);
     }

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { cpus, freemem, totalmem } from 'node:os';
-import { promisify } from 'node:util';
 import type { RunStatus } from '../../../shared/events.ts';
+import { findProgram, runCommand } from '../../native/command.ts';
 
 type Gauges = RunStatus['gauges'];
 
@@ -64,14 +63,13 @@ function cpuTimes() {
 
 /** The first GPU, which is the one that trains. Undefined when nvidia-smi does not tell. */
 async function readGpu(): Promise<Gauges['gpu']> {
-  const query = [
+  const program = await findProgram(['nvidia-smi', '/opt/bin/nvidia-smi']);
+  if (program === undefined) return undefined;
+  const { stdout } = await runCommand(program, [
     '--query-gpu=utilization.gpu,memory.used,memory.total',
     '--format=csv,noheader,nounits',
-  ];
-  const answer = await promisify(execFile)('nvidia-smi', query, { timeout: 5_000 }).catch(
-    () => undefined,
-  );
-  return answer && parseGpuLine(answer.stdout);
+  ]);
+  return parseGpuLine(stdout);
 }
 
 /** `37, 1024, 15360`: per cent, MiB, MiB. */

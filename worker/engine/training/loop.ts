@@ -1,3 +1,4 @@
+import { dispose } from '@tensorflow/tfjs-core';
 import type { EventOf } from '../../../shared/events.ts';
 import { checkpointId } from '../checkpoints/save.ts';
 import type { Progress } from '../checkpoints/state.ts';
@@ -106,21 +107,24 @@ export class TrainingLoop implements StatusSource {
   }
 
   async #step(): Promise<void> {
-    const { dataset, settings, model, optimizer, gather, controls } = this.#parts;
+    const { dataset, settings, model, optimizer, gather, controls, journal } = this.#parts;
     const { epoch, position } = this.#progress;
     const startedAt = controls.activeMs();
     this.#order ??= epochOrder(settings.seed, epoch - 1, dataset.train.count);
     const { from, to } = batchRange(position, settings.batchSize, dataset.train.count);
     const batch = gather(dataset.train, from, to, this.#order);
     const { gradients, ...result } = model.lossAndGradients(batch);
+    disposeBatch(batch);
     const values = await takeValues(result);
     const step = this.#progress.step + 1;
     this.#sendMetrics('train', 'step', values, step);
     if (!Number.isFinite(values.loss)) {
+      dispose(gradients);
       throw new NotFinite(`The training loss at step ${step} is ${values.loss}`);
     }
     applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
-    disposeBatch(batch);
+    // A gateway that is slow to take events slows the training down rather than fill the memory.
+    await journal.drained();
 
     const ms = controls.activeMs() - startedAt;
     this.pace.step(controls.activeMs(), ms, to - from);

@@ -42,8 +42,8 @@ export async function performRun(command: StartCommand, surroundings: RunSurroun
   const release: (() => void)[] = [() => status.close()];
   try {
     const parts = await assemble(command, surroundings, status, release);
-    const progress = await takeUp(command, parts);
-    await train(parts, progress);
+    const { progress, isSaved } = await takeUp(command, parts);
+    await train(parts, progress, new CheckpointKeeper(parts, isSaved ? progress : undefined));
   } catch (caught) {
     reportEnd(caught instanceof Error ? asUserError(caught) : caught, journal, status);
   } finally {
@@ -63,8 +63,10 @@ async function assemble(
   const dataset = await loadDataset(settings, {
     ...(dataDir !== undefined && { dataDir }),
     cacheDir,
-    onProgress: ({ done, total }) =>
-      status.phase('loading data', total > 0 ? Math.min(1, done / total) : undefined),
+    onProgress: ({ what, done, total }) => {
+      const phase = `loading data: ${what}`.slice(0, 64);
+      status.phase(phase, total > 0 ? Math.min(1, done / total) : undefined);
+    },
     signal: controls.signal,
   });
   const model = createModel(name, settings);
@@ -88,11 +90,11 @@ async function assemble(
 }
 
 /** Sets the weights to where the run begins and says what runs from there. */
-async function takeUp(command: StartCommand, parts: RunParts): Promise<Progress> {
+async function takeUp(command: StartCommand, parts: RunParts) {
   const { settings, engine, dataset, model, journal, status, version } = parts;
   const checkpoint = command.resume ? await newestCheckpoint(parts) : undefined;
   if (checkpoint) restore(checkpoint, parts);
-  const progress = {
+  const progress: Progress = {
     ...(checkpoint?.state.progress ?? initialProgress(settings)),
     ...command.changed,
   };
@@ -116,7 +118,7 @@ async function takeUp(command: StartCommand, parts: RunParts): Promise<Progress>
   } else if (command.resume) {
     logTo(journal).info('The run has no checkpoint yet and starts from its beginning.');
   }
-  return progress;
+  return { progress, isSaved: checkpoint !== undefined };
 }
 
 async function newestCheckpoint(parts: RunParts): Promise<LoadedCheckpoint | undefined> {
@@ -143,9 +145,8 @@ function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: Run
   for (const slot of tensors.values()) slot.dispose();
 }
 
-async function train(parts: RunParts, begin: Progress): Promise<void> {
+async function train(parts: RunParts, begin: Progress, keeper: CheckpointKeeper): Promise<void> {
   const { controls, journal, status } = parts;
-  const keeper = new CheckpointKeeper(parts);
   const loop = new TrainingLoop(parts, begin, keeper);
   status.follow(loop);
   controls.listen({

@@ -1,4 +1,4 @@
-import type { RunState, RunStatus } from '../../../shared/events.ts';
+import { isFinal, type RunState, type RunStatus } from '../../../shared/events.ts';
 import type { Progress } from '../checkpoints/state.ts';
 import type { GaugeReader } from './gauges.ts';
 import type { Pace, RemainingWork } from './pace.ts';
@@ -41,6 +41,10 @@ export class StatusReporter {
   state(state: RunState): void {
     if (state === this.#state) return;
     this.#state = state;
+    if (isFinal(state)) {
+      this.#phase = state;
+      this.#phaseProgress = undefined;
+    }
     this.#report();
   }
 
@@ -59,7 +63,9 @@ export class StatusReporter {
 
   #report(): void {
     const source = this.#source;
-    const remainingMs = source?.pace.remainingMs(source.remainingWork());
+    const remainingMs = isFinal(this.#state)
+      ? undefined
+      : source?.pace.remainingMs(source.remainingWork());
     this.#send({
       run: this.#run,
       state: this.#state,

@@ -3,17 +3,14 @@ import { loadCheckpoint } from '../checkpoints/load.ts';
 import type { Progress } from '../checkpoints/state.ts';
 import { restoreVariables } from '../checkpoints/tensors.ts';
 import { evaluateSplit } from './evaluate.ts';
-import { hiddenHalfLoss } from './hidden-half.ts';
 import { logTo } from './journal.ts';
 import type { RunParts } from './parts.ts';
-import { isPictureModel } from './samples.ts';
 
 /**
  * The only use of the test split's scores, once, after the last epoch. Two sets of weights are
  * tested: the last epoch's (`loss`, `accuracy`, at the last step) and those with the lowest
- * validation loss (`bestLoss`, `bestAccuracy`, at their own step). Digit models also get the exact
- * negative log-likelihood of the hidden lower half given the upper (`hiddenLoss`, `bestHiddenLoss`).
- * Leaves the best weights in the model.
+ * validation loss (`bestLoss`, `bestAccuracy`, at their own step). Digits have `hiddenLoss` and
+ * `bestHiddenLoss` instead of an accuracy. Leaves the best weights in the model.
  * @throws StopRequested; then nothing was reported.
  */
 export async function testRun(parts: RunParts, progress: Progress): Promise<void> {
@@ -39,18 +36,14 @@ export async function testRun(parts: RunParts, progress: Progress): Promise<void
   report(parts, last, { step, epoch }, false);
 }
 
-async function evaluateTest(parts: RunParts, phase: string): Promise<Record<string, number>> {
+function evaluateTest(parts: RunParts, phase: string): Promise<Record<string, number>> {
   const { model, dataset, settings, gather, controls, status } = parts;
-  const options = {
+  return evaluateSplit(model, dataset.test, {
     batchSize: settings.batchSize,
     gather,
     gate: () => controls.gate(),
     onProgress: (done: number) => status.phase(phase, done),
-  };
-  const values = await evaluateSplit(model, dataset.test, options);
-  return isPictureModel(model)
-    ? { ...values, hiddenLoss: await hiddenHalfLoss(model, dataset.test, options) }
-    : values;
+  });
 }
 
 function report(

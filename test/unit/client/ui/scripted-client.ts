@@ -244,6 +244,9 @@ export class ScriptedRun implements RunHandle {
     while (!isFinal(this.view.state)) await new Promise<void>((resolve) => this.#listeners.add(resolve));
     return this.view;
   }
+  async *events(): AsyncGenerator<RunEvent> {
+    throw new Error('the dashboard reads views, never events');
+  }
   async close(): Promise<void> {
     this.closed = true;
   }

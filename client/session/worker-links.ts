@@ -1,0 +1,225 @@
+import { readFile } from 'node:fs/promises';
+import { parseConnectionUrl } from '../../shared/connection-url.ts';
+import { TeletrainError, UsageError } from '../../shared/errors.ts';
+import type { Hello, ResultOf } from '../../shared/messages.ts';
+import type { Clock } from './clock.ts';
+import type { ConnectionTimes } from './connection.ts';
+import { unknownWorker } from './errors.ts';
+import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
+import type { WorkerReference } from './types.ts';
+import { type Endpoint, WorkerLink } from './worker-link.ts';
+import { localName, type PairedWorkers } from './workers.ts';
+
+/** How long a command waits for a worker that it needs now. */
+export const connectPatienceMs = 20_000;
+/** How long the state of a worker is waited for that may well be away. */
+const infoPatienceMs = 5_000;
+
+export interface WorkerLinksOptions {
+  readonly paired: PairedWorkers;
+  readonly local: LocalWorker;
+  readonly clock: Clock;
+  readonly times: Partial<ConnectionTimes> | undefined;
+}
+
+/** The workers that this program can reach, and its one connection to each of them. */
+export class WorkerLinks {
+  readonly #options: WorkerLinksOptions;
+  readonly #links = new Map<string, WorkerLink>();
+  readonly #closing = new AbortController();
+  #identity: Promise<Hello['client']> | undefined;
+  /** How the local worker is started again when it is gone, since this program needs it. */
+  #keepsLocal: StartLocalOptions | undefined;
+
+  constructor(options: WorkerLinksOptions) {
+    this.#options = options;
+  }
+
+  async workers(): Promise<readonly WorkerReference[]> {
+    const local = await this.#localReference();
+    const paired = (await this.#options.paired.all()).map(({ name, url, addedAt }) => ({
+      name,
+      url,
+      local: false,
+      addedAt,
+    }));
+    return local ? [local, ...paired] : paired;
+  }
+
+  /** See TeletrainClient.connectWorker. */
+  async pair(
+    text: string,
+    options: { code: string; name?: string; signal?: AbortSignal },
+  ): Promise<WorkerReference> {
+    const { paired, clock } = this.#options;
+    const url = parseConnectionUrl(text);
+    if (options.name !== undefined) paired.requireName(options.name);
+    const auth = { code: options.code.trim() };
+    const link = await this.#make(async () => ({ url, auth }));
+    try {
+      // A mistyped address is told at once.
+      const { token, worker } = await link.connected({ ...patient(options.signal), attempts: 1 });
+      if (token === undefined) {
+        throw new TeletrainError('no-token', 'The worker took the code but gave no token.', {
+          hint: 'Use the same version of teletrain on both ends.',
+        });
+      }
+      const { name, addedAt } = await paired.add({
+        id: worker.id,
+        url,
+        token,
+        ownName: worker.name,
+        wishedName: options.name,
+        now: clock.now(),
+      });
+      this.#drop(name);
+      return { name, url, local: false, addedAt };
+    } finally {
+      link.close();
+    }
+  }
+
+  async info(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
+    const link = await this.to(name);
+    await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
+    const askedAt = performance.now();
+    const { result } = await link.request('worker.info', {}, { patienceMs: infoPatienceMs });
+    return { ...result, roundTripMs: performance.now() - askedAt };
+  }
+
+  async stop(name: string): Promise<void> {
+    const { local } = this.#options;
+    const address = name === localName ? await local.address() : undefined;
+    const link = await this.to(name);
+    if (name === localName) this.#keepsLocal = undefined;
+    await link.connected({ ...patient(), attempts: 2 });
+    await link.request('worker.stop', {}, { patienceMs: connectPatienceMs });
+    if (address) await local.gone(address);
+  }
+
+  async forget(name: string): Promise<void> {
+    if (!(await this.#options.paired.remove(name))) throw unknownWorker(name);
+    this.#drop(name);
+  }
+
+  /** The local worker, started and set up if need be, and started again while this program lives. */
+  async ensureLocal(options: StartLocalOptions): Promise<WorkerReference> {
+    await this.#options.local.ensure(options);
+    this.#keepsLocal = { dataDir: options.dataDir };
+    const reference = await this.#localReference();
+    if (reference) return reference;
+    throw new TeletrainError('local-worker-failed', 'The worker on this machine ended at once.', {
+      hint: 'See what teletrain doctor says.',
+    });
+  }
+
+  /** Whether asking the worker can be of use: a local one that does not run is not started for it. */
+  async mayBeThere(name: string): Promise<boolean> {
+    return name !== localName || (await this.#options.local.address()) !== undefined;
+  }
+
+  /**
+   * The name of the worker that is meant by a name or an address; the local one by nothing.
+   * @throws UsageError `not-paired`, `bad-url`.
+   */
+  async choose(on: string | undefined): Promise<string> {
+    const { paired } = this.#options;
+    if (on === undefined || on === localName) return localName;
+    if (await paired.named(on)) return on;
+    if (!/[:/]/.test(on)) throw unknownWorker(on);
+    const url = parseConnectionUrl(on);
+    const found = await paired.at(url);
+    if (found) return found.name;
+    throw new UsageError(
+      'not-paired',
+      `This machine is not paired with the worker at ${url}.`,
+      `Pair with it: teletrain connect ${url}, with the code it prints.`,
+    );
+  }
+
+  /**
+   * The connection to a worker, which connects when it is first used.
+   * @param lastEpoch of the worker when a run was last followed there.
+   * @throws UsageError `not-paired`.
+   */
+  async to(name: string, lastEpoch?: string): Promise<WorkerLink> {
+    const known = this.#links.get(name);
+    if (known) return known;
+    if (name !== localName) await this.#pairedEndpoint(name);
+    const endpoint = () =>
+      name === localName ? this.#localEndpoint() : this.#pairedEndpoint(name);
+    const link = await this.#make(endpoint, lastEpoch);
+    // Another caller may have been first in the meantime.
+    const meanwhile = this.#links.get(name);
+    if (meanwhile) return meanwhile;
+    this.#links.set(name, link);
+    return link;
+  }
+
+  /** What is remembered of where a run is. */
+  async placeAt(
+    name: string,
+    link: WorkerLink,
+  ): Promise<{ worker: string; url: string; epoch?: string }> {
+    const { paired, local } = this.#options;
+    const url = (await paired.named(name))?.url ?? (await local.address())?.url ?? '';
+    const epoch = link.welcome?.worker.epoch;
+    return { worker: name, url, ...(epoch === undefined ? {} : { epoch }) };
+  }
+
+  /** Who this program is to a worker. */
+  client(): Promise<Hello['client']> {
+    this.#identity ??= this.#options.paired
+      .clientId()
+      .then(async (id) => ({ id, name: 'teletrain', version: await ownVersion() }));
+    return this.#identity;
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const name of [...this.#links.keys()]) this.#drop(name);
+  }
+
+  async #pairedEndpoint(name: string): Promise<Endpoint> {
+    const paired = await this.#options.paired.named(name);
+    if (!paired) throw unknownWorker(name);
+    return { url: paired.url, auth: { token: paired.token } };
+  }
+
+  #localEndpoint(): Promise<Endpoint> {
+    const { local } = this.#options;
+    const needed = this.#keepsLocal;
+    return needed ? local.ensure({ ...needed, signal: this.#closing.signal }) : local.endpoint();
+  }
+
+  async #make(endpoint: () => Promise<Endpoint>, lastEpoch?: string): Promise<WorkerLink> {
+    const { clock, times } = this.#options;
+    return new WorkerLink({
+      client: await this.client(),
+      endpoint,
+      clock,
+      ...(times ? { times } : {}),
+      ...(lastEpoch === undefined ? {} : { lastEpoch }),
+    });
+  }
+
+  #drop(name: string): void {
+    this.#links.get(name)?.close();
+    this.#links.delete(name);
+  }
+
+  async #localReference(): Promise<WorkerReference | undefined> {
+    const local = await this.#options.local.address();
+    return local && { name: localName, url: local.url, local: true, addedAt: local.startedAt };
+  }
+}
+
+export function patient(signal?: AbortSignal): { patienceMs: number; signal?: AbortSignal } {
+  return { patienceMs: connectPatienceMs, ...(signal ? { signal } : {}) };
+}
+
+async function ownVersion(): Promise<string> {
+  const up = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
+  const text = await readFile(new URL(`${up}/package.json`, import.meta.url), 'utf8');
+  return String(JSON.parse(text).version);
+}

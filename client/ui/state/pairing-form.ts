@@ -1,0 +1,38 @@
+import { type Field, fieldOf, type Form, textOf } from './form.ts';
+import { textField } from './text-field.ts';
+
+/** A worker's address and its one-time code. */
+export function pairingForm(): Form {
+  const field = (key: string, label: string, description: string): Field => ({ kind: 'text', key, label, description, edited: textField(), changed: false });
+  return {
+    fields: [
+      field('url', 'address', 'What the worker printed, as ws://127.0.0.1:7431 or wss://…'),
+      field('code', 'code', 'The one-time code that the worker printed; it is valid for ten minutes'),
+      field('name', 'name', 'What to call this worker from now on, e.g. colab; empty: its own name'),
+    ],
+    focus: 0,
+  };
+}
+
+/** Checks what can be checked before the worker is asked. */
+export function checkPairingForm(form: Form): Form {
+  return {
+    ...form,
+    fields: form.fields.map((field): Field => {
+      const { error: _, ...rest } = field;
+      const message = problemOf(field.key, textOf(field));
+      return message === undefined ? rest : { ...rest, error: message };
+    }),
+  };
+}
+
+function problemOf(key: string, text: string): string | undefined {
+  if (key === 'url') return /^wss?:\/\/[^\s/]+/.test(text) ? undefined : 'an address begins with ws:// or wss://';
+  if (key === 'code') return text === '' ? 'give the code that the worker printed' : undefined;
+  return text.length > 64 ? 'at most 64 characters' : undefined;
+}
+
+export function pairingOf(form: Form): { url: string; code: string; name?: string } {
+  const name = textOf(fieldOf(form, 'name'));
+  return { url: textOf(fieldOf(form, 'url')), code: textOf(fieldOf(form, 'code')), ...(name === '' ? {} : { name }) };
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { recipeNamed, settingsSchemas } from '../../../shared/recipes.ts';
+import type { RunHandle, WorkerReference } from '../../session/types.ts';
+import { formatCount } from '../formatting.ts';
+import type { Answer, Dialog } from './dialog.ts';
+import { type Form, textOf } from './form.ts';
+import { textField } from './text-field.ts';
+
+/** What the dialogs about a run can do. */
+export interface RunActions {
+  /** Sends a command to the worker, and says `said`. */
+  ask(said: string, work: () => Promise<void>): void;
+  leave(): void;
+  resume(on: string | undefined): void;
+}
+
+/** Stop after this epoch, now, or not: both leave a checkpoint. */
+export function stopDialog(handle: RunHandle, actions: RunActions, line?: string): Dialog {
+  const answers: Answer[] = [
+    {
+      label: 'finish this epoch, then stop',
+      key: 'e',
+      description: 'with its validation and a checkpoint',
+      take: () => actions.ask('Asked to stop after this epoch.', () => handle.stop('epoch')),
+    },
+    { label: 'stop now', key: 'n', description: 'after this step, with a checkpoint', take: () => actions.ask('Asked to stop now.', () => handle.stop('now')) },
+    { label: 'leave, the run goes on', key: 'q', description: '"teletrain attach" finds it again', take: () => actions.leave() },
+    { label: 'cancel', description: 'back to the run', take: () => {} },
+  ];
+  return { kind: 'choice', title: 'Stop the run?', lines: line === undefined ? [] : [line], answers, chosen: answers.length - 1 };
+}
+
+/** Changes epochs or patience while the run goes on. */
+export function numberDialog(what: 'epochs' | 'patience', handle: RunHandle, actions: RunActions): Dialog {
+  const { view } = handle;
+  const shape: Readonly<Record<string, z.ZodType>> = settingsSchemas[recipeNamed(view.record.recipe).name].shape;
+  const least = what === 'epochs' ? Math.max(1, view.epoch) : 0;
+  const check = (form: Form): Form => ({
+    ...form,
+    fields: form.fields.map((field) => {
+      const { error: _, ...rest } = field;
+      const text = textOf(field);
+      const parsed = z.coerce.number().pipe(z.int().min(least)).safeParse(text);
+      const message = text === '' || !parsed.success ? `give a whole number from ${least} on` : undefined;
+      return { ...rest, changed: text !== String(view[what]), ...(message === undefined ? {} : { error: message }) };
+    }),
+  });
+  return {
+    kind: 'form',
+    title: what === 'epochs' ? 'Number of epochs' : 'Patience',
+    lines: [shape[what]?.description ?? '', what === 'epochs' ? `Now ${view.epochs}; epoch ${view.epoch} is running.` : `Now ${view.patience === 0 ? '0, the run never ends early' : view.patience}.`],
+    form: { fields: [{ kind: 'text', key: what, label: what, description: '', edited: textField(String(view[what])), changed: false }], focus: 0 },
+    check,
+    submit: (form) => {
+      const value = Number(textOf(form.fields[0]));
+      if (value !== view[what]) actions.ask(`Asked for ${what} ${value}.`, () => handle.change({ [what]: value }));
+    },
+  };
+}
+
+/** Where a run that ended early goes on. */
+export function resumeDialog({ view }: RunHandle, workers: readonly WorkerReference[], actions: RunActions): Dialog {
+  const answers: Answer[] = [
+    { label: `where it ran${view.worker === undefined ? '' : ` (${view.worker})`}`, key: 'r', take: () => actions.resume(undefined) },
+    ...workers
+      .filter(({ name }) => name !== view.worker)
+      .map(({ name }): Answer => ({ label: `on ${name}`, description: 'the last checkpoint here is uploaded first', take: () => actions.resume(name) })),
+    { label: 'cancel', take: () => {} },
+  ];
+  const last = view.checkpoints.findLast(({ home }) => home.state === 'verified');
+  return {
+    kind: 'choice',
+    title: 'Resume the run?',
+    lines: [last ? `It goes on from its last checkpoint; the last one here is of step ${formatCount(last.step)}.` : 'It goes on from its last checkpoint on the worker; there is none here.'],
+    answers,
+    chosen: 0,
+  };
+}

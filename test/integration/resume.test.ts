@@ -1,0 +1,186 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EventBody } from '../../shared/events.ts';
+import type { RecipeName } from '../../shared/recipes.ts';
+import { manifestSchema } from '../../shared/run.ts';
+import { realFilesFolder } from '../peers/real-files.ts';
+import { EngineDriver, startCommand } from './engine-driver.ts';
+
+/** Small, but everything is there: a last batch that is smaller, grids within an epoch, clipping. */
+const recipes: { recipe: RecipeName; settings: Record<string, unknown>; stopAt: number }[] = [
+  {
+    recipe: 'imdb-simple-rnn',
+    settings: {
+      vocabulary: 500,
+      timesteps: 24,
+      batchSize: 16,
+      trainExamples: 600,
+      validationExamples: 64,
+      testExamples: 64,
+      epochs: 3,
+      clipNorm: 1,
+    },
+    stopAt: 45,
+  },
+  {
+    recipe: 'digits-pixel-rnn',
+    settings: {
+      dataset: 'mnist-10k',
+      units: 4,
+      outputUnits: 4,
+      batchSize: 8,
+      trainExamples: 92,
+      validationExamples: 16,
+      testExamples: 16,
+      epochs: 2,
+      sampleSteps: 5,
+      sampleCount: 4,
+    },
+    stopAt: 16,
+  },
+];
+
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'teletrain-resume-'));
+});
+afterAll(async () => {
+  await rm(home, { recursive: true, force: true });
+});
+
+const available = recipes.filter(
+  ({ recipe }) => !recipe.startsWith('imdb') || realFilesFolder('imdb.npz'),
+);
+const missing = recipes.filter((recipe) => !available.includes(recipe));
+if (missing.length > 0) {
+  console.warn(`Not checked, for TELETRAIN_DATA has no imdb.npz: resume of ${missing[0]?.recipe}.`);
+}
+
+describe.each(available)('exact resume of $recipe', ({ recipe, settings, stopAt }) => {
+  let undisturbed: EventBody[];
+  const folder = (name: string) => join(home, recipe, name);
+
+  beforeAll(async () => {
+    await using engine = await EngineDriver.start();
+    engine.send(startCommand(recipe, folder('undisturbed'), settings));
+    expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+    undisturbed = engine.events;
+  });
+
+  test('a run stopped within an epoch and resumed in a new process ends with the same bits', async () => {
+    const before = await runUntilStopped(recipe, folder('stopped'), settings, stopAt);
+    expect(before.at(-1)).toMatchObject({ type: 'state', state: 'stopped', reason: 'stop-now' });
+    const lastStep = lastStepOf(before);
+    expect(before.findLast((event) => event.type === 'checkpoint')).toMatchObject({
+      step: lastStep,
+      reason: 'stop',
+    });
+
+    const after = await resume(recipe, folder('stopped'), settings, lastStep);
+
+    expect(after.some((event) => event.type === 'rewind')).toBe(false);
+    expect(facts([...before, ...after])).toEqual(facts(undisturbed));
+    expect(await finalTensors(folder('stopped'))).toEqual(
+      await finalTensors(folder('undisturbed')),
+    );
+  });
+
+  test('a run whose process is killed within an epoch goes back to its checkpoint and ends with the same bits', async () => {
+    const often = { ...settings, checkpointMinutes: 0.001 };
+    const before = await runUntilKilled(recipe, folder('killed'), often, stopAt);
+    expect(before.some((event) => event.type === 'state' && event.state === 'done')).toBe(false);
+    const lastStep = lastStepOf(before);
+
+    const after = await resume(recipe, folder('killed'), often, lastStep);
+
+    const resumedAt = firstStepOf(after) - 1;
+    expect(resumedAt).toBeGreaterThan(0);
+    expect(after.filter((event) => event.type === 'rewind')).toEqual(
+      resumedAt < lastStep ? [{ type: 'rewind', toStep: resumedAt }] : [],
+    );
+    const kept = before.filter((event) => !('step' in event) || event.step <= resumedAt);
+    expect(facts([...kept, ...after])).toEqual(facts(undisturbed));
+    expect(await finalTensors(folder('killed'))).toEqual(await finalTensors(folder('undisturbed')));
+  });
+});
+
+async function runUntilStopped(
+  recipe: RecipeName,
+  directory: string,
+  settings: Readonly<Record<string, unknown>>,
+  step: number,
+): Promise<EventBody[]> {
+  await using engine = await EngineDriver.start();
+  engine.send(startCommand(recipe, directory, settings));
+  await engine.untilEvent((event) => event.type === 'metric' && event.step >= step);
+  engine.send({ type: 'stop', when: 'now' });
+  await engine.untilEnd();
+  engine.send({ type: 'shutdown' });
+  expect(await engine.exited).toBe(0);
+  return engine.events;
+}
+
+async function runUntilKilled(
+  recipe: RecipeName,
+  directory: string,
+  settings: Readonly<Record<string, unknown>>,
+  step: number,
+): Promise<EventBody[]> {
+  await using engine = await EngineDriver.start();
+  engine.send(startCommand(recipe, directory, settings));
+  await engine.until(() => {
+    const saved = engine.events.findLast((event) => event.type === 'checkpoint');
+    const reached = lastStepOf(engine.events);
+    const isBehind = saved?.type === 'checkpoint' && saved.step < reached;
+    return (reached >= step && isBehind) || undefined;
+  });
+  await engine.kill('SIGKILL');
+  return engine.events;
+}
+
+async function resume(
+  recipe: RecipeName,
+  directory: string,
+  settings: Readonly<Record<string, unknown>>,
+  lastStep: number,
+): Promise<EventBody[]> {
+  await using engine = await EngineDriver.start();
+  engine.send(startCommand(recipe, directory, settings, { resume: true, lastStep }));
+  expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+  const facts = engine.events.find((event) => event.type === 'engine');
+  expect(facts).not.toHaveProperty('differs');
+  return engine.events;
+}
+
+/** What must be equal to the bit: every metric and every picture. */
+function facts(events: readonly EventBody[]): unknown[] {
+  return events.flatMap((event): unknown[] => {
+    if (event.type === 'metric') return [event];
+    if (event.type === 'sample') return [{ ...event, pixels: [...event.pixels] }];
+    return [];
+  });
+}
+
+function lastStepOf(events: readonly EventBody[]): number {
+  return Math.max(0, ...events.map((event) => (event.type === 'metric' ? event.step : 0)));
+}
+
+function firstStepOf(events: readonly EventBody[]): number {
+  return events.find((event) => event.type === 'metric')?.step ?? 0;
+}
+
+/** SHA-256 of weights and optimizer state at the run's end. */
+async function finalTensors(directory: string): Promise<string[]> {
+  const checkpoints = join(directory, 'checkpoints');
+  const last = (await readdir(checkpoints))
+    .filter((name) => name.startsWith('step-'))
+    .sort()
+    .at(-1);
+  const text = await readFile(join(checkpoints, last ?? '', 'manifest.json'), 'utf8');
+  const { files } = manifestSchema.parse(JSON.parse(text));
+  return files
+    .filter(({ name }) => name.endsWith('.safetensors'))
+    .map(({ name, sha256 }) => `${last} ${name} ${sha256}`);
+}

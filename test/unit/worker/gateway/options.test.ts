@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { parseWorkerOptions } from '../../../../worker/gateway/options.ts';
+import { Output } from '../../../../worker/gateway/output.ts';
+
+test('a worker listens on this machine only unless it is told otherwise', () => {
+  expect(parseWorkerOptions([], { TELETRAIN_HOME: '/home-of-it' })).toMatchObject({
+    host: '127.0.0.1',
+    port: 8787,
+    home: '/home-of-it/worker',
+    recover: true,
+    requireGpu: false,
+    idleMinutes: 0,
+  });
+  expect(parseWorkerOptions(['--help'])).toBe('help');
+});
+
+test.each([
+  [['--port', 'x']],
+  [['--port', '70000']],
+  [['--port', '1.5']],
+  [['--idle-minutes', '-1']],
+  [['--prot', '1']],
+  [['extra']],
+])('%j is refused with the exit code of usage', (args) => {
+  expect(() => parseWorkerOptions(args, {})).toThrow(
+    expect.objectContaining({ code: 'bad-option', exitCode: 2 }),
+  );
+});
+
+test('what others wrote cannot steer the terminal', () => {
+  let written = '';
+  const output = new Output({ write: (text) => (written += text) }, { json: false, status: false });
+  output.paired('evil\u001b[2J\u0007 laptop');
+  output.state({
+    type: 'state',
+    state: 'failed',
+    message: 'a\u001b]0;title\u0007b',
+    run: 'one',
+    seq: 1,
+    time: 1,
+  });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must be gone.
+  expect(written).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f]/);
+  expect(written).toContain('Paired with');
+});
+
+test('a status line is drawn over and over where somebody sees it, and is no line of the log', () => {
+  let written = '';
+  const sink = { write: (text: string) => (written += text) };
+  new Output(sink, { json: false, status: false }).status(undefined, 1);
+  expect(written).toBe('');
+  const live = new Output(sink, { json: false, status: true });
+  live.status(undefined, 1);
+  live.warning('careful');
+  expect(written).toBe('\r\u001b[Kidle · 1 client\r\u001b[KWarning: careful\n');
+});

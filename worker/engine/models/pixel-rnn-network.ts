@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { diagonalLstm, shiftDown } from '../ops/diagonal-lstm.ts';
+import type { PictureSize } from '../ops/diagonal-order.ts';
+import { maskedConvolution } from '../ops/masked-convolution.ts';
+import { pointwise } from '../ops/pictures.ts';
+import type { PixelRnnLayer, PixelRnnWeights } from './pixel-rnn-weights.ts';
+
+/** One layer's maps; each in raster order, [cells, batch, …]. */
+export interface LayerMaps {
+  /** [cells, batch, units]; the right direction's not yet moved down. */
+  readonly left: tf.Tensor3D;
+  readonly right: tf.Tensor3D;
+  /** [cells, batch, 2 · units] */
+  readonly output: tf.Tensor3D;
+}
+
+/** The whole network: logits [cells, batch] of pixels in the same layout. */
+export function pixelRnnLogits(
+  weights: PixelRnnWeights,
+  pixels: tf.Tensor2D,
+  size: PictureSize,
+): tf.Tensor2D {
+  const layers = pixelRnnLayers(weights, pixels, size);
+  const last = layers.at(-1)?.output ?? inputMaps(weights, pixels, size);
+  return tf.reshape(outputLogits(weights, last), pixels.shape);
+}
+
+/** All layers' maps, one after the other. */
+export function pixelRnnLayers(
+  weights: PixelRnnWeights,
+  pixels: tf.Tensor2D,
+  size: PictureSize,
+): LayerMaps[] {
+  let maps = inputMaps(weights, pixels, size);
+  return weights.layers.map((layer) => {
+    const left = diagonalLstm(maps, layer.left, size, 'left');
+    const right = diagonalLstm(maps, layer.right, size, 'right');
+    maps = combine(layer, maps, left, shiftDown(right, size));
+    return { left, right, output: maps };
+  });
+}
+
+/**
+ * A layer's output from its input and its two directions: their sum upsampled, and the input added.
+ *
+ * @param right what is seen at each pixel, already moved down
+ */
+export function combine(
+  layer: PixelRnnLayer,
+  input: tf.Tensor3D,
+  left: tf.Tensor3D,
+  right: tf.Tensor3D,
+): tf.Tensor3D {
+  const { kernel, bias } = layer.upsample;
+  return tf.add(input, pointwise(tf.add(left, right), kernel, bias));
+}
+
+/** [cells, batch, 1] from [cells, batch, 2 · units]. */
+export function outputLogits({ output }: PixelRnnWeights, maps: tf.Tensor3D): tf.Tensor3D {
+  return output.reduce<tf.Tensor3D>(
+    (input, { kernel, bias }) => pointwise(tf.relu(input), kernel, bias),
+    maps,
+  );
+}
+
+function inputMaps({ input }: PixelRnnWeights, pixels: tf.Tensor2D, size: PictureSize) {
+  return maskedConvolution(pixels, input.kernel, input.bias, size, 'A');
+}

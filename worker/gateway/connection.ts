@@ -1,0 +1,256 @@
+import type { RawData, WebSocket } from 'ws';
+import { TeletrainError } from '../../shared/errors.ts';
+import { encodeFrame } from '../../shared/frames.ts';
+import { closeCodes, limits } from '../../shared/limits.ts';
+import type { FrameKind, Hello, Welcome } from '../../shared/messages.ts';
+import { Follower } from './follow.ts';
+import type { Outcome } from './handlers.ts';
+import type { Run } from './run.ts';
+import { type CheckedRequest, Session, type SessionStep } from './session.ts';
+
+/** What the gateway does for a connection. */
+export interface ConnectionHost {
+  /** @returns the welcome, or why not and the close code. */
+  authenticate(
+    hello: Hello,
+    address: string,
+  ): Promise<{ welcome: Welcome } | { refused: TeletrainError; code: number }>;
+  perform(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome>;
+  /** A fault of ours, for the worker's own log. */
+  onFault(what: string, error: unknown): void;
+}
+
+const closeGraceMs = 2_000;
+
+/** One socket: carries out what its session says, and lets nothing pile up in memory. */
+export class Connection {
+  readonly #socket: WebSocket;
+  readonly #address: string;
+  readonly #host: ConnectionHost;
+  readonly #session: Session;
+  readonly #followers = new Map<string, Follower>();
+  readonly #cancelled = new Set<string>();
+  readonly #waitingForRoom: (() => void)[] = [];
+  /** Chunks of files are read and sent one after the other, each when there is room for it. */
+  #bulk: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #client: string | undefined;
+
+  constructor(socket: WebSocket, address: string, host: ConnectionHost) {
+    this.#socket = socket;
+    this.#address = address;
+    this.#host = host;
+    this.#session = new Session(Date.now());
+    socket.on('message', (data, isBinary) => {
+      const now = Date.now();
+      this.#carryOut(
+        isBinary ? this.#session.receive(toBytes(data), now) : this.#session.receiveText(now),
+      );
+    });
+    socket.on('close', () => this.#release());
+    // A broken or abusive socket is closed by ws itself; `close` follows.
+    socket.on('error', () => {});
+    this.#schedule();
+  }
+
+  get isWelcomed(): boolean {
+    return this.#session.isWelcomed;
+  }
+
+  /** Follows a run from an event on; events begin after the request was answered. */
+  follow(run: Run, fromSeq: number): void {
+    const isNew = !this.#followers.has(run.id);
+    if (isNew && this.#followers.size >= limits.followsPerConnection) {
+      throw new TeletrainError(
+        'too-many-follows',
+        `More than ${limits.followsPerConnection} runs are followed.`,
+        {
+          hint: 'Unfollow some of them first.',
+        },
+      );
+    }
+    this.unfollow(run.id);
+    const outlet = {
+      hasRoom: () => this.#hasRoom(),
+      send: (frame: Uint8Array) => {
+        this.#session.noteSent(Date.now());
+        this.#sendFrame(frame);
+      },
+    };
+    const follower = new Follower(run, fromSeq, outlet, (error) => {
+      const told = error instanceof TeletrainError ? error : this.#fault('following a run', error);
+      this.#send('error', { error: told.toJSON() });
+    });
+    this.#followers.set(run.id, follower);
+  }
+
+  unfollow(run: string): void {
+    this.#followers.get(run)?.close();
+    this.#followers.delete(run);
+  }
+
+  /** Says why and closes; when the farewell is not taken in time, drops the socket. */
+  end(error: TeletrainError, code: number): void {
+    this.#carryOut(this.#session.end(error, code, Date.now()));
+  }
+
+  /** Resolves when its followers have sent all there is, or after `withinMs`. */
+  async drained(withinMs: number): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    const isDone = () =>
+      this.#socket.readyState !== this.#socket.OPEN ||
+      ([...this.#followers.values()].every((follower) => follower.isCaughtUp) &&
+        this.#socket.bufferedAmount === 0);
+    while (!isDone() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  get closed(): Promise<void> {
+    if (this.#socket.readyState === this.#socket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => this.#socket.once('close', () => resolve()));
+  }
+
+  #carryOut(steps: readonly SessionStep[]): void {
+    for (const step of steps) this.#step(step);
+    this.#schedule();
+  }
+
+  #step(step: SessionStep): void {
+    switch (step.do) {
+      case 'send':
+        this.#send(step.kind, step.header, step.payload);
+        return;
+      case 'authenticate':
+        void this.#authenticate(step.hello);
+        return;
+      case 'perform':
+        void this.#perform(step.request);
+        return;
+      case 'cancel':
+        this.#cancelled.add(step.id);
+        return;
+      case 'close': {
+        this.#socket.close(step.code, step.reason);
+        // A peer that does not answer the close frame is not waited for.
+        setTimeout(() => this.#socket.terminate(), closeGraceMs).unref();
+        return;
+      }
+      case 'terminate':
+        this.#socket.terminate();
+        return;
+    }
+  }
+
+  async #authenticate(hello: Hello): Promise<void> {
+    try {
+      const verdict = await this.#host.authenticate(hello, this.#address);
+      if ('refused' in verdict) {
+        this.end(verdict.refused, verdict.code);
+        return;
+      }
+      this.#client = hello.client.id;
+      this.#carryOut(this.#session.welcome(verdict.welcome, Date.now()));
+    } catch (error) {
+      this.end(this.#fault('authenticating', error), closeCodes.internal);
+    }
+  }
+
+  async #perform(request: CheckedRequest): Promise<void> {
+    const { id } = request;
+    try {
+      const outcome =
+        request.method === 'file.read' ? await this.#inBulk(request) : await this.#do(request);
+      this.#carryOut(this.#session.answer(id, outcome.result, outcome.payload, Date.now()));
+      if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
+    } catch (error) {
+      const told = error instanceof TeletrainError ? error : this.#fault(request.method, error);
+      this.#carryOut(this.#session.fail(id, told.toJSON(), Date.now()));
+    } finally {
+      this.#cancelled.delete(id);
+    }
+  }
+
+  async #do(request: CheckedRequest): Promise<Outcome> {
+    return await this.#host.perform(this.#client ?? '', request, this);
+  }
+
+  #inBulk(request: CheckedRequest): Promise<Outcome> {
+    const outcome = this.#bulk.then(async () => {
+      await this.#room();
+      if (this.#cancelled.has(request.id) || this.#socket.readyState !== this.#socket.OPEN) {
+        throw new TeletrainError('cancelled', 'The request was cancelled.', {
+          hint: 'Ask again if the answer is wanted.',
+        });
+      }
+      return await this.#do(request);
+    });
+    this.#bulk = outcome.catch(() => {});
+    return outcome;
+  }
+
+  #hasRoom(): boolean {
+    return this.#socket.bufferedAmount < limits.bufferedBytes;
+  }
+
+  #room(): Promise<void> {
+    if (this.#hasRoom() || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
+  }
+
+  #send(kind: FrameKind, header: unknown, payload?: Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    let frame: Buffer;
+    try {
+      frame = encodeFrame(kind, header, payload);
+    } catch (error) {
+      const told =
+        error instanceof TeletrainError ? error : this.#fault(`sending a ${kind}`, error);
+      // An answer that cannot be sent is answered all the same.
+      // Every header is an object; those of answers have an id.
+      const { id } = header as { id?: string };
+      frame = encodeFrame('error', { ...(id === undefined ? {} : { id }), error: told.toJSON() });
+    }
+    this.#sendFrame(frame);
+  }
+
+  #sendFrame(frame: Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(frame, () => {
+      if (!this.#hasRoom()) return;
+      for (const wake of this.#waitingForRoom.splice(0)) wake();
+      for (const follower of this.#followers.values()) follower.pump();
+    });
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const at = this.#session.nextTickAt;
+    if (!Number.isFinite(at) || this.#socket.readyState === this.#socket.CLOSED) return;
+    this.#timer = setTimeout(
+      () => this.#carryOut(this.#session.tick(Date.now())),
+      Math.max(0, at - Date.now()),
+    );
+    this.#timer.unref();
+  }
+
+  #fault(what: string, error: unknown): TeletrainError {
+    this.#host.onFault(what, error);
+    return new TeletrainError('internal', `The worker failed while ${what}.`, {
+      hint: "Look at the worker's output; if it happens again, report it.",
+      cause: error,
+    });
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    for (const follower of this.#followers.values()) follower.close();
+    this.#followers.clear();
+    for (const wake of this.#waitingForRoom.splice(0)) wake();
+  }
+}
+
+function toBytes(data: RawData): Uint8Array {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return Array.isArray(data) ? Buffer.concat(data) : data;
+}

@@ -1,0 +1,174 @@
+import { statfs } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { TeletrainError } from '../../shared/errors.ts';
+import type { MethodName, ParamsOf, ResultOf } from '../../shared/messages.ts';
+import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
+import type { RunRecord } from '../../shared/run.ts';
+import type { Connection } from './connection.ts';
+import { readCheckpointFile } from './files.ts';
+import type { Runs } from './runs.ts';
+import type { CheckedRequest } from './session.ts';
+import type { Training } from './training.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface Outcome<Method extends MethodName = MethodName> {
+  readonly result: ResultOf<Method>;
+  readonly payload?: Uint8Array;
+}
+
+export type Handlers = {
+  [Method in MethodName]: (
+    params: ParamsOf<Method>,
+    context: { readonly payload: Uint8Array; readonly connection: Connection },
+  ) => Promise<Outcome<Method>>;
+};
+
+export interface HandlersOptions {
+  readonly runs: Runs;
+  readonly training: Training;
+  readonly uploads: Uploads;
+  readonly worker: {
+    readonly name: string;
+    readonly version: string;
+    readonly home: string;
+    readonly startedAt: number;
+  };
+  /** Ends the worker once what was asked so far is answered. */
+  readonly stopWorker: () => void;
+}
+
+/** As many summaries as fit one answer. */
+const listedRuns = 500;
+
+/**
+ * What each method does. A method that changes something may be asked twice when the worker was
+ * killed between doing it and noting so in the ledger; asked again it then finds its work done.
+ */
+export function createHandlers({
+  runs,
+  training,
+  uploads,
+  worker,
+  stopWorker,
+}: HandlersOptions): Handlers {
+  return {
+    'worker.info': async () => {
+      const disk = await statfs(worker.home);
+      const { active, report } = training;
+      return {
+        result: {
+          name: worker.name,
+          version: worker.version,
+          pid: process.pid,
+          home: worker.home,
+          uptimeMs: Date.now() - worker.startedAt,
+          freeDiskBytes: disk.bavail * disk.bsize,
+          ...(report ? { engine: report } : {}),
+          ...(active ? { activeRun: active.id } : {}),
+        },
+      };
+    },
+    'worker.stop': async () => {
+      stopWorker();
+      return { result: {} };
+    },
+    'run.list': async () => ({
+      result: { runs: runs.newest(listedRuns).map((run) => run.summary) },
+    }),
+    'run.start': async ({ record }) => {
+      const checked = checkedRecord(record);
+      const known = runs.find(checked.id);
+      if (known && isDeepStrictEqual(known.record, checked) && training.isBegun(known)) {
+        return { result: { run: known.id } };
+      }
+      const run = await training.start(() => runs.create(checked));
+      return { result: { run: run.id } };
+    },
+    'run.pause': async ({ run }) => {
+      await training.pause(runs.get(run));
+      return { result: {} };
+    },
+    'run.resume': async ({ run }) => {
+      await training.resume(runs.get(run));
+      return { result: {} };
+    },
+    'run.stop': async ({ run, when }) => {
+      await training.stop(runs.get(run), when);
+      return { result: {} };
+    },
+    'run.change': async ({ run, epochs, patience }) => {
+      await training.change(runs.get(run), {
+        ...(epochs === undefined ? {} : { epochs }),
+        ...(patience === undefined ? {} : { patience }),
+      });
+      return { result: {} };
+    },
+    'run.import': async ({ record, nextSeq, checkpoint, changed }) => {
+      if (checkpoint.run !== record.id) {
+        throw new TeletrainError('bad-params', 'The checkpoint is not one of the imported run.', {
+          hint: "Send the manifest of one of the run's own checkpoints.",
+        });
+      }
+      await runs.import(checkedRecord(record), {
+        nextSeq,
+        checkpoint,
+        ...(changed ? { changed } : {}),
+      });
+      return { result: {} };
+    },
+    'run.follow': async ({ run: id, fromSeq }, { connection }) => {
+      const run = runs.get(id);
+      if (fromSeq > run.lastSeq + 1) {
+        throw new TeletrainError(
+          'events-ahead',
+          `This worker has events of "${id}" up to ${run.lastSeq}, and ${fromSeq} was asked for.`,
+          {
+            hint: `It lost a part of the run: go on from your own copy by "teletrain resume ${id} --on <worker>".`,
+          },
+        );
+      }
+      connection.follow(run, fromSeq);
+      return { result: { summary: run.summary, firstSeq: run.firstSeq } };
+    },
+    'run.unfollow': async ({ run }, { connection }) => {
+      connection.unfollow(run);
+      return { result: {} };
+    },
+    'checkpoint.list': async ({ run }) => ({
+      result: { checkpoints: await runs.get(run).directory.checkpoints() },
+    }),
+    'file.read': async ({ run: id, checkpoint, file, offset, length }) => {
+      const run = runs.get(id);
+      training.pin(run, checkpoint);
+      const { size, bytes } = await readCheckpointFile(
+        run.directory,
+        checkpoint,
+        file,
+        offset,
+        length,
+      );
+      return { result: { size }, payload: bytes };
+    },
+    'file.write': async ({ run, checkpoint, file, offset }, { payload }) => ({
+      result: { received: await uploads.receive(runs.get(run), checkpoint, file, offset, payload) },
+    }),
+    'checkpoint.commit': async ({ run, checkpoint, manifestSha256 }) => {
+      await uploads.commit(runs.get(run), checkpoint, manifestSha256);
+      return { result: {} };
+    },
+  };
+}
+
+export async function handle<Method extends MethodName>(
+  handlers: Handlers,
+  request: CheckedRequest<Method>,
+  connection: Connection,
+): Promise<Outcome> {
+  return await handlers[request.method](request.params, { payload: request.payload, connection });
+}
+
+/** @throws UsageError `unknown-recipe`, `unknown-setting`, `bad-setting`. */
+function checkedRecord(record: RunRecord): RunRecord {
+  const { name } = recipeNamed(record.recipe);
+  return { ...record, settings: completeSettings(name, record.settings) };
+}

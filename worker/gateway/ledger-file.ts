@@ -1,0 +1,90 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { scanRecords, sealRecord } from '../../shared/journal.ts';
+import { wireErrorSchema } from '../../shared/messages.ts';
+import { pack, unpack } from '../../shared/msgpack.ts';
+import { isSystemError, writeFileDurably } from './durable-file.ts';
+import { Ledger, type LedgerEntry } from './ledger.ts';
+
+const entrySchema = z.object({
+  client: z.string(),
+  request: z.string(),
+  asked: z.string(),
+  answer: z.union([z.object({ error: wireErrorSchema }), z.object({ result: z.unknown() })]),
+});
+
+/**
+ * The ledger on disk: records as in a journal, one an answer, appended and synced before the
+ * answer is sent. It is written anew when most of its records are no longer in the ledger.
+ */
+export class LedgerFile {
+  readonly ledger: Ledger;
+  readonly #path: string;
+  #file: FileHandle | undefined;
+  #records: number;
+  #end: number;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, ledger: Ledger, records: number, end: number) {
+    this.#path = path;
+    this.ledger = ledger;
+    this.#records = records;
+    this.#end = end;
+  }
+
+  /** Reads what is there; a spoiled end is cut by the next append. */
+  static async open(path: string): Promise<LedgerFile> {
+    const bytes = await readFile(path).catch((error: unknown) => {
+      if (isSystemError(error, 'ENOENT')) return Buffer.alloc(0);
+      throw error;
+    });
+    const ledger = new Ledger();
+    const { records, end } = scanRecords(bytes);
+    for (const { body } of records) {
+      const entry = entrySchema.safeParse(unpack(body));
+      if (entry.success) ledger.record(entry.data);
+    }
+    return new LedgerFile(path, ledger, records.length, end);
+  }
+
+  /** @throws the file system's error: the answer would be forgotten by a restart. */
+  async keep(entry: LedgerEntry): Promise<void> {
+    const work = this.#turn.then(() => this.#append(entry));
+    this.#turn = work.catch(() => {});
+    await work;
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #append(entry: LedgerEntry): Promise<void> {
+    if (this.#records > 2 * this.ledger.size + 1024) await this.#rewrite();
+    if (!this.#file) {
+      this.#file = await open(this.#path, 'a', 0o600);
+      await this.#file.truncate(this.#end);
+    }
+    const record = sealRecord(pack(entry));
+    try {
+      await this.#file.appendFile(record);
+      await this.#file.datasync();
+    } catch (error) {
+      await this.#file.truncate(this.#end).catch(() => {});
+      throw error;
+    }
+    this.#end += record.length;
+    this.#records += 1;
+  }
+
+  async #rewrite(): Promise<void> {
+    const records = [...this.ledger.entries()].map((entry) => sealRecord(pack(entry)));
+    const bytes = Buffer.concat(records);
+    await this.#file?.close();
+    this.#file = undefined;
+    await writeFileDurably(this.#path, bytes);
+    this.#end = bytes.length;
+    this.#records = records.length;
+  }
+}

@@ -1,0 +1,143 @@
+import type { EngineReport } from '../../shared/engine-report.ts';
+import type { TeletrainError } from '../../shared/errors.ts';
+import type { RunEvent, RunStatus } from '../../shared/events.ts';
+
+/** A place that text is written to, e.g. `process.stdout`. */
+export interface TextSink {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+export interface Listening {
+  readonly url: string;
+  readonly name: string;
+  readonly pid: number;
+  readonly version: string;
+  /** The pairing code, unless a token file takes its place. */
+  readonly code?: string;
+  readonly codeExpiresAt?: number;
+}
+
+/** What the worker says of itself on its standard output: for a person, or one JSON object a line. */
+export class Output {
+  readonly #sink: TextSink;
+  readonly #json: boolean;
+  readonly #isLive: boolean;
+  #statusShown = false;
+
+  constructor(sink: TextSink, options: { json: boolean; status: boolean }) {
+    this.#sink = sink;
+    this.#json = options.json;
+    this.#isLive = options.status || (!options.json && sink.isTTY === true);
+  }
+
+  /** Whether anybody reads a status line. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  progress(message: string): void {
+    this.#say({ event: 'progress', message }, plain(message));
+  }
+
+  engine(report: EngineReport): void {
+    const device =
+      report.device === 'gpu' ? `GPU ${report.gpu?.name ?? ''}`.trim() : `CPU ${report.cpu}`;
+    const library = report.tensorflowVersion
+      ? `TensorFlow ${report.tensorflowVersion}`
+      : report.kind;
+    this.#say(
+      { event: 'engine', report },
+      `Engine: ${library} on ${device}, ${report.threads} threads.`,
+    );
+  }
+
+  listening(worker: Listening): void {
+    const pairing = worker.code
+      ? `\n${pairingText(worker.code, worker.codeExpiresAt ?? 0)}\nPair with: teletrain connect ${worker.url}`
+      : '';
+    this.#say(
+      { event: 'listening', ...worker },
+      `Worker "${plain(worker.name)}" listens on ${worker.url}${pairing}`,
+    );
+  }
+
+  code(code: string, expiresAt: number): void {
+    this.#say({ event: 'code', code, expiresAt }, pairingText(code, expiresAt));
+  }
+
+  paired(client: string): void {
+    this.#say({ event: 'paired', client }, `Paired with "${plain(client)}".`);
+  }
+
+  warning(message: string): void {
+    this.#say({ event: 'warning', message }, `Warning: ${plain(message)}`);
+  }
+
+  state(event: Extract<RunEvent, { type: 'state' }>): void {
+    const { run, state, reason, message } = event;
+    const why = message ?? reason;
+    this.#say(
+      {
+        event: 'state',
+        run,
+        state,
+        ...(reason ? { reason } : {}),
+        ...(message ? { message } : {}),
+      },
+      `${run}: ${state}${why ? ` (${plain(why)})` : ''}`,
+    );
+  }
+
+  /** One line that the next one replaces; with JSON, an object a line. */
+  status(status: RunStatus | undefined, clients: number): void {
+    if (!this.#isLive) return;
+    if (this.#json) {
+      this.#say({ event: 'status', clients, ...(status ? { status } : {}) }, '');
+      return;
+    }
+    const who = `${clients} ${clients === 1 ? 'client' : 'clients'}`;
+    const what = status
+      ? `${status.run}: ${status.phase}, epoch ${status.epoch}/${status.epochs}, step ${status.step}, ${Math.round(status.examplesPerSecond)} examples/s`
+      : 'idle';
+    this.#sink.write(`\r\u001b[K${plain(what)} · ${who}`);
+    this.#statusShown = true;
+  }
+
+  stopping(why: string): void {
+    this.#say({ event: 'stopping', reason: why }, `Stopping: ${why}.`);
+  }
+
+  error(error: TeletrainError, more: Readonly<Record<string, unknown>> = {}): void {
+    this.#say(
+      { event: 'error', error: error.toJSON(), ...more },
+      `${error.message}\n${error.hint}`,
+    );
+  }
+
+  end(): void {
+    this.#clearStatus();
+  }
+
+  #say(value: object, text: string): void {
+    this.#clearStatus();
+    this.#sink.write(this.#json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+  }
+
+  #clearStatus(): void {
+    if (!this.#statusShown) return;
+    this.#statusShown = false;
+    this.#sink.write('\r\u001b[K');
+  }
+}
+
+function pairingText(code: string, expiresAt: number): string {
+  const until = new Date(expiresAt).toTimeString().slice(0, 5);
+  return `One-time code: ${code} (for one client, until ${until})`;
+}
+
+/** What a client or an engine wrote, without what would steer the terminal. */
+function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, ' ');
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { TeletrainError } from '../../shared/errors.ts';
+import { methods } from '../../shared/messages.ts';
+import { pack } from '../../shared/msgpack.ts';
+import type { Connection } from './connection.ts';
+import { type Handlers, handle, type Outcome } from './handlers.ts';
+import type { Answer } from './ledger.ts';
+import type { LedgerFile } from './ledger-file.ts';
+import type { CheckedRequest } from './session.ts';
+
+/** Where requests are done: once each, as far as they change something. */
+export class RequestDesk {
+  readonly #handlers: Handlers;
+  readonly #ledgerFile: LedgerFile;
+  readonly #onFault: (what: string, error: unknown) => void;
+  readonly #underway = new Set<Promise<unknown>>();
+
+  constructor(
+    handlers: Handlers,
+    ledgerFile: LedgerFile,
+    onFault: (what: string, error: unknown) => void,
+  ) {
+    this.#handlers = handlers;
+    this.#ledgerFile = ledgerFile;
+    this.#onFault = onFault;
+  }
+
+  /** @throws TeletrainError what the request is answered with instead. */
+  async perform(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome> {
+    const work = methods[request.method].changes
+      ? this.#once(client, request, connection)
+      : handle(this.#handlers, request, connection);
+    const settled = work.catch(() => {});
+    this.#underway.add(settled);
+    void settled.then(() => this.#underway.delete(settled));
+    return await work;
+  }
+
+  /** Resolves when nothing is being done. */
+  async idle(): Promise<void> {
+    while (this.#underway.size > 0) await Promise.all(this.#underway);
+  }
+
+  async #once(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome> {
+    const { ledger } = this.#ledgerFile;
+    const asked = digest(request);
+    const verdict = ledger.begin(client, request.id, asked);
+    switch (verdict.kind) {
+      case 'different':
+        throw new TeletrainError(
+          'request-id-reused',
+          'This request id was used for another request.',
+          {
+            hint: 'Give every request an id of its own.',
+          },
+        );
+      case 'answered':
+        return outcomeOf(verdict.answer);
+      case 'underway':
+        return outcomeOf(await verdict.answer);
+      case 'new': {
+        const answer = await this.#answer(request, connection);
+        const entry = { client, request: request.id, asked, answer };
+        try {
+          await this.#ledgerFile.keep(entry);
+          ledger.record(entry);
+        } catch (error) {
+          // It was done; the client had better know, though a restart will have forgotten.
+          this.#onFault('keeping an answer', error);
+          ledger.abandon(client, request.id, answer);
+        }
+        return outcomeOf(answer);
+      }
+    }
+  }
+
+  async #answer(request: CheckedRequest, connection: Connection): Promise<Answer> {
+    try {
+      const { result } = await handle(this.#handlers, request, connection);
+      return { result };
+    } catch (error) {
+      if (error instanceof TeletrainError) return { error: error.toJSON() };
+      this.#onFault(request.method, error);
+      return {
+        error: {
+          code: 'internal',
+          message: `The worker failed at ${request.method}.`,
+          hint: "Look at the worker's output; if it happens again, report it.",
+        },
+      };
+    }
+  }
+}
+
+function outcomeOf(answer: Answer): Outcome {
+  if ('error' in answer) {
+    const { code, message, hint } = answer.error;
+    throw new TeletrainError(code, message, { hint });
+  }
+  // What a handler of that very method returned, now or before a restart.
+  return { result: answer.result as Outcome['result'] };
+}
+
+/** @throws TeletrainError `bad-params` for parameters that no msgpack of ours could have held. */
+function digest(request: CheckedRequest): string {
+  try {
+    return createHash('sha256')
+      .update(pack([request.method, request.params]))
+      .digest('base64');
+  } catch (cause) {
+    throw new TeletrainError(
+      'bad-params',
+      `${request.method}: its parameters are not plain data.`,
+      {
+        hint: 'See PROTOCOL.md for what it takes.',
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,130 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { TeletrainError } from '../../shared/errors.ts';
+import { isFinal, runIdSchema } from '../../shared/events.ts';
+import type { RunRecord } from '../../shared/run.ts';
+import { type OnEvents, Run } from './run.ts';
+import { type ImportRecord, RunDirectory } from './run-directory.ts';
+
+/** The runs in `<home>/runs`. */
+export class Runs {
+  readonly #folder: string;
+  readonly #onEvents: OnEvents;
+  readonly #runs = new Map<string, Run>();
+
+  private constructor(folder: string, onEvents: OnEvents) {
+    this.#folder = folder;
+    this.#onEvents = onEvents;
+  }
+
+  /**
+   * Reads every run. One that cannot be read is left alone and said by `onWarning`; a journal
+   * whose end was cut says so in its own log too.
+   */
+  static async load(
+    folder: string,
+    onWarning: (message: string) => void,
+    onEvents: OnEvents = () => {},
+  ): Promise<Runs> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const runs = new Runs(folder, onEvents);
+    const names = (await readdir(folder)).filter((name) => runIdSchema.safeParse(name).success);
+    for (const name of names.sort()) {
+      try {
+        await runs.#load(name, onWarning);
+      } catch (error) {
+        if (!(error instanceof TeletrainError)) throw error;
+        onWarning(`Run ${name} is left out. ${error.message} ${error.hint}`);
+      }
+    }
+    return runs;
+  }
+
+  get all(): Run[] {
+    return [...this.#runs.values()];
+  }
+
+  /** At most so many, oldest first. */
+  newest(count: number): readonly Run[] {
+    return this.all.sort((a, b) => a.record.createdAt - b.record.createdAt).slice(-count);
+  }
+
+  find(id: string): Run | undefined {
+    return this.#runs.get(id);
+  }
+
+  /** @throws TeletrainError `unknown-run`. */
+  get(id: string): Run {
+    const run = this.#runs.get(id);
+    if (run) return run;
+    throw new TeletrainError('unknown-run', `This worker has no run "${id}".`, {
+      hint: 'See "teletrain runs"; resume it here with "teletrain resume <run> --on <worker>".',
+    });
+  }
+
+  /** @throws TeletrainError `run-exists`. */
+  async create(record: RunRecord): Promise<Run> {
+    if (this.#runs.has(record.id)) throw exists(record.id);
+    return await this.#make(record, undefined);
+  }
+
+  /**
+   * Makes a run known that another worker began. What this worker has of it is moved aside.
+   * @throws TeletrainError `run-exists` for another run of that name, `run-active`, `run-ahead`.
+   */
+  async import(record: RunRecord, imported: ImportRecord): Promise<Run> {
+    const known = this.#runs.get(record.id);
+    if (known) {
+      if (!isDeepStrictEqual(known.record, record)) throw exists(record.id);
+      // Sent before, and nothing happened since.
+      if (isDeepStrictEqual(known.imported, imported) && known.lastSeq < imported.nextSeq)
+        return known;
+      if (!isFinal(known.fold.state)) {
+        throw new TeletrainError('run-active', `Run "${record.id}" is active on this worker.`, {
+          hint: 'Attach to it here, or stop it first.',
+        });
+      }
+      if (known.lastSeq >= imported.nextSeq) {
+        throw new TeletrainError(
+          'run-ahead',
+          `This worker has events of "${record.id}" up to ${known.lastSeq} that you have not.`,
+          { hint: 'Attach to the run on this worker first, then resume it here.' },
+        );
+      }
+      await known.rest();
+      await known.directory.setAside(Date.now());
+      this.#runs.delete(record.id);
+    }
+    return await this.#make(record, imported);
+  }
+
+  async #make(record: RunRecord, imported: ImportRecord | undefined): Promise<Run> {
+    const directory = new RunDirectory(join(this.#folder, record.id));
+    await directory.create(record, imported);
+    const { run } = await Run.open(record, directory, imported, this.#onEvents);
+    this.#runs.set(record.id, run);
+    return run;
+  }
+
+  async #load(name: string, onWarning: (message: string) => void): Promise<void> {
+    const directory = new RunDirectory(join(this.#folder, name));
+    const { record, imported } = await directory.read();
+    const { run, cut } = await Run.open(record, directory, imported, this.#onEvents);
+    this.#runs.set(name, run);
+    if (!cut) return;
+    const message =
+      cut.kind === 'torn'
+        ? `The last ${cut.bytes} bytes of the run's journal were an event cut short by a crash; they were removed.`
+        : `The last ${cut.bytes} bytes of the run's journal were damaged; they were removed.`;
+    onWarning(`Run ${name}: ${message}`);
+    await run.append({ type: 'log', level: 'warning', message });
+    await run.rest();
+  }
+}
+
+function exists(id: string): TeletrainError {
+  return new TeletrainError('run-exists', `This worker already has a run "${id}".`, {
+    hint: 'Attach to it, or start a run under another id.',
+  });
+}

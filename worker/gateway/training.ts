@@ -1,0 +1,406 @@
+import type { EngineReport } from '../../shared/engine-report.ts';
+import { TeletrainError } from '../../shared/errors.ts';
+import { type EventBody, eventBodySchema, isFinal, type RunStatus } from '../../shared/events.ts';
+import type { WireError } from '../../shared/messages.ts';
+import type { FromEngine, StartCommand } from '../channel.ts';
+import type { EngineEnd, EngineProcess } from './engine-process.ts';
+import { Pins } from './pins.ts';
+import { afterEngineCrash, afterWorkerRestart, type Recovery } from './recovery.ts';
+import type { Run } from './run.ts';
+import { type Asked, stateReasons } from './run-fold.ts';
+import type { Runs } from './runs.ts';
+
+export interface TrainingOptions {
+  readonly runs: Runs;
+  readonly engine: EngineProcess;
+  readonly dataDir: string | undefined;
+  readonly cacheDir: string;
+  /** For the worker's own output. */
+  readonly onWarning: (message: string) => void;
+  readonly onStatus: (status: RunStatus) => void;
+  /** The engine is loaded and tested. */
+  readonly onReady: (report: EngineReport) => void;
+  /** What the engine does until then. */
+  readonly onProgress: (message: string) => void;
+  /** The engine cannot work here at all. */
+  readonly onUnusable: (error: WireError) => void;
+}
+
+const pinCheckMs = 5_000;
+
+/**
+ * The one run that trains: takes commands, gives the engine's events numbers through the run's
+ * journal, and starts the engine again when it crashed. What was asked is journaled before it is
+ * answered, so a restart of the gateway does not forget it.
+ */
+export class Training {
+  readonly #options: TrainingOptions;
+  readonly #pins = new Pins();
+  readonly #pinTimer: NodeJS.Timeout;
+  #active: Run | undefined;
+  /** The engine was told to start the active run, and has not ended since. */
+  #isEngineOnIt = false;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #report: EngineReport | undefined;
+  #isEnding = false;
+  /** The engine's last event, on its way to the disk. */
+  #written: Promise<void> = Promise.resolve();
+  /** Commands one after the other, so that each sees what the one before it did. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TrainingOptions) {
+    this.#options = options;
+    options.engine.listen({
+      ready: (report) => {
+        this.#report = report;
+        options.onReady(report);
+        this.#launch();
+      },
+      said: (line) => {
+        if (!options.engine.isReady) options.onProgress(line);
+      },
+      message: (message) => this.#heard(message),
+      ended: (end) => void this.#inTurn(() => this.#engineEnded(end)),
+    });
+    this.#pinTimer = setInterval(() => {
+      if (this.#pins.expire(Date.now())) this.#sendPins();
+    }, pinCheckMs);
+    this.#pinTimer.unref();
+  }
+
+  get active(): Run | undefined {
+    return this.#active;
+  }
+
+  get report(): EngineReport | undefined {
+    return this.#report;
+  }
+
+  /** Starts what was active when the gateway last ended. */
+  async recover(mayGoOn: boolean): Promise<void> {
+    for (const run of this.#options.runs.all) {
+      if (isFinal(run.fold.state)) continue;
+      const recovery = afterWorkerRestart(run.fold, mayGoOn && this.#active === undefined);
+      await this.#carryOut(run, recovery);
+    }
+  }
+
+  /** @throws TeletrainError `worker-busy`, `run-exists`, `journal-failed`. */
+  async start(make: () => Promise<Run>): Promise<Run> {
+    return await this.#inTurn(async () => {
+      this.#refuseBusy();
+      const run = await make();
+      await run.append({ type: 'state', state: 'starting' });
+      this.#begin(run);
+      return run;
+    });
+  }
+
+  /** It has events of this worker: a second start of it would be no other start. */
+  isBegun(run: Run): boolean {
+    return run.lastSeq >= run.firstSeq;
+  }
+
+  /** @throws TeletrainError `run-not-active`. */
+  async pause(run: Run): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#refuseInactive(run);
+      if (run.fold.state === 'paused') return;
+      await this.#ask(run, 'pause');
+      this.#tellEngine({ type: 'pause' });
+    });
+  }
+
+  /** Goes on with a paused run, or with an ended one from its last checkpoint. @throws TeletrainError `worker-busy`, `journal-failed`. */
+  async resume(run: Run): Promise<void> {
+    await this.#inTurn(async () => {
+      if (run === this.#active) {
+        if (run.fold.state !== 'paused' && run.fold.asked !== 'pause') return;
+        await this.#ask(run, 'continue');
+        if (this.#isEngineOnIt) this.#tellEngine({ type: 'continue' });
+        else this.#begin(run);
+        return;
+      }
+      this.#refuseBusy();
+      run.retryJournal();
+      const starting: EventBody = {
+        type: 'state',
+        state: 'starting',
+        reason: stateReasons.resumed,
+      };
+      if (run.imported && !this.isBegun(run)) {
+        // Its other worker may have gone further: what readers have of that is void from here on.
+        await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step }, starting);
+      } else {
+        await run.append(starting);
+      }
+      this.#begin(run);
+    });
+  }
+
+  /** @throws TeletrainError `run-not-active`. */
+  async stop(run: Run, when: 'now' | 'epoch'): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#refuseInactive(run);
+      await this.#ask(run, when === 'now' ? 'stop-now' : 'stop-epoch');
+      if (this.#isEngineOnIt) {
+        this.#tellEngine({ type: 'stop', when });
+        return;
+      }
+      const { state } = run.fold;
+      if (when === 'now' || state === 'paused') {
+        await this.#carryOut(run, {
+          kind: 'settle',
+          event: { type: 'state', state: 'stopped', reason: `stop-${when}` },
+        });
+      }
+    });
+  }
+
+  /** @throws TeletrainError `run-not-active`. */
+  async change(run: Run, changed: { epochs?: number; patience?: number }): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#refuseInactive(run);
+      await run.append({ type: 'change', ...changed });
+      this.#tellEngine({ type: 'change', ...changed });
+    });
+  }
+
+  /** Somebody reads this checkpoint: keep it for a while. */
+  pin(run: Run, checkpoint: string): void {
+    if (run !== this.#active) return;
+    if (this.#pins.touch(checkpoint, Date.now())) this.#sendPins();
+  }
+
+  /** Ends the engine; an active run leaves a checkpoint and becomes `interrupted`. */
+  async end(graceMs: number): Promise<void> {
+    this.#isEnding = true;
+    clearInterval(this.#pinTimer);
+    clearTimeout(this.#restartTimer);
+    await this.#options.engine.shutDown(graceMs);
+    await this.#written;
+    await this.#inTurn(async () => {
+      const run = this.#active;
+      if (run && !isFinal(run.fold.state)) {
+        await this.#append(run, {
+          type: 'state',
+          state: 'interrupted',
+          reason: stateReasons.workerStopped,
+          message: 'The worker was stopped.',
+        });
+      }
+      await run?.rest();
+      this.#active = undefined;
+    });
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  #refuseBusy(): void {
+    if (this.#isEnding) {
+      throw new TeletrainError('worker-stopping', 'The worker is stopping.', {
+        hint: 'Start it again first.',
+      });
+    }
+    if (!this.#active) return;
+    throw new TeletrainError('worker-busy', `This worker is busy with run "${this.#active.id}".`, {
+      hint: `Wait for it, or stop it with "teletrain stop ${this.#active.id}".`,
+    });
+  }
+
+  #refuseInactive(run: Run): void {
+    if (run === this.#active) return;
+    throw new TeletrainError(
+      'run-not-active',
+      `Run "${run.id}" is not active: it is ${run.fold.state}.`,
+      {
+        hint: `Go on with it by "teletrain resume ${run.id}".`,
+      },
+    );
+  }
+
+  async #ask(run: Run, asked: Asked): Promise<void> {
+    await run.append({ type: 'change', asked });
+  }
+
+  #begin(run: Run): void {
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+    this.#active = run;
+    this.#isEngineOnIt = false;
+    this.#launch();
+  }
+
+  /** Starts the engine if it is not there, else gives it the active run. */
+  #launch(): void {
+    const run = this.#active;
+    const { engine } = this.#options;
+    if (
+      !run ||
+      this.#isEngineOnIt ||
+      this.#isEnding ||
+      this.#restartTimer ||
+      isFinal(run.fold.state)
+    )
+      return;
+    if (run.fold.state === 'paused' && run.fold.asked !== 'continue') return;
+    if (!engine.isReady) {
+      void engine.start();
+      return;
+    }
+    this.#isEngineOnIt = true;
+    engine.send(this.#startCommand(run));
+    this.#sendPins();
+    if (run.fold.asked === 'pause') engine.send({ type: 'pause' });
+    if (run.fold.asked === 'stop-epoch') engine.send({ type: 'stop', when: 'epoch' });
+    if (run.fold.asked === 'stop-now') engine.send({ type: 'stop', when: 'now' });
+  }
+
+  #startCommand(run: Run): StartCommand {
+    const { dataDir, cacheDir } = this.#options;
+    const { changed, step } = run.fold;
+    return {
+      type: 'start',
+      record: run.record,
+      directory: run.directory.path,
+      resume: run.imported !== undefined || run.lastSeq > run.firstSeq,
+      lastStep: step,
+      cacheDir,
+      ...(Object.keys(changed).length > 0 ? { changed } : {}),
+      ...(dataDir === undefined ? {} : { dataDir }),
+    };
+  }
+
+  #tellEngine(message: Parameters<EngineProcess['send']>[0]): void {
+    if (this.#isEngineOnIt) this.#options.engine.send(message);
+  }
+
+  #sendPins(): void {
+    this.#tellEngine({ type: 'pin', checkpoints: this.#pins.checkpoints });
+  }
+
+  #heard(message: Extract<FromEngine, { type: 'event' | 'status' }>): void {
+    const run = this.#active;
+    if (!run) return;
+    if (message.type === 'status') {
+      if (message.status.run !== run.id) return;
+      run.tell(message.status);
+      this.#options.onStatus(message.status);
+    } else if (message.run === run.id) {
+      void this.#journal(run, message.event);
+    }
+  }
+
+  /** An event of the engine's. What makes the run end is handled after it is on disk. */
+  async #journal(run: Run, body: EventBody): Promise<void> {
+    const checked = eventBodySchema.safeParse(body);
+    if (!checked.success) {
+      // A fault of ours; the run need not end for it, and the journal must stay readable.
+      const what = `${body.type}: ${checked.error.issues[0]?.message}`;
+      const message = `An event of the engine was left out (${what}).`;
+      this.#written = this.#append(run, { type: 'log', level: 'error', message });
+      return;
+    }
+    const event = checked.data;
+    this.#written = this.#append(run, event);
+    await this.#written;
+    if (event.type === 'state' && isFinal(event.state)) await this.#inTurn(() => this.#leave(run));
+  }
+
+  /** Journals, and ends the run when the disk does not take it: events are never lost in silence. */
+  async #append(run: Run, ...bodies: EventBody[]): Promise<void> {
+    try {
+      await run.append(...bodies);
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      if (error.code === 'event-too-large') {
+        await this.#append(run, {
+          type: 'log',
+          level: 'error',
+          message: `${error.message} ${error.hint}`,
+        });
+      } else {
+        await this.#journalFailed(run, error);
+      }
+    }
+  }
+
+  async #journalFailed(run: Run, error: TeletrainError): Promise<void> {
+    if (run !== this.#active || isFinal(run.fold.state)) return;
+    this.#active = undefined;
+    this.#isEngineOnIt = false;
+    this.#options.onWarning(`Run ${run.id} ends. ${error.message} ${error.hint}`);
+    this.#options.engine.kill();
+    run.failed(error);
+    await run.rest();
+  }
+
+  async #leave(run: Run): Promise<void> {
+    if (run !== this.#active) return;
+    this.#active = undefined;
+    this.#isEngineOnIt = false;
+    await run.rest();
+  }
+
+  async #engineEnded(end: EngineEnd): Promise<void> {
+    await this.#written;
+    this.#isEngineOnIt = false;
+    if (this.#isEnding) return;
+    const run = this.#active;
+    if (run && !isFinal(run.fold.state)) {
+      await this.#crashed(run, end);
+    } else {
+      if (run) await this.#leave(run);
+      if (!end.unusable) this.#options.onWarning(`The engine ${end.how}.`);
+    }
+    if (end.unusable) this.#options.onUnusable(end.unusable);
+    else if (!this.#report && !this.#active) this.#options.onUnusable(neverReady(end));
+  }
+
+  async #crashed(run: Run, end: EngineEnd): Promise<void> {
+    if (end.lastWords.length > 0) {
+      const message = `The engine's last words:\n${end.lastWords.join('\n')}`.slice(0, 8000);
+      await this.#append(run, { type: 'log', level: 'error', message });
+    }
+    if (end.unusable) {
+      const { code, message, hint } = end.unusable;
+      await this.#carryOut(run, {
+        kind: 'settle',
+        event: { type: 'state', state: 'failed', reason: code, message: `${message} ${hint}` },
+      });
+      return;
+    }
+    await this.#carryOut(run, afterEngineCrash(run.fold, end.how));
+  }
+
+  async #carryOut(run: Run, recovery: Recovery): Promise<void> {
+    if (recovery.kind === 'leave') {
+      this.#active = isFinal(run.fold.state) ? undefined : run;
+      return;
+    }
+    await this.#append(run, recovery.event);
+    if (recovery.kind === 'settle') {
+      if (isFinal(recovery.event.state)) await this.#leave(run);
+      else this.#active = run;
+      return;
+    }
+    this.#active = run;
+    this.#restartTimer = setTimeout(() => {
+      this.#restartTimer = undefined;
+      this.#launch();
+    }, recovery.waitMs);
+  }
+}
+
+function neverReady({ how, lastWords }: EngineEnd): WireError {
+  const said = lastWords.at(-1);
+  return {
+    code: 'engine-crashed',
+    message: `The engine ${how} before it was ready${said ? `: ${said}` : '.'}`,
+    hint: 'See "teletrain doctor" for what is missing.',
+  };
+}

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { TeletrainError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import { type Manifest, manifestSchema } from '../../shared/run.ts';
+import { isSystemError, syncFolder, writeFileDurably } from './durable-file.ts';
+import type { Run } from './run.ts';
+
+const manifestName = 'manifest.json';
+
+/**
+ * Checkpoints that a client brings: their files gather in `uploads/<id>`, each as long as was
+ * received so far, so that a transfer that broke off goes on at the byte. `commit` checks them all
+ * and renames the folder, so there is a whole checkpoint or none.
+ */
+export class Uploads {
+  /** Writes of one run one after the other, so that lengths are true when they are looked at. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  /**
+   * Takes bytes at `offset`, which must be the length received so far; none at all only asks.
+   * @returns the length now received.
+   * @throws TeletrainError `no-upload`, `wrong-offset`, `upload-too-long`, `disk-full`.
+   */
+  async receive(
+    run: Run,
+    checkpoint: string,
+    file: string,
+    offset: number,
+    bytes: Uint8Array,
+  ): Promise<number> {
+    return await this.#inTurn(run, async () => {
+      const size = sizeOf(expected(run, checkpoint), file);
+      const folder = run.directory.uploadPath(checkpoint);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const path = join(folder, file);
+      const received = await lengthOf(path);
+      if (bytes.length === 0) return received;
+      if (offset !== received) {
+        throw new TeletrainError(
+          'wrong-offset',
+          `${file} has ${received} bytes so far, not ${offset}.`,
+          {
+            hint: 'Ask with an empty payload how much was received, and go on from there.',
+          },
+        );
+      }
+      if (received + bytes.length > size) {
+        throw new TeletrainError(
+          'upload-too-long',
+          `${file} would be longer than the ${size} bytes of its manifest.`,
+          {
+            hint: 'Send the files of the checkpoint that was imported.',
+          },
+        );
+      }
+      try {
+        await using target = await open(path, received === 0 ? 'w' : 'r+', 0o600);
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await target.write(
+            bytes,
+            done,
+            bytes.length - done,
+            received + done,
+          );
+          done += bytesWritten;
+        }
+      } catch (error) {
+        throw diskFull(error);
+      }
+      return received + bytes.length;
+    });
+  }
+
+  /**
+   * @param manifestSha256 of the manifest.json that was uploaded; without one the worker writes it.
+   * @throws TeletrainError `no-upload`, `checkpoint-incomplete`, `checkpoint-corrupt`, `disk-full`.
+   */
+  async commit(run: Run, checkpoint: string, manifestSha256: string | undefined): Promise<void> {
+    await this.#inTurn(run, async () => {
+      const manifest = expected(run, checkpoint);
+      const folder = run.directory.uploadPath(checkpoint);
+      const target = run.directory.checkpointPath(checkpoint);
+      if (await isFolder(target)) return;
+      for (const file of manifest.files) await verify(folder, file);
+      await settleManifest(folder, manifest, manifestSha256);
+      try {
+        for (const { name } of manifest.files) {
+          await using file = await open(join(folder, name), 'r+');
+          await file.sync();
+        }
+        await syncFolder(folder);
+        await rename(folder, target);
+        await syncFolder(run.directory.checkpointsPath);
+      } catch (error) {
+        throw diskFull(error);
+      }
+    });
+  }
+
+  #inTurn<Result>(run: Run, work: () => Promise<Result>): Promise<Result> {
+    const result = (this.#turns.get(run.id) ?? Promise.resolve()).then(work);
+    const settled = result.catch(() => {});
+    this.#turns.set(run.id, settled);
+    void settled.then(() => {
+      if (this.#turns.get(run.id) === settled) this.#turns.delete(run.id);
+    });
+    return result;
+  }
+}
+
+/** The manifest that the import of the run announced. */
+function expected(run: Run, checkpoint: string): Manifest {
+  const manifest = run.imported?.checkpoint;
+  if (manifest?.id === checkpoint) return manifest;
+  throw new TeletrainError(
+    'no-upload',
+    `No upload of checkpoint ${checkpoint} of "${run.id}" was announced.`,
+    {
+      hint: 'Import the run with that checkpoint first.',
+    },
+  );
+}
+
+/** Bytes that a file may have in the end. */
+function sizeOf(manifest: Manifest, file: string): number {
+  if (file === manifestName) return limits.manifestBytes;
+  const entry = manifest.files.find(({ name }) => name === file);
+  if (entry) return entry.bytes;
+  throw new TeletrainError('no-such-file', `The checkpoint's manifest names no file "${file}".`, {
+    hint: 'Send the files of the checkpoint that was imported.',
+  });
+}
+
+/** A file that is wrong is removed, so that its upload begins anew. */
+async function verify(folder: string, file: Manifest['files'][number]): Promise<void> {
+  const path = join(folder, file.name);
+  const length = await lengthOf(path);
+  if (file.bytes === 0 && length === 0) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await using empty = await open(path, 'a', 0o600);
+    await empty.sync();
+  }
+  if (length < file.bytes) {
+    throw new TeletrainError(
+      'checkpoint-incomplete',
+      `${file.name} has ${length} of ${file.bytes} bytes.`,
+      {
+        hint: 'Send the rest, then commit again.',
+      },
+    );
+  }
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  if (hash.digest('hex') !== file.sha256) {
+    await rm(path);
+    throw new TeletrainError(
+      'checkpoint-corrupt',
+      `${file.name} is not what its manifest says; it was removed.`,
+      {
+        hint: 'Verify your copy with "teletrain checkpoints verify <dir>", then send the file again.',
+      },
+    );
+  }
+}
+
+async function settleManifest(
+  folder: string,
+  manifest: Manifest,
+  sha256: string | undefined,
+): Promise<void> {
+  const path = join(folder, manifestName);
+  if (sha256 === undefined) {
+    await writeFileDurably(path, `${JSON.stringify(manifest, null, 2)}\n`);
+    return;
+  }
+  const bytes = await readFile(path).catch(() => undefined);
+  if (!bytes) {
+    throw new TeletrainError('checkpoint-incomplete', 'manifest.json was not sent.', {
+      hint: 'Send it, or commit without its hash.',
+    });
+  }
+  const isSame =
+    createHash('sha256').update(bytes).digest('hex') === sha256 &&
+    isDeepStrictEqual(parse(bytes), manifest);
+  if (isSame) return;
+  await rm(path);
+  throw new TeletrainError(
+    'checkpoint-corrupt',
+    'manifest.json is not the one that was announced; it was removed.',
+    {
+      hint: 'Verify your copy with "teletrain checkpoints verify <dir>", then send the file again.',
+    },
+  );
+}
+
+function parse(bytes: Buffer): Manifest | undefined {
+  try {
+    return manifestSchema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+async function lengthOf(path: string): Promise<number> {
+  try {
+    return (await lstat(path)).size;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+}
+
+function diskFull(error: unknown): unknown {
+  if (!isSystemError(error, 'ENOSPC', 'EDQUOT')) return error;
+  return new TeletrainError('disk-full', "The worker's disk is full.", {
+    hint: 'Free some space on the worker, then try again: what arrived is kept.',
+    cause: error,
+  });
+}
