@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 import { chooseKernels, compute, type Implementation } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
-import type { NativeDispatch } from './native-dispatch.ts';
+import { fusedSimpleRnn } from './fused-simple-rnn.ts';
 
 export interface SimpleRnnWeights {
   /** [features, units] */
@@ -31,30 +31,8 @@ export function simpleRnn(
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.bias.shape[0]]);
   const kernels = chooseKernels(implementation);
   return kernels
-    ? kernelSimpleRnn(kernels, inputs, weights, state)
+    ? fusedSimpleRnn(kernels, inputs, weights, state)
     : composedSimpleRnn(inputs, weights, state, implementation);
-}
-
-function kernelSimpleRnn(
-  native: NativeDispatch,
-  inputs: tf.Tensor3D,
-  { kernel, recurrentKernel, bias }: SimpleRnnWeights,
-  initialState: tf.Tensor2D,
-): tf.Tensor3D {
-  return differentiable([inputs, kernel, recurrentKernel, bias, initialState], {
-    forward() {
-      const given = [inputs, kernel, recurrentKernel, bias, initialState];
-      const [value] = native.runOnTensors('TeletrainSimpleRNN', [], given, 1) as [tf.Tensor3D];
-      return { value, saved: [inputs, kernel, recurrentKernel, initialState, value] };
-    },
-    gradient: (dy, saved) =>
-      native.runOnTensors(
-        'TeletrainSimpleRNNGrad',
-        [],
-        [...saved, dy, tf.zerosLike(initialState)],
-        5,
-      ),
-  });
 }
 
 function composedSimpleRnn(

@@ -1,5 +1,7 @@
 // The table of all kernels for the instruction set of the including file.
 
+#include "diagonal-lstm.h"
+#include "lstm.h"
 #include "simple-rnn.h"
 
 namespace teletrain {
@@ -22,6 +24,10 @@ constexpr InstructionSet makeTable(const char* name) {
   table.lanes = lanes;
   table.simpleRnnForward = simpleRnnForward;
   table.simpleRnnBackward = simpleRnnBackward;
+  table.lstmForward = lstmForward;
+  table.lstmBackward = lstmBackward;
+  table.diagonalLstmForward = diagonalLstmForward;
+  table.diagonalLstmBackward = diagonalLstmBackward;
   table.tanh = mapEach<tanhOf>;
   table.sigmoid = mapEach<sigmoidOf>;
   return table;

@@ -21,11 +21,11 @@ std::string text(const Shape& shape) {
 // What was registered; TensorFlow keeps pointers to it until the process ends.
 struct Registered {
   Operation operation;
-  void (*compute)(Call&, const std::vector<bool>&);
+  void (*compute)(Call&, const Attributes&);
 };
 
 struct Kernel {
-  std::vector<bool> booleans;
+  Attributes attributes;
 };
 
 // TensorFlow's C API gives a kernel no pointer of ours, so each registered operation has functions of
@@ -38,14 +38,21 @@ template <int number>
 void* create(TF_OpKernelConstruction* construction) {
   auto kernel = std::make_unique<Kernel>();
   TF_Status* status = TF_NewStatus();
-  for (const char* name : registered[number]->operation.booleans) {
-    TF_Bool value = 0;
-    TF_OpKernelConstruction_GetAttrBool(construction, name, &value, status);
+  for (const std::string attribute : registered[number]->operation.attributes) {
+    const std::string name = attribute.substr(0, attribute.find(':'));
+    int64_t value = 0;
+    if (attribute.find("bool") == std::string::npos) {
+      TF_OpKernelConstruction_GetAttrInt64(construction, name.c_str(), &value, status);
+    } else {
+      TF_Bool given = 0;
+      TF_OpKernelConstruction_GetAttrBool(construction, name.c_str(), &given, status);
+      value = given;
+    }
     if (TF_GetCode(status) != TF_OK) {
       TF_OpKernelConstruction_Failure(construction, status);
       break;
     }
-    kernel->booleans.push_back(value != 0);
+    kernel->attributes.push_back(value);
   }
   TF_DeleteStatus(status);
   return kernel.release();
@@ -63,7 +70,7 @@ void compute(void* kernel, TF_OpKernelContext* context) {
   const Registered& here = *registered[number];
   try {
     Call call(here.operation, context);
-    here.compute(call, static_cast<Kernel*>(kernel)->booleans);
+    here.compute(call, static_cast<Kernel*>(kernel)->attributes);
   } catch (const ArgumentError& error) {
     fail(context, TF_INVALID_ARGUMENT, error.message);
   } catch (const std::bad_alloc&) {
@@ -162,7 +169,7 @@ void Call::parallel(int parts, void (*body)(void*, int), void* closure) {
 }
 
 void registerOperation(const Operation& operation,
-                       void (*compute)(Call& call, const std::vector<bool>& booleans)) {
+                       void (*compute)(Call& call, const Attributes& attributes)) {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(operation.name);
   for (const char* name : operation.inputs) {
     const std::string type = typeAttribute(name);
@@ -173,8 +180,8 @@ void registerOperation(const Operation& operation,
   for (const char* name : operation.outputs) {
     TF_OpDefinitionBuilderAddOutput(definition, (std::string(name) + ": float").c_str());
   }
-  for (const char* name : operation.booleans) {
-    TF_OpDefinitionBuilderAddAttr(definition, (std::string(name) + ": bool").c_str());
+  for (const char* attribute : operation.attributes) {
+    TF_OpDefinitionBuilderAddAttr(definition, attribute);
   }
   TF_OpDefinitionBuilderSetShapeInferenceFunction(
       definition, [](TF_ShapeInferenceContext* context, TF_Status* status) {

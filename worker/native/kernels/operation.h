@@ -29,8 +29,12 @@ struct Operation {
   // Every one a tensor of any type and shape as far as TensorFlow is concerned; the call checks them.
   std::vector<const char*> inputs;
   std::vector<const char*> outputs;
-  std::vector<const char*> booleans;
+  // "name: bool" or "name: int", each
+  std::vector<const char*> attributes;
 };
+
+// Values of an operation's attributes, in their order.
+using Attributes = std::vector<int64_t>;
 
 // One call of an operation.
 class Call final : public Runtime {
@@ -44,7 +48,7 @@ class Call final : public Runtime {
   Shape shape(int input, int rank) const;
   // An input's values. Throws ArgumentError unless it is float32 of this shape.
   const float* input(int input, const Shape& shape) const;
-  // The new output's values.
+  // The new output's values; a dimension may be zero.
   float* output(int output, const Shape& shape);
   // Throws ArgumentError: "Operation: argument <name> <what>".
   [[noreturn]] void refuse(int input, const std::string& what) const;
@@ -59,10 +63,9 @@ class Call final : public Runtime {
   std::vector<TF_Tensor*> inputs_, owned_;
 };
 
-// Registers an operation and its code for the CPU with TensorFlow. `compute` gets the values of the
-// operation's booleans, in their order.
+// Registers an operation and its code for the CPU with TensorFlow.
 void registerOperation(const Operation& operation,
-                       void (*compute)(Call& call, const std::vector<bool>& booleans));
+                       void (*compute)(Call& call, const Attributes& attributes));
 
 }  // namespace teletrain
 

@@ -8,7 +8,7 @@ SequenceSize sizeOf(const Shape& inputs, const Shape& kernel) {
           static_cast<int>(kernel[1])};
 }
 
-void forward(Call& call, const std::vector<bool>&) {
+void forward(Call& call, const Attributes&) {
   const Shape inputs = call.shape(0, 3);
   const Shape kernel = call.shape(1, 2);
   const int64_t units = kernel[1];
@@ -23,7 +23,7 @@ void forward(Call& call, const std::vector<bool>&) {
   instructionSetFor(static_cast<int>(units)).simpleRnnForward(arguments, call);
 }
 
-void backward(Call& call, const std::vector<bool>&) {
+void backward(Call& call, const Attributes&) {
   const Shape inputs = call.shape(0, 3);
   const Shape kernel = call.shape(1, 2);
   const int64_t units = kernel[1];
