@@ -6,8 +6,11 @@
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { root } from './files.mjs';
+import { fail } from './messages.mjs';
+import { environmentWith } from './node-binary.mjs';
 import { becomeChild } from './run-child.mjs';
-import { environmentWith, fail, prepare, root } from './setup.mjs';
+import { prepare } from './set-up.mjs';
 
 const main = path.join(root, 'dist', 'client', 'cli', 'main.js');
 let node;

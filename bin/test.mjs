@@ -6,7 +6,10 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { environmentWith, fail, prepare, root, say } from './setup.mjs';
+import { root } from './files.mjs';
+import { fail, say } from './messages.mjs';
+import { environmentWith } from './node-binary.mjs';
+import { prepare } from './set-up.mjs';
 
 let node;
 try {

@@ -159,11 +159,12 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     description:
       "The report's network as it was run: Embedding, SimpleRNN x 4, Dense; 328,353 parameters.",
     quick: {
-      epochs: 2,
-      trainExamples: 2560,
+      epochs: 3,
+      batchSize: 64,
+      timesteps: 100,
+      trainExamples: 8000,
       validationExamples: 1000,
       testExamples: 1000,
-      timesteps: 120,
     },
   },
   'imdb-lstm': {
@@ -172,11 +173,12 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     task: 'sentiment',
     description: 'Embedding, LSTM, Dense on the same reviews and split.',
     quick: {
-      epochs: 2,
-      trainExamples: 2560,
+      epochs: 3,
+      batchSize: 64,
+      timesteps: 100,
+      trainExamples: 8000,
       validationExamples: 1000,
       testExamples: 1000,
-      timesteps: 120,
     },
   },
   'digits-pixel-rnn': {
@@ -188,8 +190,10 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     quick: {
       dataset: 'mnist-10k',
       epochs: 1,
+      batchSize: 32,
+      learningRate: 0.004,
       units: 16,
-      trainExamples: 3200,
+      trainExamples: 4096,
       validationExamples: 500,
       testExamples: 500,
       sampleSteps: 0,
@@ -205,6 +209,7 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     quick: {
       dataset: 'mnist-10k',
       epochs: 2,
+      batchSize: 50,
       trainExamples: 4000,
       validationExamples: 500,
       testExamples: 500,

@@ -3,7 +3,7 @@
  * the run's temporary home is removed.
  */
 import { rmSync } from 'node:fs';
-import { compile } from '../bin/setup.mjs';
+import { compile } from '../bin/set-up.mjs';
 
 export default function setUp(project) {
   compile();

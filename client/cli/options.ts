@@ -37,3 +37,6 @@ export async function existingFolder(path: string, option: string): Promise<stri
   }
   return absolute;
 }
+
+/** The end of a command's help. */
+export const example = (args: string): string => `\nExample:\n  teletrain ${args}`;

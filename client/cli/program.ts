@@ -26,7 +26,7 @@ export function createProgram(context: CommandContext): Command {
     .description('Train neural networks on a worker (a Colab GPU, this machine) from a terminal.')
     .version(programVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     .option('--json', 'print JSON: see below')
     .option(
       '--data-dir <folder>',

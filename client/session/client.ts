@@ -3,7 +3,7 @@ import type { ResultOf } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { ConnectionTimes } from './connection.ts';
+import type { ConnectionTimes } from './connection-times.ts';
 import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';
 import { LocalWorker } from './local-worker.ts';
@@ -107,7 +107,8 @@ class SessionClient implements TeletrainClient {
     const worker = await this.#links.choose(options.on);
     if (worker === localName) await this.#links.ensureLocal({ dataDir, onProgress, signal });
     const link = await this.#links.to(worker);
-    await link.connected(patient(signal));
+    if (link.state.kind !== 'connected') onProgress?.({ message: `connecting to "${worker}"` });
+    await link.connected({ ...patient(signal), attempts: 5 });
     const createdAt = this.#clock.now();
     const id = newRunId(recipe, new Date(createdAt));
     const { version } = await this.#links.client();
@@ -176,7 +177,7 @@ class SessionClient implements TeletrainClient {
     const open = await Promise.allSettled(this.#open.values());
     this.#open.clear();
     const closed = await Promise.allSettled(
-      open.map(async (run) => run.status === 'fulfilled' && run.value.session.close()),
+      open.map(async (run) => run.status === 'fulfilled' && this.#end(run.value.session)),
     );
     this.#links.close();
     const failed = closed.find((result) => result.status === 'rejected');
@@ -198,7 +199,7 @@ class SessionClient implements TeletrainClient {
       open.holders -= 1;
       if (open.holders > 0 || this.#open.get(id) !== opening) return;
       this.#open.delete(id);
-      await session.close();
+      await this.#end(session);
     };
     try {
       await prepare(session);
@@ -220,6 +221,15 @@ class SessionClient implements TeletrainClient {
     const session = new RunSession({ fold, journal, clock: this.#clock });
     await session.lookAtHome();
     return { session, holders: 0 };
+  }
+
+  /** What the worker was when this program last saw it is kept, so that the next one can tell a new one. */
+  async #end(session: RunSession): Promise<void> {
+    const { link, view } = session;
+    if (link?.welcome && view.worker !== undefined) {
+      await this.#store.setPlace(session.id, await this.#links.placeAt(view.worker, link));
+    }
+    await session.close();
   }
 
   async #workerOf(id: string): Promise<string> {
@@ -244,9 +254,6 @@ class SessionClient implements TeletrainClient {
     }
     session.attach(link, worker);
     await session.firstLook(firstLookMs, signal);
-    if (link.welcome) {
-      await this.#store.setPlace(session.id, await this.#links.placeAt(worker, link));
-    }
   }
 
   /** A run that this machine has never seen may be on a worker that it is paired with. */

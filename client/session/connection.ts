@@ -1,7 +1,7 @@
 import { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import type { RunEvent } from '../../shared/events.ts';
 import { decodeFrame, type Frame } from '../../shared/frames.ts';
-import { closeCodes, limits, protocolVersions } from '../../shared/limits.ts';
+import { closeCodes, protocolVersions } from '../../shared/limits.ts';
 import {
   byeSchema,
   errorSchema,
@@ -18,7 +18,8 @@ import {
   type Welcome,
   welcomeSchema,
 } from '../../shared/messages.ts';
-import type { RunSummary } from '../../shared/run.ts';
+import type { ConnectionEffect } from './connection-effects.ts';
+import { type ConnectionTimes, defaultTimes, retryDelay } from './connection-times.ts';
 import { connectionClosed, fromWire, workerLost } from './errors.ts';
 import { FollowedRun } from './followed-run.ts';
 import { checkedHeader, isRefusal, malformed, refusalFor, sentenceFor } from './incoming.ts';
@@ -34,29 +35,6 @@ import type { ConnectionState } from './types.ts';
  * socket does.
  */
 
-export interface ConnectionTimes {
-  /** Between two pings, each of which measures the round trip. */
-  readonly pingMs: number;
-  /** Nothing heard for this long: the connection is dead. */
-  readonly silenceMs: number;
-  /** From the socket's opening to the worker's welcome. */
-  readonly greetingMs: number;
-  /** First and longest delay between two attempts to connect; it doubles in between. */
-  readonly firstDelayMs: number;
-  readonly longestDelayMs: number;
-  /** A connection that lasted this long starts the delays anew. */
-  readonly settledMs: number;
-}
-
-export const defaultTimes: ConnectionTimes = {
-  pingMs: limits.heartbeatMs / 3,
-  silenceMs: limits.silenceMs,
-  greetingMs: limits.authenticationMs * 2,
-  firstDelayMs: 250,
-  longestDelayMs: 10_000,
-  settledMs: 5_000,
-};
-
 export interface ConnectionSettings {
   readonly client: Hello['client'];
   /** Begins every request id, so that two programs of one installation never share one. */
@@ -66,31 +44,6 @@ export interface ConnectionSettings {
   /** The worker's epoch when this client last saw it. */
   readonly lastEpoch?: string;
 }
-
-export type ConnectionEffect =
-  | { readonly type: 'connect' }
-  | {
-      readonly type: 'send';
-      readonly kind: FrameKind;
-      readonly header: unknown;
-      readonly payload?: Uint8Array;
-    }
-  /** Close politely with a code, or drop at once a socket that is dead. */
-  | { readonly type: 'close'; readonly code: number; readonly reason: string }
-  | { readonly type: 'terminate' }
-  | { readonly type: 'state'; readonly state: ConnectionState }
-  | { readonly type: 'welcome'; readonly welcome: Welcome }
-  | {
-      readonly type: 'answer';
-      readonly id: string;
-      readonly result: unknown;
-      readonly payload: Uint8Array;
-    }
-  | { readonly type: 'rejected'; readonly id: string; readonly error: TeletrainError }
-  | { readonly type: 'event'; readonly event: RunEvent }
-  | { readonly type: 'status'; readonly status: RunStatus }
-  | { readonly type: 'followed'; readonly run: string; readonly summary: RunSummary }
-  | { readonly type: 'follow-failed'; readonly run: string; readonly error: TeletrainError };
 
 type Phase =
   | { readonly kind: 'idle' }
@@ -335,9 +288,7 @@ export class Connection {
     this.#roundTripMs = undefined;
     this.#pending.disconnected();
     for (const follow of this.#follows.values()) follow.disconnected();
-    const doubled = this.#times.firstDelayMs * 2 ** Math.min(this.#attempts, 20);
-    // Half of the delay is random, so that many clients do not come back at one moment.
-    const delay = Math.min(this.#times.longestDelayMs, doubled) * (0.5 + this.#random() / 2);
+    const delay = retryDelay(this.#attempts, this.#times, this.#random());
     const atLeast = code === closeCodes.tooManyAttempts ? 60_000 : 0;
     this.#enter({
       kind: 'waiting',
@@ -446,7 +397,7 @@ export class Connection {
       return;
     }
     const { epoch } = welcome.worker;
-    if (this.#epoch !== undefined && this.#epoch !== epoch) this.#restarted = true;
+    this.#restarted = this.#epoch !== undefined && this.#epoch !== epoch;
     this.#epoch = epoch;
     this.#effects.push({ type: 'welcome', welcome });
     this.#enter({ kind: 'connected', since: now });

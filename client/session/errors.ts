@@ -3,10 +3,14 @@ import { exitCodes, TeletrainError, UsageError } from '../../shared/errors.ts';
 /** Errors of the session that are thrown at more than one place, and those that crossed the wire. */
 
 export function workerLost(why: string): TeletrainError {
-  return new TeletrainError('worker-lost', `The worker cannot be reached: ${why}.`, {
-    hint: 'See that it runs and that the way to it is open; the run goes on there, and "teletrain attach" finds it again.',
-    exitCode: exitCodes.workerLost,
-  });
+  return new TeletrainError(
+    'worker-lost',
+    `The worker cannot be reached: ${why.replace(/\.$/, '')}.`,
+    {
+      hint: 'See that it runs and that the way to it is open; the run goes on there, and "teletrain attach" finds it again.',
+      exitCode: exitCodes.workerLost,
+    },
+  );
 }
 
 export function connectionClosed(): TeletrainError {

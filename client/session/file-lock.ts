@@ -1,6 +1,7 @@
 import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cancelled } from './errors.ts';
 import { hasCode } from './private-file.ts';
 
 const heartbeatMs = 5_000;
@@ -40,12 +41,13 @@ export class FileLock implements AsyncDisposable {
     return undefined;
   }
 
-  /** Waits for as long as another process holds it. */
+  /** Waits for as long as another process holds it. @throws TeletrainError `cancelled`. */
   static async take(path: string, signal?: AbortSignal): Promise<FileLock> {
     for (;;) {
       const lock = await FileLock.tryTake(path);
       if (lock) return lock;
-      await sleep(10 + Math.random() * 20, undefined, signal ? { signal } : {});
+      if (signal?.aborted) throw cancelled('Waiting for another program', signal);
+      await sleep(10 + Math.random() * 20);
     }
   }
 

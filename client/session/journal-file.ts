@@ -7,6 +7,8 @@ import { FileLock } from './file-lock.ts';
 import { hasCode } from './private-file.ts';
 
 const chunkBytes = 1024 * 1024;
+/** Events wait for this long for others to be written together with them; the worker still has them. */
+const gatherMs = 100;
 
 export interface JournalReading {
   /** Where the whole records end. */
@@ -60,6 +62,7 @@ export class JournalFile {
   #lastSeq = 0;
   #waiting: RunEvent[] = [];
   #writing: Promise<void> | undefined;
+  #hurry: () => void = () => {};
   #failure: TeletrainError | undefined;
 
   private constructor(path: string) {
@@ -80,31 +83,41 @@ export class JournalFile {
 
   /** Takes an event to be written soon; `flushed` tells when and whether that worked. */
   append(event: RunEvent): void {
+    // Nothing after an event that could not be kept may be kept: there would be a gap.
+    if (this.#failure) return;
     this.#waiting.push(event);
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when all that was appended is on disk. @throws what went wrong in writing it. */
+  /** Resolves when all that was appended is on disk, which is hurried on. @throws what went wrong in writing it. */
   async flushed(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    while (this.#writing) {
+      this.#hurry();
+      await this.#writing;
+    }
     if (this.#failure) throw this.#failure;
   }
 
   async #write(): Promise<void> {
     try {
-      // Events that come in one turn of the event loop go into one write.
-      await new Promise(setImmediate);
-      while (this.#waiting.length > 0) {
-        const events = this.#waiting;
-        this.#waiting = [];
-        await this.#writeTogether(events);
-      }
+      await this.#gather();
+      const events = this.#waiting;
+      this.#waiting = [];
+      await this.#writeTogether(events);
     } catch (error) {
       this.#failure ??= diskError("The run's journal", error);
       this.onFailure(this.#failure);
     } finally {
-      this.#writing = undefined;
+      this.#writing = !this.#failure && this.#waiting.length > 0 ? this.#write() : undefined;
     }
+  }
+
+  async #gather(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, gatherMs);
+    this.#hurry = resolve;
+    await promise;
+    clearTimeout(timer);
   }
 
   async #writeTogether(events: readonly RunEvent[]): Promise<void> {

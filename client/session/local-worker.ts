@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
 import { workerLockName, workerLockSchema } from '../../shared/worker-lock.ts';
-import { cancelled, workerLost } from './errors.ts';
+import { cancelled } from './errors.ts';
 import { FileLock, isAlive } from './file-lock.ts';
 import { makePrivateFolder } from './folders.ts';
 import { readJsonFile, readTextFile, writePrivateFile } from './private-file.ts';
 import type { SetupProgress } from './types.ts';
-import type { Endpoint } from './worker-link.ts';
+import type { Away, Endpoint } from './worker-link.ts';
 import { type OutputLine, parseOutputLine } from './worker-output.ts';
 
 export interface LocalAddress {
@@ -22,6 +23,9 @@ export interface LocalAddress {
   readonly url: string;
   readonly startedAt: number;
 }
+
+/** What the worker that runs now was started with. */
+const startedSchema = z.object({ dataDir: z.string().optional() });
 
 const idleMinutes = 10;
 const logPollMs = 50;
@@ -71,15 +75,20 @@ export class LocalWorker {
     return (await isListening(url)) ? { pid, url, startedAt } : undefined;
   }
 
-  /** @throws TeletrainError `worker-lost` where none runs. */
-  async endpoint(): Promise<Endpoint> {
+  async endpoint(): Promise<Endpoint | Away> {
     const address = await this.address();
-    if (!address) throw workerLost('the worker on this machine is not running');
+    if (!address) return { away: 'the worker on this machine is not running' };
     return { url: address.url, auth: { token: await this.#token() } };
   }
 
+  /** Where the worker that runs now looks for datasets; undefined where it was not told. */
+  async dataDir(): Promise<string | undefined> {
+    const started = await readJsonFile(this.#path('started.json'), startedSchema);
+    return started?.dataDir;
+  }
+
   /** @throws TeletrainError `local-worker-failed`, what the worker itself says, `cancelled`. */
-  async ensure(options: StartLocalOptions = {}): Promise<Endpoint> {
+  async ensure(options: StartLocalOptions = {}): Promise<Endpoint | Away> {
     await makePrivateFolder(this.#options.folder);
     if (!(await this.address())) {
       await using _ = await FileLock.take(this.#path('start.lock'), options.signal);
@@ -143,6 +152,7 @@ export class LocalWorker {
     child.unref();
     try {
       await this.#listening(logPath, size, ended, onProgress, signal);
+      await writePrivateFile(this.#path('started.json'), JSON.stringify({ dataDir }));
     } catch (error) {
       child.kill('SIGTERM');
       throw error;

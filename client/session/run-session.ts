@@ -16,8 +16,8 @@ import {
 } from './errors.ts';
 import { type JournalFile, readJournal } from './journal-file.ts';
 import type { RunFold } from './run-view.ts';
-import { writeSample } from './sample-images.ts';
-import type { RunView } from './types.ts';
+import { writeMissingSamples, writeSample } from './sample-images.ts';
+import type { RunView, Sample } from './types.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** A command waits for this long for a worker that is away. */
@@ -83,9 +83,11 @@ export class RunSession {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Finds out which checkpoints are at home. */
+  /** Finds out which checkpoints are at home, and mends what an earlier program left undone. */
   async lookAtHome(): Promise<void> {
     const { fold } = this.#options;
+    // A disk that cannot be written to can still be read from.
+    await writeMissingSamples(fold.directory, fold.samples).catch(() => {});
     for (const { id } of [...fold.checkpoints]) {
       const hash = fold.manifestHashes.get(id) ?? '';
       const directory = await checkpointAtHome(`${fold.directory}/checkpoints`, id, hash);
@@ -299,15 +301,17 @@ export class RunSession {
     const { fold, journal } = this.#options;
     fold.apply(event);
     journal.append(event);
-    if (event.type === 'sample') this.#keepSample(event);
+    if (event.type === 'sample') this.#keepSample(fold.samples.at(-1), event.seq);
     if (event.type === 'checkpoint') this.#wantCheckpoint(event.id);
     this.#changed();
   }
 
-  #keepSample(event: Extract<RunEvent, { type: 'sample' }>): void {
+  /** @param sample the newest one, which is not this event's where that arrived damaged. */
+  #keepSample(sample: Sample | undefined, seq: number): void {
+    if (sample?.seq !== seq) return;
     const { directory } = this.#options.fold;
     this.#samples = this.#samples
-      .then(() => writeSample(directory, event))
+      .then(() => writeSample(directory, sample))
       .catch((error: unknown) => this.#fail(diskError('A sample picture', error)));
   }
 

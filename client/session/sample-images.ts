@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import type { EventOf } from '../../shared/events.ts';
 import { encodeGreyPng } from './png.ts';
+import type { Sample } from './types.ts';
 
 const separator = 128;
 
@@ -24,12 +26,13 @@ export function inflateSample(event: EventOf<'sample'>): Uint8Array | undefined 
   }
 }
 
-/** All pictures of a sample in one, `columns` a row, one grey pixel between them. */
-export function sampleGrid(event: EventOf<'sample'>): Buffer | undefined {
-  const pixels = inflateSample(event);
-  if (!pixels) return undefined;
-  const { count, height, width } = event;
-  const columns = Math.min(event.columns, count);
+/** All pictures of a sample in one PNG, `columns` a row, one grey pixel between them. */
+export function sampleGrid(
+  sample: Pick<Sample, 'count' | 'height' | 'width' | 'columns' | 'pixels'>,
+): Buffer {
+  const { count, height, width } = sample;
+  const pixels = sample.pixels();
+  const columns = Math.min(sample.columns, count);
   const rows = Math.ceil(count / columns);
   const gridWidth = columns * (width + 1) - 1;
   const gridHeight = rows * (height + 1) - 1;
@@ -46,17 +49,25 @@ export function sampleGrid(event: EventOf<'sample'>): Buffer | undefined {
 }
 
 /** Writes a sample's picture into the run's folder, whole or not at all. */
-export async function writeSample(directory: string, event: EventOf<'sample'>): Promise<void> {
-  const png = sampleGrid(event);
-  if (!png) return;
-  const path = join(directory, sampleFile(event));
+export async function writeSample(directory: string, sample: Sample): Promise<void> {
+  const path = join(directory, sample.file);
   const beside = `${path}.${process.pid}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    await writeFile(beside, png);
+    await writeFile(beside, sampleGrid(sample));
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });
     throw error;
+  }
+}
+
+/** Writes the pictures that are missing: their events were kept, and then the program ended. */
+export async function writeMissingSamples(
+  directory: string,
+  samples: readonly Sample[],
+): Promise<void> {
+  for (const sample of samples) {
+    if (!existsSync(join(directory, sample.file))) await writeSample(directory, sample);
   }
 }

@@ -204,7 +204,11 @@ export interface TeletrainClient {
   /** Runs on this machine's disk, newest first. */
   runs(): Promise<readonly RunListItem[]>;
   startRun(options: StartOptions): Promise<RunHandle>;
-  /** Live when its worker can be reached, else from disk (connection `offline`). `id` may be a unique beginning or `last`. */
+  /**
+   * Live when its worker can be reached within a few seconds; where it cannot, what is on disk while
+   * it goes on trying (connection `waiting`), and `offline` where there is nobody to ask. `id` may be
+   * a unique beginning or `last`; a run that is not on this machine is looked for on paired workers.
+   */
   openRun(id: string, options?: { offline?: boolean; signal?: AbortSignal }): Promise<RunHandle>;
   /** Where it ran, or on another worker, to which the last checkpoint here is uploaded first. */
   resumeRun(

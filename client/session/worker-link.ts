@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { TeletrainError } from '../../shared/errors.ts';
-import { TeletrainError as KnownError } from '../../shared/errors.ts';
+import { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent, RunStatus } from '../../shared/events.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import type { Hello, MethodName, ParamsOf, ResultOf, Welcome } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { Connection, type ConnectionEffect, type ConnectionTimes } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionEffect } from './connection-effects.ts';
+import type { ConnectionTimes } from './connection-times.ts';
 import { cancelled, connectionClosed, workerLost } from './errors.ts';
 import { openSocket, type Socket } from './socket.ts';
 import type { ConnectionState } from './types.ts';
@@ -15,6 +16,11 @@ import type { ConnectionState } from './types.ts';
 export interface Endpoint {
   readonly url: string;
   readonly auth: Hello['auth'];
+}
+
+/** Where a worker is not now, and may be later. */
+export interface Away {
+  readonly away: string;
 }
 
 export interface RunFollower {
@@ -26,8 +32,8 @@ export interface RunFollower {
 
 export interface WorkerLinkOptions {
   readonly client: Hello['client'];
-  /** @throws TeletrainError `worker-lost` to be tried again later, any other for good. */
-  readonly endpoint: () => Promise<Endpoint>;
+  /** @throws TeletrainError what no further attempt will mend. */
+  readonly endpoint: () => Promise<Endpoint | Away>;
   readonly lastEpoch?: string;
   readonly times?: Partial<ConnectionTimes>;
   readonly clock?: Clock;
@@ -105,7 +111,7 @@ export class WorkerLink {
       if (state.kind === 'connected' && this.#welcome) resolve(this.#welcome);
       if (state.kind === 'offline') reject(connectionClosed());
       if (state.kind === 'refused') {
-        reject(new KnownError(state.code, state.message, { hint: state.hint }));
+        reject(new TeletrainError(state.code, state.message, { hint: state.hint }));
       }
     };
     const stopListening = this.onState(look);
@@ -242,25 +248,26 @@ export class WorkerLink {
   }
 
   async #connect(): Promise<void> {
-    let endpoint: Endpoint;
+    let endpoint: Endpoint | Away;
     try {
       endpoint = await this.#options.endpoint();
     } catch (error) {
       if (this.#ended.signal.aborted) return;
-      if (!(error instanceof KnownError)) throw error;
-      this.#do(
-        error.code === 'worker-lost'
-          ? this.#machine.closed(this.#clock.now(), 1006, error.message)
-          : this.#machine.refuse(error),
-      );
+      if (!(error instanceof TeletrainError)) throw error;
+      this.#do(this.#machine.refuse(error));
       return;
     }
     if (this.#ended.signal.aborted) return;
+    if ('away' in endpoint) {
+      this.#do(this.#machine.closed(this.#clock.now(), 1006, endpoint.away));
+      return;
+    }
+    const { url, auth } = endpoint;
     // What an older socket still says no longer matters.
     const isCurrent = (): boolean => this.#socket === socket;
-    const socket = openSocket(endpoint.url, {
+    const socket = openSocket(url, {
       opened: () => {
-        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), endpoint.auth));
+        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), auth));
         else socket.terminate();
       },
       received: (message) => {

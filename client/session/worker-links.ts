@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import type { Hello, ResultOf } from '../../shared/messages.ts';
 import type { Clock } from './clock.ts';
-import type { ConnectionTimes } from './connection.ts';
+import type { ConnectionTimes } from './connection-times.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
 import type { WorkerReference } from './types.ts';
-import { type Endpoint, WorkerLink } from './worker-link.ts';
+import { type Away, type Endpoint, WorkerLink } from './worker-link.ts';
 import { localName, type PairedWorkers } from './workers.ts';
 
 /** How long a command waits for a worker that it needs now. */
@@ -80,6 +81,7 @@ export class WorkerLinks {
   }
 
   async info(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
+    await this.#requireRunning(name);
     const link = await this.to(name);
     await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
     const askedAt = performance.now();
@@ -89,6 +91,7 @@ export class WorkerLinks {
 
   async stop(name: string): Promise<void> {
     const { local } = this.#options;
+    await this.#requireRunning(name);
     const address = name === localName ? await local.address() : undefined;
     const link = await this.to(name);
     if (name === localName) this.#keepsLocal = undefined;
@@ -104,8 +107,10 @@ export class WorkerLinks {
 
   /** The local worker, started and set up if need be, and started again while this program lives. */
   async ensureLocal(options: StartLocalOptions): Promise<WorkerReference> {
-    await this.#options.local.ensure(options);
-    this.#keepsLocal = { dataDir: options.dataDir };
+    const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
+    if (dataDir !== undefined) await this.#endLocalUnlessAt(dataDir);
+    await this.#options.local.ensure({ ...options, dataDir });
+    this.#keepsLocal = { dataDir };
     const reference = await this.#localReference();
     if (reference) return reference;
     throw new TeletrainError('local-worker-failed', 'The worker on this machine ended at once.', {
@@ -180,19 +185,42 @@ export class WorkerLinks {
     for (const name of [...this.#links.keys()]) this.#drop(name);
   }
 
+  /** @throws TeletrainError `worker-not-running` for the local worker. */
+  async #requireRunning(name: string): Promise<void> {
+    if (await this.mayBeThere(name)) return;
+    throw new TeletrainError('worker-not-running', 'No worker of this home runs on this machine.', {
+      hint: 'There is nothing to do: a run starts one when it needs it.',
+    });
+  }
+
   async #pairedEndpoint(name: string): Promise<Endpoint> {
     const paired = await this.#options.paired.named(name);
     if (!paired) throw unknownWorker(name);
     return { url: paired.url, auth: { token: paired.token } };
   }
 
-  #localEndpoint(): Promise<Endpoint> {
+  /** A worker looks for datasets where it was told at its start: to be told anew it starts anew. */
+  async #endLocalUnlessAt(dataDir: string): Promise<void> {
+    const { local } = this.#options;
+    if (!(await local.address()) || (await local.dataDir()) === dataDir) return;
+    const { activeRun } = await this.info(localName);
+    if (activeRun !== undefined) {
+      throw new TeletrainError(
+        'worker-busy',
+        `The worker on this machine is busy with run "${activeRun}" and was started with another data folder.`,
+        { hint: `Wait for it, or stop it with "teletrain stop ${activeRun}".` },
+      );
+    }
+    await this.stop(localName);
+  }
+
+  #localEndpoint(): Promise<Endpoint | Away> {
     const { local } = this.#options;
     const needed = this.#keepsLocal;
     return needed ? local.ensure({ ...needed, signal: this.#closing.signal }) : local.endpoint();
   }
 
-  async #make(endpoint: () => Promise<Endpoint>, lastEpoch?: string): Promise<WorkerLink> {
+  async #make(endpoint: () => Promise<Endpoint | Away>, lastEpoch?: string): Promise<WorkerLink> {
     const { clock, times } = this.#options;
     return new WorkerLink({
       client: await this.client(),
@@ -214,6 +242,7 @@ export class WorkerLinks {
   }
 }
 
+/** For a worker that a command needs now: some attempts, and no more than 20 s. */
 export function patient(signal?: AbortSignal): { patienceMs: number; signal?: AbortSignal } {
   return { patienceMs: connectPatienceMs, ...(signal ? { signal } : {}) };
 }

@@ -2,7 +2,8 @@ import process from 'node:process';
 import { render } from 'ink';
 import { type ExitCode, exitCodes } from '../../shared/errors.ts';
 import type { RunHandle, TeletrainClient } from '../session/types.ts';
-import { App } from './app.tsx';
+import { App, SpokenApp } from './app.tsx';
+import { Speech } from './screens/spoken.ts';
 import { Dashboard } from './state/dashboard.ts';
 import { closingLines } from './state/summary.ts';
 import { type Environment, lookOfEnvironment } from './style/look.ts';
@@ -20,7 +21,9 @@ export interface RunDashboardOptions {
   readonly stdout?: NodeJS.WriteStream;
   /** Decides colours and characters. @default process.env */
   readonly env?: Environment;
-  /** Told how long each frame took to draw, in milliseconds. */
+  /** Sentences instead of a picture. @default the variable INK_SCREEN_READER is `true` */
+  readonly screenReader?: boolean;
+  /** Told how long each frame took to draw and to turn into what is written, in milliseconds. */
   readonly onFrame?: (milliseconds: number) => void;
 }
 
@@ -34,11 +37,28 @@ const framesPerSecond = 12;
  * Shows the dashboard until the user leaves it. Runs go on; the client stays open.
  * @returns what the process should end with: 0, that of a run that is over, or 130 after Ctrl-C.
  */
-export async function runDashboard(client: TeletrainClient, options: RunDashboardOptions = {}): Promise<ExitCode> {
+export async function runDashboard(
+  client: TeletrainClient,
+  options: RunDashboardOptions = {},
+): Promise<ExitCode> {
   const stdin = options.stdin ?? process.stdin;
   const stdout = options.stdout ?? process.stdout;
-  const look = lookOfEnvironment(options.env ?? process.env);
+  const environment = options.env ?? process.env;
+  const look = lookOfEnvironment(environment);
+  const spoken = options.screenReader ?? environment.INK_SCREEN_READER === 'true';
+  const speech = new Speech();
   let code: ExitCode = exitCodes.done;
+  let drawing = 0;
+  const app = () =>
+    spoken ? (
+      <SpokenApp dashboard={dashboard} speech={speech} />
+    ) : (
+      <App
+        dashboard={dashboard}
+        look={look}
+        onDrawn={(milliseconds) => (drawing += milliseconds)}
+      />
+    );
   const dashboard = new Dashboard(client, {
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     onLeave: (left) => {
@@ -47,22 +67,27 @@ export async function runDashboard(client: TeletrainClient, options: RunDashboar
     },
     onRedraw: () => {
       instance.clear();
-      instance.rerender(<App dashboard={dashboard} look={look} />);
+      instance.rerender(app());
     },
   });
   if (options.openRun) dashboard.showRun(options.openRun);
   else if (options.run === undefined) dashboard.refreshHome();
-  const instance = render(<App dashboard={dashboard} look={look} />, {
+  const instance = render(app(), {
     stdin,
     stdout,
-    alternateScreen: true,
+    // A screen reader follows the ordinary screen.
+    alternateScreen: !spoken,
+    isScreenReaderEnabled: spoken,
     incrementalRendering: true,
     maxFps: framesPerSecond,
     exitOnCtrlC: false,
     patchConsole: false,
     // Who calls this has seen to it that there is a terminal; Ink would take CI=1 for none.
     interactive: true,
-    ...(options.onFrame ? { onRender: ({ renderTime }) => options.onFrame?.(renderTime) } : {}),
+    onRender: ({ renderTime }) => {
+      options.onFrame?.(drawing + renderTime);
+      drawing = 0;
+    },
   });
   if (options.run !== undefined && !options.openRun) dashboard.openRun(options.run);
   try {

@@ -3,7 +3,8 @@
 const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
 /** `9,380`. */
-export const formatCount = (value: number): string => (Number.isFinite(value) ? count.format(value) : '–');
+export const formatCount = (value: number): string =>
+  Number.isFinite(value) ? count.format(value) : '–';
 
 /** `9.4k`, `1.2M`: at most five characters, for axes and rates. */
 export function formatShortCount(value: number): string {
@@ -24,7 +25,8 @@ export function formatShortCount(value: number): string {
 }
 
 /** Removes zeros after the point: `5.0` is `5`. */
-const trimZeros = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
+const trimZeros = (text: string): string =>
+  text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 
 /** `4m 12s`, `1h 03m`, `2d 04h`; below a minute `38s`. */
 export function formatDuration(milliseconds: number): string {
@@ -71,7 +73,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /** `81%`. */
-export const formatPercent = (part: number): string => (Number.isFinite(part) ? `${Math.round(part * 100)}%` : '–');
+export const formatPercent = (part: number): string =>
+  Number.isFinite(part) ? `${Math.round(part * 100)}%` : '–';
 
 /**
  * A measured value with about four significant digits: `83.20`, `0.0341`, `1.2e-5`. Values that are
@@ -92,13 +95,17 @@ export function formatMetric(value: number): string {
 
 /** A metric's value as it is usually told: accuracies in percent, all else by `formatMetric`. */
 export function formatMetricOf(name: string, value: number): string {
-  return /accuracy/i.test(name) && Number.isFinite(value) ? `${(value * 100).toFixed(2)}%` : formatMetric(value);
+  return /accuracy/i.test(name) && Number.isFinite(value)
+    ? `${(value * 100).toFixed(2)}%`
+    : formatMetric(value);
 }
 
 /** Clock time on this machine: `14:03:59`. */
 export function formatClock(time: number): string {
   const date = new Date(time);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
 }
 
 /** `2026-11-23 14:03`, on this machine's clock. */
@@ -107,3 +114,10 @@ export function formatDate(time: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
+
+/** `hiddenLoss` and `hidden_loss` as people write it: `hidden loss`. */
+export const formatName = (name: string): string =>
+  name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replaceAll('_', ' ')
+    .toLowerCase();

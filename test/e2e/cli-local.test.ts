@@ -7,7 +7,8 @@ import { Command, program, teletrain } from './support/command.ts';
 
 /** Real digits, the real engine, seconds instead of a minute. */
 const tiny = [
-  ...['--quick', '--set', 'trainExamples=200', '--set', 'validationExamples=100'],
+  ...['--quick', '--set', 'batchSize=50'],
+  ...['--set', 'trainExamples=200', '--set', 'validationExamples=100'],
   ...['--set', 'testExamples=100', '--set', 'sampleCount=4', '--set', 'epochs=1'],
 ];
 

@@ -9,8 +9,18 @@ import { digitsRun, seeded } from '../unit/client/ui/scripts.ts';
  * `crash` (the client has a fault).
  */
 
-// As the command line does: chalk looks at this when it is loaded.
+// As the command line does: chalk and React look at these when they are loaded.
 if (process.env.NO_COLOR) process.env.FORCE_COLOR = '0';
+process.env.NODE_ENV ??= 'production';
+
+if (process.env.FRAMES) {
+  // Frames are timed by what this thread computed, so that it does not count what else the machine does.
+  const threadTime = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  Object.defineProperty(performance, 'now', { value: threadTime });
+}
 
 const { runDashboard } = await import('../../client/ui/dashboard.tsx');
 
@@ -22,16 +32,18 @@ class CrashingClient extends ScriptedClient {
 
 const mode = process.argv[2] ?? 'still';
 const client: TeletrainClient = mode === 'crash' ? new CrashingClient() : new ScriptedClient();
-const run: ScriptedRun | undefined = mode === 'home' || mode === 'crash' ? undefined : digitsRun();
-if (run && mode === 'still') run.view.state = 'paused';
-let feeding: NodeJS.Timeout | undefined;
-if (run && mode === 'live') {
+const run = mode === 'home' || mode === 'crash' ? undefined : digitsRun();
+if (run?.view.status) run.view.status = { ...run.view.status, receivedAt: Date.now() };
+if (mode === 'still') run?.push({ type: 'state', state: 'paused' });
+
+/** A thousand events a second: five metrics every 5 ms, and a download that goes on. */
+function feed(live: ScriptedRun): NodeJS.Timeout {
   const random = seeded(3);
-  let step = run.view.step;
-  feeding = setInterval(() => {
+  let step = live.view.step;
+  return setInterval(() => {
     for (let more = 0; more < 5; more += 1) {
       step += 1;
-      run.push({
+      live.push({
         type: 'metric',
         step,
         epoch: Math.ceil(step / 780),
@@ -41,20 +53,30 @@ if (run && mode === 'live') {
         value: 82 + random() * 9,
       });
     }
-    run.view.checkpoints.length > 0 &&
-      run.checkpointHome('step-000002500', {
-        state: 'arriving',
-        received: (step * 977) % 634_880,
-        bytesPerSecond: 1_400_000,
-      });
+    live.checkpointHome('step-000002500', {
+      state: 'arriving',
+      received: (step * 977) % 634_880,
+      bytesPerSecond: 1_400_000,
+    });
   }, 5);
 }
+
+const feeding = run && mode === 'live' ? feed(run) : undefined;
+const frames: number[] = [];
 try {
-  const code = await runDashboard(client, run ? { openRun: run } : {});
-  clearInterval(feeding);
-  process.exitCode = code;
+  process.exitCode = await runDashboard(client, {
+    ...(run ? { openRun: run } : {}),
+    onFrame: (milliseconds) => frames.push(milliseconds),
+  });
 } catch (error) {
-  clearInterval(feeding);
   process.stdout.write(`crashed: ${String(error)}\n`);
   process.exitCode = exitCodes.failed;
+} finally {
+  clearInterval(feeding);
+}
+if (process.env.FRAMES) {
+  const sorted = frames.toSorted((a, b) => a - b);
+  process.stdout.write(
+    `frames ${sorted.length} p95 ${(sorted[Math.floor(sorted.length * 0.95)] ?? 0).toFixed(1)}\n`,
+  );
 }

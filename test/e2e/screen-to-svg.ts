@@ -80,7 +80,7 @@ function styleOf(cell: IBufferCell, defaults: { foreground: string; background: 
   };
 }
 
-const escape = (text: string): string =>
+const escapeXml = (text: string): string =>
   text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
@@ -198,7 +198,7 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
         );
       if (text.trim() !== '') {
         parts.push(
-          `<text x="${number(x)}" y="${number(y + 12.6)}" textLength="${number(cells * cellWidth)}" fill="${style.foreground}"${style.bold ? ' font-weight="bold"' : ''}${style.underline ? ' text-decoration="underline"' : ''}${style.opacity < 1 ? ` opacity="${style.opacity}"` : ''}>${escape(text)}</text>`,
+          `<text x="${number(x)}" y="${number(y + 12.6)}" textLength="${number(cells * cellWidth)}" fill="${style.foreground}"${style.bold ? ' font-weight="bold"' : ''}${style.underline ? ' text-decoration="underline"' : ''}${style.opacity < 1 ? ` opacity="${style.opacity}"` : ''}>${escapeXml(text)}</text>`,
         );
       }
       run = undefined;
@@ -232,7 +232,7 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
   const bar =
     options.title === undefined
       ? ''
-      : `${['#ef6a5e', '#f5bd4f', '#61c454'].map((colour, index) => `<circle cx="${22 + index * 20}" cy="22" r="6" fill="${colour}"/>`).join('')}<text x="${number(width / 2)}" y="26" text-anchor="middle" fill="#8a93a3">${escape(options.title)}</text>`;
+      : `${['#ef6a5e', '#f5bd4f', '#61c454'].map((colour, index) => `<circle cx="${22 + index * 20}" cy="22" r="6" fill="${colour}"/>`).join('')}<text x="${number(width / 2)}" y="26" text-anchor="middle" fill="#8a93a3">${escapeXml(options.title)}</text>`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${number(width)}" height="${number(height)}" viewBox="0 0 ${number(width)} ${number(height)}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" xml:space="preserve">`,
     `<rect width="100%" height="100%" rx="10" fill="${background}"/>${bar}`,

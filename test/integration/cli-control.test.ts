@@ -50,7 +50,7 @@ it('a run without a terminal is followed to its end with one line an epoch', asy
   expect(stdout).toMatch(/^Done at step 20, epoch 2/m);
   const [, checkpoint = ''] = /^checkpoint +(.*)$/m.exec(stdout) ?? [];
   expect(await readdir(checkpoint)).toContain('manifest.json');
-  expect(stderr).toBe('');
+  expect(stderr).toBe('connecting to "box"\n');
   expect(code).toBe(0);
 });
 
@@ -164,7 +164,7 @@ it('a reader that leaves early ends it quietly', async () => {
   });
   await new Promise((ended) => shell.once('close', ended));
   expect(stdout).toMatch(/^\{.*\}\n0\n$/);
-  expect(stderr).toBe('');
+  expect(stderr).toBe('connecting to "box"\n');
 });
 
 it('the workers are listed, those that do not answer too; one is forgotten by its name', async () => {
@@ -186,6 +186,8 @@ it('a worker that is lost ends a followed run with exit code 3', async () => {
   await using lost = new WorkerProcess(join(own, 'worker'), { environment });
   const { url, code } = await lost.listening();
   await teletrain(['connect', url, '--code', code, '--name', 'lost'], { home: own });
+  const short = ['run', 'imdb-lstm', '--on', 'lost', '--set', 'epochs=1', '--json'];
+  const first = (await teletrain(short, { home: own })).stdout;
   const args = ['run', 'imdb-lstm', '--on', 'lost', '--set', 'epochs=500', '--lost-after', '1'];
   const command = new Command(args, { home: own });
   await command.printed(/^epoch 1\/500/m);
@@ -193,4 +195,10 @@ it('a worker that is lost ends a followed run with exit code 3', async () => {
   const ended = await command.ended;
   expect(ended.stderr).toMatch(/The worker cannot be reached[\s\S]*teletrain (attach|resume)/);
   expect(ended.code).toBe(3);
+
+  // A run that had ended is here, whole, and needs no worker.
+  const { run: id } = JSON.parse(first.slice(0, first.indexOf('\n')));
+  const again = await teletrain(['attach', id, '--json'], { home: own });
+  expect(again.stdout).toBe(first);
+  expect(again.code).toBe(0);
 });

@@ -60,8 +60,16 @@ export class EngineDriver {
     }
   }
 
+  /** Settles with the first event that fits. @throws Error when the engine ended before. */
   async untilEvent(fits: (event: EventBody) => boolean): Promise<EventBody> {
-    return await this.until(() => this.events.find(fits));
+    let seen = 0;
+    return await this.until((messages) => {
+      for (; seen < messages.length; seen += 1) {
+        const message = messages[seen];
+        if (message?.type === 'event' && fits(message.event)) return message.event;
+      }
+      return undefined;
+    });
   }
 
   /** The run's final state. */

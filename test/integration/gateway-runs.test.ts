@@ -268,6 +268,16 @@ test('a client can stop the worker, and is answered before it ends', async () =>
   expect((await worker.ended).code).toBe(0);
 });
 
+test('it ends in order when the program that started it was killed', async () => {
+  await using home = await homeWithToken();
+  const worker = home.start({ args: ['--parent-watch'], inBetween: true });
+  await worker.line('listening');
+  worker.child.kill('SIGKILL');
+  // Told when its output closes, which the worker itself holds.
+  await worker.ended;
+  expect(worker.lines.at(-1)?.event).toBe('stopping');
+});
+
 test('with nothing to do it ends by itself, but not while a client is there', async () => {
   await using home = await homeWithToken();
   await using worker = home.start({ args: ['--idle-minutes', '0.02'] });

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EventBody } from '../../shared/events.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import { manifestSchema } from '../../shared/run.ts';
+import type { StartCommand } from '../../worker/channel.ts';
 import { realFilesFolder } from '../peers/real-files.ts';
 import { EngineDriver, startCommand } from './engine-driver.ts';
 
@@ -58,62 +59,116 @@ if (missing.length > 0) {
   console.warn(`Not checked, for TELETRAIN_DATA has no imdb.npz: resume of ${missing[0]?.recipe}.`);
 }
 
-describe.each(available)('exact resume of $recipe', ({ recipe, settings, stopAt }) => {
-  let undisturbed: EventBody[];
-  const folder = (name: string) => join(home, recipe, name);
+describe.each(available)(
+  'exact resume of $recipe',
+  { timeout: 180_000 },
+  ({ recipe, settings, stopAt }) => {
+    let undisturbed: EventBody[];
+    const folder = (name: string) => join(home, recipe, name);
 
-  beforeAll(async () => {
-    await using engine = await EngineDriver.start();
-    engine.send(startCommand(recipe, folder('undisturbed'), settings));
-    expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
-    undisturbed = engine.events;
-  });
-
-  test('a run stopped within an epoch and resumed in a new process ends with the same bits', async () => {
-    const before = await runUntilStopped(recipe, folder('stopped'), settings, stopAt);
-    expect(before.at(-1)).toMatchObject({ type: 'state', state: 'stopped', reason: 'stop-now' });
-    const lastStep = lastStepOf(before);
-    expect(before.findLast((event) => event.type === 'checkpoint')).toMatchObject({
-      step: lastStep,
-      reason: 'stop',
+    beforeAll(async () => {
+      await using engine = await EngineDriver.start();
+      engine.send(startCommand(recipe, folder('undisturbed'), settings));
+      expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+      undisturbed = engine.events;
     });
 
-    const after = await resume(recipe, folder('stopped'), settings, lastStep);
+    test('a run stopped within an epoch and resumed in a new process ends with the same bits', async () => {
+      const command = startCommand(recipe, folder('stopped'), settings);
+      const before = await interrupted(command.directory, () => runUntilStopped(command, stopAt));
+      expect(before.at(-1)).toMatchObject({ type: 'state', state: 'stopped', reason: 'stop-now' });
+      const lastStep = lastStepOf(before);
+      expect(before.findLast((event) => event.type === 'checkpoint')).toMatchObject({
+        step: lastStep,
+        reason: 'stop',
+      });
 
-    expect(after.some((event) => event.type === 'rewind')).toBe(false);
-    expect(facts([...before, ...after])).toEqual(facts(undisturbed));
-    expect(await finalTensors(folder('stopped'))).toEqual(
-      await finalTensors(folder('undisturbed')),
-    );
-  });
+      const after = await resume(recipe, folder('stopped'), settings, lastStep);
 
-  test('a run whose process is killed within an epoch goes back to its checkpoint and ends with the same bits', async () => {
-    const often = { ...settings, checkpointMinutes: 0.001 };
-    const before = await runUntilKilled(recipe, folder('killed'), often, stopAt);
-    expect(before.some((event) => event.type === 'state' && event.state === 'done')).toBe(false);
-    const lastStep = lastStepOf(before);
+      expect(after.some((event) => event.type === 'rewind')).toBe(false);
+      expect(facts([...before, ...after])).toEqual(facts(undisturbed));
+      expect(await finalTensors(folder('stopped'))).toEqual(
+        await finalTensors(folder('undisturbed')),
+      );
+    });
 
-    const after = await resume(recipe, folder('killed'), often, lastStep);
+    test('a run whose process is killed within an epoch goes back to its checkpoint and ends with the same bits', async () => {
+      const often = { ...settings, checkpointMinutes: 0.001 };
+      const command = startCommand(recipe, folder('killed'), often);
+      const before = await interrupted(command.directory, () => runUntilKilled(command, stopAt));
+      const lastStep = lastStepOf(before);
 
-    const resumedAt = firstStepOf(after) - 1;
-    expect(resumedAt).toBeGreaterThan(0);
-    expect(after.filter((event) => event.type === 'rewind')).toEqual(
-      resumedAt < lastStep ? [{ type: 'rewind', toStep: resumedAt }] : [],
-    );
-    const kept = before.filter((event) => !('step' in event) || event.step <= resumedAt);
-    expect(facts([...kept, ...after])).toEqual(facts(undisturbed));
-    expect(await finalTensors(folder('killed'))).toEqual(await finalTensors(folder('undisturbed')));
-  });
-});
+      const after = await resume(recipe, folder('killed'), often, lastStep);
 
-async function runUntilStopped(
-  recipe: RecipeName,
+      const resumedAt = firstStepOf(after) - 1;
+      expect(resumedAt).toBeGreaterThan(0);
+      expect(after.filter((event) => event.type === 'rewind')).toEqual(
+        resumedAt < lastStep ? [{ type: 'rewind', toStep: resumedAt }] : [],
+      );
+      const kept = before.filter((event) => !('step' in event) || event.step <= resumedAt);
+      expect(facts([...kept, ...after])).toEqual(facts(undisturbed));
+      expect(await finalTensors(folder('killed'))).toEqual(
+        await finalTensors(folder('undisturbed')),
+      );
+    });
+
+    // What follows does not depend on the recipe.
+    if (recipe !== available[0]?.recipe) return;
+
+    test('a run whose newest checkpoint is damaged says so, goes back to the one before and ends with the same bits', async () => {
+      await cp(folder('undisturbed'), folder('damaged'), { recursive: true });
+      const newest = (await listOf(folder('damaged'))).at(-1) ?? '';
+      await truncate(join(folder('damaged'), 'checkpoints', newest, 'optimizer.safetensors'), 100);
+      const lastStep = lastStepOf(undisturbed);
+
+      const after = await resume(recipe, folder('damaged'), settings, lastStep);
+
+      const resumedAt = firstStepOf(after) - 1;
+      expect(after).toContainEqual({ type: 'rewind', toStep: resumedAt });
+      expect(after).toContainEqual({
+        type: 'log',
+        level: 'warning',
+        message: expect.stringContaining(
+          `Checkpoint ${newest} cannot be used: optimizer.safetensors`,
+        ),
+      });
+      const kept = undisturbed.filter((event) => !('step' in event) || event.step <= resumedAt);
+      expect(facts([...kept, ...after])).toEqual(facts(undisturbed));
+      expect(await finalTensors(folder('damaged'))).toEqual(
+        await finalTensors(folder('undisturbed')),
+      );
+    });
+
+    test('a run that goes on with other threads says that its bits may differ', async () => {
+      await using engine = await EngineDriver.start({ TF_NUM_INTRAOP_THREADS: '7' });
+      const lastStep = lastStepOf(undisturbed);
+      engine.send(
+        startCommand(recipe, folder('undisturbed'), settings, { resume: true, lastStep }),
+      );
+      const event = await engine.untilEvent(({ type }) => type === 'engine');
+      expect(event).toHaveProperty('differs', [
+        expect.stringMatching(/^threads \d+ before, 7 now$/),
+      ]);
+    });
+  },
+);
+
+/** The events of a run that was ended before its own end. A slow machine may need a few attempts. */
+async function interrupted(
   directory: string,
-  settings: Readonly<Record<string, unknown>>,
-  step: number,
-): Promise<EventBody[]> {
+  attempt: () => Promise<readonly EventBody[]>,
+): Promise<readonly EventBody[]> {
+  for (let attempts = 1; attempts <= 5; attempts += 1) {
+    const events = await attempt();
+    if (!events.some((event) => event.type === 'state' && event.state === 'done')) return events;
+    await rm(directory, { recursive: true });
+  }
+  throw new Error('The run came to its end before it could be interrupted.');
+}
+
+async function runUntilStopped(command: StartCommand, step: number): Promise<EventBody[]> {
   await using engine = await EngineDriver.start();
-  engine.send(startCommand(recipe, directory, settings));
+  engine.send(command);
   await engine.untilEvent((event) => event.type === 'metric' && event.step >= step);
   engine.send({ type: 'stop', when: 'now' });
   await engine.untilEnd();
@@ -122,19 +177,14 @@ async function runUntilStopped(
   return engine.events;
 }
 
-async function runUntilKilled(
-  recipe: RecipeName,
-  directory: string,
-  settings: Readonly<Record<string, unknown>>,
-  step: number,
-): Promise<EventBody[]> {
+/** Killed at least one step after a checkpoint. */
+async function runUntilKilled(command: StartCommand, step: number): Promise<EventBody[]> {
   await using engine = await EngineDriver.start();
-  engine.send(startCommand(recipe, directory, settings));
-  await engine.until(() => {
-    const saved = engine.events.findLast((event) => event.type === 'checkpoint');
-    const reached = lastStepOf(engine.events);
-    const isBehind = saved?.type === 'checkpoint' && saved.step < reached;
-    return (reached >= step && isBehind) || undefined;
+  engine.send(command);
+  let saved = Number.POSITIVE_INFINITY;
+  await engine.untilEvent((event) => {
+    if (event.type === 'checkpoint') saved = event.step;
+    return event.type === 'metric' && event.step >= step && event.step > saved;
   });
   await engine.kill('SIGKILL');
   return engine.events;
@@ -173,14 +223,16 @@ function firstStepOf(events: readonly EventBody[]): number {
 
 /** SHA-256 of weights and optimizer state at the run's end. */
 async function finalTensors(directory: string): Promise<string[]> {
-  const checkpoints = join(directory, 'checkpoints');
-  const last = (await readdir(checkpoints))
-    .filter((name) => name.startsWith('step-'))
-    .sort()
-    .at(-1);
-  const text = await readFile(join(checkpoints, last ?? '', 'manifest.json'), 'utf8');
+  const last = (await listOf(directory)).at(-1) ?? '';
+  const text = await readFile(join(directory, 'checkpoints', last, 'manifest.json'), 'utf8');
   const { files } = manifestSchema.parse(JSON.parse(text));
   return files
     .filter(({ name }) => name.endsWith('.safetensors'))
     .map(({ name, sha256 }) => `${last} ${name} ${sha256}`);
+}
+
+/** Ids of a run's checkpoints, oldest first. */
+async function listOf(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, 'checkpoints'));
+  return names.filter((name) => name.startsWith('step-')).sort();
 }

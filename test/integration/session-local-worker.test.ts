@@ -63,6 +63,26 @@ test('the local worker is started once for all programs of a home, comes back wh
   await Promise.all([one.close(), two.close()]);
 }, 120_000);
 
+test('a local worker starts anew to look for datasets in another folder, unless it is busy', async () => {
+  await using home = await temporaryHome();
+  const client = createClient({ home: home.path, times: quickTimes });
+  const pidWith = async (dataDir: string) => {
+    await client.ensureLocalWorker({ dataDir });
+    return (await lockOf(home.path)).pid;
+  };
+  const first = await pidWith('/one');
+  expect(await pidWith('/one')).toBe(first);
+  const second = await pidWith('/two');
+  expect(second).not.toBe(first);
+  expect(isAlive(first)).toBe(false);
+  const handle = await client.startRun({ recipe, settings });
+  await expect(pidWith('/three')).rejects.toMatchObject({ code: 'worker-busy' });
+  await handle.stop('now');
+  await handle.finished();
+  await client.stopWorker('local');
+  await client.close();
+}, 120_000);
+
 test('a local worker that cannot start says why, and leaves no process behind', async () => {
   await using home = await temporaryHome();
   await mkdir(join(home.path, 'client', 'local-worker'), { recursive: true });

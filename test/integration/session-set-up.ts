@@ -1,5 +1,5 @@
 import { createClient } from '../../client/session/client.ts';
-import { type ConnectionTimes, defaultTimes } from '../../client/session/connection.ts';
+import { type ConnectionTimes, defaultTimes } from '../../client/session/connection-times.ts';
 import type { RunHandle, RunView } from '../../client/session/types.ts';
 import { BadLine } from './proxy.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';

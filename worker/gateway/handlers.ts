@@ -109,6 +109,13 @@ export function createHandlers({
           hint: "Send the manifest of one of the run's own checkpoints.",
         });
       }
+      const disk = await statfs(worker.home);
+      const bytes = checkpoint.files.reduce((sum, file) => sum + file.bytes, 0);
+      if (bytes > disk.bavail * disk.bsize) {
+        throw new TeletrainError('disk-full', `The worker's disk has no room for ${bytes} bytes.`, {
+          hint: 'Free some space on the worker, then try again.',
+        });
+      }
       await runs.import(checkedRecord(record), {
         nextSeq,
         checkpoint,

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { isFinal } from '../../../shared/events.ts';
+import type { RunHandle, TeletrainClient } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
 import { wholeNumber } from '../options.ts';
@@ -32,10 +34,22 @@ Examples:
       }
       const signal = context.interruption();
       const client = await context.client();
-      const handle = await client.openRun(run, { signal });
+      const handle = await openForFollowing(client, run, signal);
       context.exitCode = await followRun(handle, context.output, {
         signal,
         lostAfterMs: options.lostAfter * 1000,
       });
     });
+}
+
+/** A run that has ended and whose worker is gone is shown from this disk, where all of it is. */
+async function openForFollowing(
+  client: TeletrainClient,
+  run: string,
+  signal: AbortSignal,
+): Promise<RunHandle> {
+  const handle = await client.openRun(run, { signal });
+  if (handle.view.connection.kind === 'connected' || !isFinal(handle.view.state)) return handle;
+  await handle.close();
+  return client.openRun(run, { offline: true });
 }

@@ -5,6 +5,7 @@ import type { CheckpointView } from '../../session/types.ts';
 import { formatBytes } from '../../ui/formatting.ts';
 import { copyCheckpoint, verifyCheckpoint } from '../checkpoint-folder.ts';
 import type { CommandContext } from '../context.ts';
+import { example } from '../options.ts';
 import { formatTable } from '../table.ts';
 
 export function addCheckpoints(program: Command, context: CommandContext): void {
@@ -31,6 +32,7 @@ Examples:
     .argument('[id]', 'step-000000123, last or best', 'last')
     .option('--to <folder>', 'copy it there as well; the folder must be new or empty')
     .option('--json', 'one document')
+    .addHelpText('after', example('checkpoints get last best --to ./model'))
     .action((run: string, id: string, options: { to?: string }) =>
       getCheckpoint(context, run, id, options.to),
     );
@@ -40,6 +42,7 @@ Examples:
     .description('Check every file of a checkpoint against the sizes and SHA-256 in its manifest.')
     .argument('<folder>', 'the folder that holds manifest.json')
     .option('--json', 'one document')
+    .addHelpText('after', example('checkpoints verify ./model'))
     .action(async (folder: string) => {
       const directory = resolve(folder);
       const manifest = await verifyCheckpoint(directory);

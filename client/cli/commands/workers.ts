@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { TeletrainError } from '../../../shared/errors.ts';
 import type { TeletrainClient, WorkerReference } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
+import { example } from '../options.ts';
 import { engineText } from '../run-text.ts';
 import { formatTable } from '../table.ts';
 
@@ -36,6 +37,7 @@ Examples:
     .description('End a worker; a run that is active there leaves a checkpoint first.')
     .argument('<name>', 'as "teletrain workers" lists it; local for the one on this machine')
     .option('--json', 'one document')
+    .addHelpText('after', example('workers stop local'))
     .action(async (name: string) => {
       const client = await context.client();
       await client.stopWorker(name);
@@ -48,6 +50,7 @@ Examples:
     .description("Forget a worker's address and token; the worker itself goes on.")
     .argument('<name>', 'as "teletrain workers" lists it')
     .option('--json', 'one document')
+    .addHelpText('after', example('workers forget colab'))
     .action(async (name: string) => {
       const client = await context.client();
       await client.forgetWorker(name);

@@ -4,8 +4,16 @@ import type { StyleName } from '../style/theme.ts';
 import type { Row } from '../text/line.ts';
 import type { Curve } from './curve.ts';
 import { asciiShape, brailleShape, Dots } from './dots.ts';
-import { emptyExtent, type ExtentIndex, lowerBound } from './extent-index.ts';
-import { linearScale, logScale, padded, type Scale, stepLabels, tickLabels, ticks } from './scale.ts';
+import { type ExtentIndex, emptyExtent, lowerBound } from './extent-index.ts';
+import {
+  linearScale,
+  logScale,
+  padded,
+  type Scale,
+  stepLabels,
+  tickLabels,
+  ticks,
+} from './scale.ts';
 
 export interface ChartCurve {
   readonly curve: Curve;
@@ -53,9 +61,15 @@ interface Source {
   readonly extents: ExtentIndex;
 }
 
-const measured = (curve: Curve): Source => ({ curve, values: curve.values, extents: curve.extents });
+const measured = (curve: Curve): Source => ({
+  curve,
+  values: curve.values,
+  extents: curve.extents,
+});
 const smoothed = (curve: Curve): Source =>
-  curve.smoothing > 0 ? { curve, values: curve.smoothed, extents: curve.smoothedExtents } : measured(curve);
+  curve.smoothing > 0
+    ? { curve, values: curve.smoothed, extents: curve.smoothedExtents }
+    : measured(curve);
 
 /** The values' scale over all curves, as measured: a spike that smoothing hides still has its place. */
 export function valueScale(curves: readonly Curve[], logarithmic: boolean): Scale | undefined {
@@ -68,7 +82,9 @@ export function valueScale(curves: readonly Curve[], logarithmic: boolean): Scal
   }
   if (all.min > all.max) return undefined;
   if (!logarithmic) return padded(linearScale(all.min, all.max), 0.04);
-  return all.minPositive === Infinity ? undefined : padded(logScale(all.minPositive, Math.max(all.max, all.minPositive)), 0.04);
+  return all.minPositive === Infinity
+    ? undefined
+    : padded(logScale(all.minPositive, Math.max(all.max, all.minPositive)), 0.04);
 }
 
 /** Values looked at of each curve for a robust scale: enough to tell a hundredth from the rest. */
@@ -105,7 +121,9 @@ export function chartRows(options: ChartOptions, look: Look): Row[] {
   const blank = ' '.repeat(Math.max(0, width));
   const curves = options.curves.filter(({ curve }) => curve.length > 0);
   const drawn = curves.map(({ curve }) => curve);
-  const y = options.robust ? robustScale(drawn, options.logarithmic) : valueScale(drawn, options.logarithmic);
+  const y = options.robust
+    ? robustScale(drawn, options.logarithmic)
+    : valueScale(drawn, options.logarithmic);
   const anyPoints = curves.length > 0;
   if (width < 4 || height < 1) return Array.from({ length: Math.max(0, height) }, () => blank);
   const lastStep = Math.max(1, ...curves.map(({ curve }) => curve.steps[curve.length - 1] ?? 0));
@@ -141,7 +159,11 @@ export function chartRows(options: ChartOptions, look: Look): Row[] {
 }
 
 const notDrawable = (options: ChartOptions): string =>
-  options.logarithmic && valueScale(options.curves.map(({ curve }) => curve), false)
+  options.logarithmic &&
+  valueScale(
+    options.curves.map(({ curve }) => curve),
+    false,
+  )
     ? 'no value above 0: y shows them'
     : 'no finite value yet';
 
@@ -155,7 +177,12 @@ function emptyChart(message: string, { width, height }: ChartOptions, { painter 
   );
 }
 
-function stepAxis({ columns, x }: Plot, labelWidth: number, width: number, { painter, glyphs }: Look): Row[] {
+function stepAxis(
+  { columns, x }: Plot,
+  labelWidth: number,
+  width: number,
+  { painter, glyphs }: Look,
+): Row[] {
   const values = ticks(x, Math.max(2, Math.floor(columns / 12))).filter(Number.isInteger);
   const labels = stepLabels(values);
   const rule: string[] = Array.from({ length: columns }, () => glyphs.horizontal);
@@ -164,7 +191,10 @@ function stepAxis({ columns, x }: Plot, labelWidth: number, width: number, { pai
   values.forEach((value, index) => {
     const column = Math.min(columns - 1, Math.max(0, Math.round(x.place(value) * (columns - 1))));
     const label = labels[index] ?? formatShortCount(value);
-    const start = Math.max(0, Math.min(columns - label.length, column - Math.floor(label.length / 2)));
+    const start = Math.max(
+      0,
+      Math.min(columns - label.length, column - Math.floor(label.length / 2)),
+    );
     rule[column] = glyphs.unicode ? '┬' : '+';
     if (start < free) return;
     for (let at = 0; at < label.length; at += 1) text[start + at] = label[at] ?? ' ';
@@ -185,7 +215,13 @@ interface Layer {
   readonly style: StyleName;
 }
 
-function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptions, guides: ReadonlySet<number>, look: Look): Row[] {
+function plotRows(
+  plot: Plot,
+  curves: readonly ChartCurve[],
+  options: ChartOptions,
+  guides: ReadonlySet<number>,
+  look: Look,
+): Row[] {
   const { columns, rows } = plot;
   const shape = look.glyphs.unicode ? brailleShape : asciiShape;
   const raw: Layer[] = [];
@@ -204,10 +240,15 @@ function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptio
       const dots = new Dots(shape, columns, rows);
       return { dots, gaps: drawSource(dots, source, plot, colourless && dashed === true) };
     };
-    if (curve.smoothing > 0 && rawStyle) raw.push({ dots: draw(measured(curve)).dots, style: rawStyle });
+    if (curve.smoothing > 0 && rawStyle)
+      raw.push({ dots: draw(measured(curve)).dots, style: rawStyle });
     const { dots, gaps } = draw(smoothed(curve));
     layers.push({ dots, style });
-    for (const column of gaps) overlay.set((rows - 1) * columns + column, { glyph: look.glyphs.notFinite, style: 'badStrong' });
+    for (const column of gaps)
+      overlay.set((rows - 1) * columns + column, {
+        glyph: look.glyphs.notFinite,
+        style: 'badStrong',
+      });
     if (marked && curve.length <= columns / 3) {
       for (let index = 0; index < curve.length; index += 1) {
         const cell = at(curve.steps[index] ?? 0, curve.values[index] ?? Number.NaN);
@@ -219,7 +260,9 @@ function plotRows(plot: Plot, curves: readonly ChartCurve[], options: ChartOptio
     const cell = at(step, value);
     if (cell !== undefined) overlay.set(cell, { glyph, style });
   }
-  return Array.from({ length: rows }, (_, row) => paintRow(row, columns, [...raw, ...layers], overlay, guides.has(row), look));
+  return Array.from({ length: rows }, (_, row) =>
+    paintRow(row, columns, [...raw, ...layers], overlay, guides.has(row), look),
+  );
 }
 
 function paintRow(
@@ -261,27 +304,38 @@ function paintRow(
  * Draws one source, dot column by dot column, and joins what follows on each other.
  * @returns the cell columns in which a value was not finite (or has no place on the scale).
  */
-function drawSource(dots: Dots, { curve, values, extents }: Source, { x, y, columns }: Plot, dashed: boolean): Set<number> {
+function drawSource(
+  dots: Dots,
+  { curve, values, extents }: Source,
+  { x, y, columns }: Plot,
+  dashed: boolean,
+): Set<number> {
   const gaps = new Set<number>();
   const { length, steps } = curve;
   const across = dots.shape.across;
   const lit = dashed ? (column: number) => column % 4 < 2 : undefined;
-  const dotRow = (value: number) => Math.round((1 - Math.min(1, Math.max(0, y.place(value)))) * (dots.height - 1));
+  const dotRow = (value: number) =>
+    Math.round((1 - Math.min(1, Math.max(0, y.place(value)))) * (dots.height - 1));
   const drawable = (value: number) => Number.isFinite(value) && !Number.isNaN(y.place(value));
   const span = x.max - x.min;
   let previous: { x: number; y: number } | undefined;
   let from = lowerBound(steps, length, x.min);
   for (let column = 0; column < dots.width && from < length; column += 1) {
     const edge = x.min + (span * (column + 1)) / dots.width;
-    const to = column === dots.width - 1 ? lowerBound(steps, length, x.max * (1 + 1e-12) + 1e-9) : lowerBound(steps, length, edge);
+    const to =
+      column === dots.width - 1
+        ? lowerBound(steps, length, x.max * (1 + 1e-12) + 1e-9)
+        : lowerBound(steps, length, edge);
     if (to <= from) continue;
     const extent = extents.extent(values, from, to);
     const first = values[from] ?? Number.NaN;
     const last = values[to - 1] ?? Number.NaN;
     const low = y.kind === 'log' ? extent.minPositive : extent.min;
-    if (extent.notFinite > 0 || (y.kind === 'log' && extent.min <= 0)) gaps.add(Math.min(columns - 1, Math.floor(column / across)));
+    if (extent.notFinite > 0 || (y.kind === 'log' && extent.min <= 0))
+      gaps.add(Math.min(columns - 1, Math.floor(column / across)));
     if (low <= extent.max) {
-      if (previous && drawable(first)) dots.line(previous.x, previous.y, column, dotRow(first), lit);
+      if (previous && drawable(first))
+        dots.line(previous.x, previous.y, column, dotRow(first), lit);
       const [top, bottom] = [dotRow(extent.max), dotRow(low)];
       // Dashes may leave out a piece of a flat line, never a spike.
       if (!lit || lit(column) || top < bottom) dots.vertical(column, top, bottom);

@@ -14,7 +14,12 @@ export interface Points {
  * of the new points only. Points taken back (the run went back to a checkpoint) are noticed.
  */
 export class Curve {
-  #points: Points = { length: 0, steps: new Float64Array(0), times: new Float64Array(0), values: new Float64Array(0) };
+  #points: Points = {
+    length: 0,
+    steps: new Float64Array(0),
+    times: new Float64Array(0),
+    values: new Float64Array(0),
+  };
   readonly #extents = new ExtentIndex();
   #average = new MovingAverage(0);
   #smoothed = new Float64Array(0);
@@ -76,7 +81,11 @@ export class Curve {
     this.#extents.grow(points.values, points.length);
     if (smoothing > 0) this.#smooth();
     const last = points.length - 1;
-    this.#last = { step: points.steps[last] ?? 0, time: points.times[last] ?? 0, value: points.values[last] ?? 0 };
+    this.#last = {
+      step: points.steps[last] ?? 0,
+      time: points.times[last] ?? 0,
+      value: points.values[last] ?? 0,
+    };
     return this;
   }
 
@@ -87,7 +96,8 @@ export class Curve {
       grown.set(this.#smoothed);
       this.#smoothed = grown;
     }
-    for (let at = this.#smoothedExtents.length; at < length; at += 1) this.#smoothed[at] = this.#average.next(values[at] ?? Number.NaN);
+    for (let at = this.#smoothedExtents.length; at < length; at += 1)
+      this.#smoothed[at] = this.#average.next(values[at] ?? Number.NaN);
     this.#smoothedExtents.grow(this.#smoothed, length);
   }
 }

@@ -14,11 +14,21 @@ export interface DotShape {
 /** Unicode's braille bit for dot (column, row), row by row. */
 const brailleBits = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
 const brailleCharacters = Array.from({ length: 256 }, (_, bits) =>
-  String.fromCharCode(brailleBits.reduce((code, bit, index) => (bits & (1 << index) ? code | bit : code), 0x2800)),
+  String.fromCharCode(
+    brailleBits.reduce((code, bit, index) => (bits & (1 << index) ? code | bit : code), 0x2800),
+  ),
 );
 
-export const brailleShape: DotShape = { across: 2, down: 4, character: (bits) => brailleCharacters[bits] ?? ' ' };
-export const asciiShape: DotShape = { across: 1, down: 2, character: (bits) => [' ', "'", '.', ':'][bits] ?? ' ' };
+export const brailleShape: DotShape = {
+  across: 2,
+  down: 4,
+  character: (bits) => brailleCharacters[bits] ?? ' ',
+};
+export const asciiShape: DotShape = {
+  across: 1,
+  down: 2,
+  character: (bits) => [' ', "'", '.', ':'][bits] ?? ' ',
+};
 
 export class Dots {
   readonly shape: DotShape;
@@ -57,7 +67,13 @@ export class Dots {
   }
 
   /** A straight line between two dots, both lit. `lit` leaves out dots, by their x, for a dashed line. */
-  line(fromX: number, fromY: number, toX: number, toY: number, lit: (x: number) => boolean = () => true): void {
+  line(
+    fromX: number,
+    fromY: number,
+    toX: number,
+    toY: number,
+    lit: (x: number) => boolean = () => true,
+  ): void {
     const long = Math.max(Math.abs(toX - fromX), Math.abs(toY - fromY));
     for (let at = 0; at <= long; at += 1) {
       const part = long === 0 ? 0 : at / long;

@@ -16,7 +16,12 @@ export interface Extent {
   notFinite: number;
 }
 
-export const emptyExtent = (): Extent => ({ min: Infinity, max: -Infinity, minPositive: Infinity, notFinite: 0 });
+export const emptyExtent = (): Extent => ({
+  min: Infinity,
+  max: -Infinity,
+  minPositive: Infinity,
+  notFinite: 0,
+});
 
 function include(extent: Extent, value: number): void {
   if (!Number.isFinite(value)) {
@@ -69,7 +74,10 @@ export class ExtentIndex {
     const end = Math.min(to, this.#length);
     let at = Math.max(0, from);
     while (at < end) {
-      const block = at % blockLength === 0 && at + blockLength <= end ? this.#blocks[at / blockLength] : undefined;
+      const block =
+        at % blockLength === 0 && at + blockLength <= end
+          ? this.#blocks[at / blockLength]
+          : undefined;
       if (block) {
         merge(extent, block);
         at += blockLength;

@@ -6,32 +6,68 @@ import { bindings, type Context, shownKey } from './table.ts';
 export function helpRows(context: Context, width: number, look: Look): Row[] {
   const { painter, glyphs } = look;
   const groups = new Map<string, Line[]>();
-  const here = bindings.filter(({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'));
+  const here = bindings.filter(
+    ({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'),
+  );
   const elsewhere = bindings.filter((binding) => !here.includes(binding));
   for (const { group, keys, description } of [...here, ...elsewhere]) {
     const rows = groups.get(group) ?? [];
     rows.push([
       ['  '],
-      [keys.map((key) => shownKey(key, glyphs.unicode)).join(' ').padEnd(11), 'key'],
+      [
+        keys
+          .map((key) => shownKey(key, glyphs.unicode))
+          .join(' ')
+          .padEnd(11),
+        'key',
+      ],
       [` ${description}`, 'plain'],
     ]);
     groups.set(group, rows);
   }
-  const blocks = [...groups.entries()].map(([name, lines]): Line[] => [[[name, 'accentStrong']], ...lines, []]);
+  const blocks = [...groups.entries()].map(([name, lines]): Line[] => [
+    [[name, 'accentStrong']],
+    ...lines,
+    [],
+  ]);
   const columnCount = Math.max(1, Math.min(2, Math.floor(width / 68)));
   const columns: Line[][] = Array.from({ length: columnCount }, () => []);
   const total = blocks.reduce((sum, block) => sum + block.length, 0);
   let column = 0;
   for (const block of blocks) {
     const current = columns[column] ?? [];
-    if (column < columnCount - 1 && current.length > 0 && current.length + block.length / 2 > total / columnCount) column += 1;
+    if (
+      column < columnCount - 1 &&
+      current.length > 0 &&
+      current.length + block.length / 2 > total / columnCount
+    )
+      column += 1;
     columns[column]?.push(...block);
   }
   const columnWidth = Math.floor(width / columnCount);
   const height = Math.max(...columns.map((lines) => lines.length));
   return Array.from({ length: height }, (_, row) =>
     columns
-      .map((lines, index) => paintLine(lines[row] ?? [], index === columnCount - 1 ? width - columnWidth * (columnCount - 1) : columnWidth, painter))
+      .map((lines, index) =>
+        paintLine(
+          lines[row] ?? [],
+          index === columnCount - 1 ? width - columnWidth * (columnCount - 1) : columnWidth,
+          painter,
+        ),
+      )
       .join(''),
   );
+}
+
+/** The keys that mean something in `context`, one sentence each, for screen readers. */
+export function spokenKeys(context: Context): string {
+  const here = bindings.filter(
+    ({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'),
+  );
+  return here
+    .map(
+      ({ keys, description }) =>
+        `${keys.map((key) => (key === '?' ? 'question mark' : shownKey(key, false))).join(' or ')}: ${description}.`,
+    )
+    .join('\n');
 }

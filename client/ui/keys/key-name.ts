@@ -26,5 +26,15 @@ export function keyNames(input: string, key: Key): string[] {
   }
   if (key.ctrl) return input === '' ? [] : [`ctrl+${input.toLowerCase()}`];
   if (key.meta) return [];
-  return [...input].map((character) => (character === ' ' ? 'space' : character === '\r' || character === '\n' ? 'return' : character === '\t' ? 'tab' : character)).filter((name) => name.length > 1 || name >= ' ');
+  return [...input]
+    .map((character) =>
+      character === ' '
+        ? 'space'
+        : character === '\r' || character === '\n'
+          ? 'return'
+          : character === '\t'
+            ? 'tab'
+            : character,
+    )
+    .filter((name) => name.length > 1 || name >= ' ');
 }

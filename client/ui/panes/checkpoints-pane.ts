@@ -9,21 +9,43 @@ export const checkpointsPane: Pane = ({ view, ui, look }, size) => {
   const focused = ui.pane === 'checkpoints';
   const checkpoints = [...view.checkpoints].reverse();
   const home = checkpoints.filter(({ home: { state } }) => state === 'verified').length;
-  const first = Math.max(0, Math.min(ui.checkpoint - size.height + 1, checkpoints.length - size.height));
+  const first = Math.max(
+    0,
+    Math.min(ui.checkpoint - size.height + 1, checkpoints.length - size.height),
+  );
   const rows = checkpoints
     .slice(first, first + size.height)
-    .map((checkpoint, index) => checkpointRow(checkpoint, focused && first + index === ui.checkpoint, size.width, look));
+    .map((checkpoint, index) =>
+      checkpointRow(checkpoint, focused && first + index === ui.checkpoint, size.width, look),
+    );
   return {
     frame: {
       title: [['checkpoints', focused ? 'accentStrong' : 'strong']],
-      note: checkpoints.length > 0 ? [[`${home}/${checkpoints.length} here`, home === checkpoints.length ? 'good' : 'label']] : [],
+      note:
+        checkpoints.length > 0
+          ? [[`${home}/${checkpoints.length} here`, home === checkpoints.length ? 'good' : 'label']]
+          : [],
       focused,
     },
-    rows: rows.length > 0 ? rows : [paintLine([['none yet: one comes after each epoch', 'label']], size.width, look.painter)],
+    rows:
+      rows.length > 0
+        ? rows
+        : [
+            paintLine(
+              [['none yet: one comes after each epoch', 'label']],
+              size.width,
+              look.painter,
+            ),
+          ],
   };
 };
 
-function checkpointRow(checkpoint: CheckpointView, chosen: boolean, width: number, look: Look): Row {
+function checkpointRow(
+  checkpoint: CheckpointView,
+  chosen: boolean,
+  width: number,
+  look: Look,
+): Row {
   const { painter, glyphs } = look;
   const left: Line = [
     [chosen ? glyphs.pointer : ' ', 'accent'],
@@ -42,7 +64,11 @@ function checkpointRow(checkpoint: CheckpointView, chosen: boolean, width: numbe
     const speed = room >= 24 ? ` ${formatBytes(home.bytesPerSecond)}/s` : '';
     const text = ` ${formatPercent(part).padStart(4)}${speed.padStart(speed === '' ? 0 : 12)}`;
     const barWidth = Math.max(2, room - text.length);
-    return paintLine(left, leftWidth, painter) + bar(part, barWidth, 'accent', look) + paintLine([[text, 'label']], room - barWidth, painter);
+    return (
+      paintLine(left, leftWidth, painter) +
+      bar(part, barWidth, 'accent', look) +
+      paintLine([[text, 'label']], room - barWidth, painter)
+    );
   }
   return paintLine([...left, homeSpan(checkpoint, look)], width, painter);
 }

@@ -2,7 +2,15 @@ import { isFinal } from '../../../shared/events.ts';
 import type { ConnectionState, RunView } from '../../session/types.ts';
 import { formatCount, formatDuration, formatPercent, formatRate } from '../formatting.ts';
 import type { Look } from '../style/look.ts';
-import { joinFitting, type Line, lineWidth, paintBetween, paintLine, type Row, type Span } from '../text/line.ts';
+import {
+  joinFitting,
+  type Line,
+  lineWidth,
+  paintBetween,
+  paintLine,
+  type Row,
+  type Span,
+} from '../text/line.ts';
 import { printable } from '../text/width.ts';
 import { bar, type RunContext } from './pane.ts';
 
@@ -35,21 +43,35 @@ export function connectionLine(connection: ConnectionState, now: number, { glyph
     case 'offline':
       return [[`${glyphs.ring} offline, from disk`, 'label']];
     case 'connecting':
-      return [[`${glyphs.ring} connecting${connection.attempt > 1 ? ` (${connection.attempt})` : ''}`, 'warning']];
+      return [
+        [
+          `${glyphs.ring} connecting${connection.attempt > 1 ? ` (${connection.attempt})` : ''}`,
+          'warning',
+        ],
+      ];
     case 'connected':
       return [
         [glyphs.dot, 'good'],
         [' live', 'plain'],
-        [connection.roundTripMs === undefined ? '' : ` ${roundTrip(connection.roundTripMs)}`, 'label'],
+        [
+          connection.roundTripMs === undefined ? '' : ` ${roundTrip(connection.roundTripMs)}`,
+          'label',
+        ],
       ];
     case 'waiting':
-      return [[`${glyphs.ring} reconnecting ${connection.retryAt - now < 1000 ? 'now' : `in ${formatDuration(connection.retryAt - now)}`}`, 'warning']];
+      return [
+        [
+          `${glyphs.ring} reconnecting ${connection.retryAt - now < 1000 ? 'now' : `in ${formatDuration(connection.retryAt - now)}`}`,
+          'warning',
+        ],
+      ];
     case 'refused':
       return [[`${glyphs.cross} refused: ${connection.code}`, 'bad']];
   }
 }
 
-const roundTrip = (milliseconds: number): string => (milliseconds < 9.95 ? `${milliseconds.toFixed(1)} ms` : `${Math.round(milliseconds)} ms`);
+const roundTrip = (milliseconds: number): string =>
+  milliseconds < 9.95 ? `${milliseconds.toFixed(1)} ms` : `${Math.round(milliseconds)} ms`;
 
 /** Part of the whole run that is done, 0..1. */
 export function progressOf(view: RunView): number {
@@ -71,28 +93,45 @@ export function remainingMs({ status, state }: RunView, now: number): number | u
 }
 
 /** The two lines at the top of a run's screen: what it is and how it stands, and its numbers. */
-export function headerRows({ view, now, look, ui }: RunContext, width: number, frozen?: number): Row[] {
+export function headerRows(
+  { view, now, look, ui }: RunContext,
+  width: number,
+  frozen?: number,
+): Row[] {
   const { painter, glyphs } = look;
-  const phase = view.status && (view.state === 'running' || view.state === 'starting') ? view.status.phase : undefined;
+  const phase =
+    view.status && (view.state === 'running' || view.state === 'starting')
+      ? view.status.phase
+      : undefined;
   const name: Line = [
     [view.record.recipe, 'strong'],
     ...(view.record.quick ? ([['  quick', 'warning']] satisfies Line) : []),
     ['  '],
     stateSpan(view, look),
-    ...(phase && phase !== view.state ? ([[` ${glyphs.separator} ${phase}${phasePart(view)}`, 'label']] satisfies Line) : []),
-    ...(frozen === undefined ? [] : ([['  '], [` FROZEN${frozen > 0 ? ` +${formatCount(frozen)}` : ''} `, 'selected']] satisfies Line)),
+    ...(phase && phase !== view.state
+      ? ([[` ${glyphs.separator} ${phase}${phasePart(view)}`, 'label']] satisfies Line)
+      : []),
+    ...(frozen === undefined
+      ? []
+      : ([
+          ['  '],
+          [` FROZEN${frozen > 0 ? ` +${formatCount(frozen)}` : ''} `, 'selected'],
+        ] satisfies Line)),
     ...(ui.zoomed ? ([[`  ${ui.pane} full screen`, 'accent']] satisfies Line) : []),
   ];
   const identity: Line = [[shortId(view.record.id), 'label'], ['  ']];
   const connection: Line = [
-    ...(view.worker && width >= 100 ? ([[printable(view.worker), 'label'], [' ']] satisfies Line) : []),
+    ...(view.worker && width >= 100
+      ? ([[printable(view.worker), 'label'], [' ']] satisfies Line)
+      : []),
     ...connectionLine(view.connection, now, look),
   ];
   const right = width >= 110 ? [...identity, ...connection] : connection;
   return [paintBetween(name, right, width, painter), numbersRow(view, now, width, look)];
 }
 
-const phasePart = ({ status }: RunView): string => (status?.phaseProgress === undefined ? '' : ` ${formatPercent(status.phaseProgress)}`);
+const phasePart = ({ status }: RunView): string =>
+  status?.phaseProgress === undefined ? '' : ` ${formatPercent(status.phaseProgress)}`;
 
 /** The date, time and letters of a run's id, without its recipe, which stands beside it. */
 const shortId = (id: string): string => /\d{8}-\d{6}-\w+$/.exec(id)?.[0] ?? id;
@@ -102,13 +141,24 @@ function numbersRow(view: RunView, now: number, width: number, look: Look): Row 
   const remaining = remainingMs(view, now);
   const live = !isFinal(view.state);
   const numbers: Line[] = [];
-  if (view.epochs > 0) numbers.push([['epoch ', 'label'], [`${Math.max(view.epoch, live ? 1 : view.epoch)}/${view.epochs}`]]);
+  if (view.epochs > 0)
+    numbers.push([
+      ['epoch ', 'label'],
+      [`${Math.max(view.epoch, live ? 1 : view.epoch)}/${view.epochs}`],
+    ]);
   if (view.stepsPerEpoch > 0) {
-    numbers.push([['step ', 'label'], [`${formatCount(stepInEpoch(view))}/${formatCount(view.stepsPerEpoch)}`]]);
+    numbers.push([
+      ['step ', 'label'],
+      [`${formatCount(stepInEpoch(view))}/${formatCount(view.stepsPerEpoch)}`],
+    ]);
   }
-  if (live) numbers.push([['ETA ', 'label'], [remaining === undefined ? '–' : formatDuration(remaining)]]);
+  if (live)
+    numbers.push([['ETA ', 'label'], [remaining === undefined ? '–' : formatDuration(remaining)]]);
   else if (view.epochsDone.length > 0) {
-    numbers.push([['took ', 'label'], [formatDuration(view.epochsDone.reduce((sum, { seconds }) => sum + seconds, 0) * 1000)]]);
+    numbers.push([
+      ['took ', 'label'],
+      [formatDuration(view.epochsDone.reduce((sum, { seconds }) => sum + seconds, 0) * 1000)],
+    ]);
   }
   const rate = view.status?.examplesPerSecond ?? view.epochsDone.at(-1)?.examplesPerSecond;
   if (rate !== undefined && rate > 0) numbers.push([[formatRate(rate)], [' examples', 'label']]);
@@ -116,7 +166,14 @@ function numbersRow(view: RunView, now: number, width: number, look: Look): Row 
   const room = width - lineWidth(line);
   if (room < 14) return paintLine(line, width, painter);
   const percent = formatPercent(progressOf(view)).padStart(4);
-  const style = view.state === 'done' ? 'good' : view.state === 'failed' ? 'bad' : view.state === 'running' ? 'accent' : 'warning';
+  const style =
+    view.state === 'done'
+      ? 'good'
+      : view.state === 'failed'
+        ? 'bad'
+        : view.state === 'running'
+          ? 'accent'
+          : 'warning';
   const barWidth = room - 2 - percent.length - 1;
   return `${paintLine(line, width - room, painter)}  ${bar(progressOf(view), barWidth, style, look)} ${percent}`;
 }

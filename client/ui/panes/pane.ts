@@ -30,7 +30,15 @@ export interface PaneContent {
 export type Pane = (context: RunContext, size: Size) => PaneContent;
 
 /** The share of a bar's cells that are filled, as `━━━━───`. */
-export function bar(part: number, width: number, style: 'accent' | 'good' | 'warning' | 'bad' | 'train', { painter, glyphs }: Look): Row {
+export function bar(
+  part: number,
+  width: number,
+  style: 'accent' | 'good' | 'warning' | 'bad' | 'train',
+  { painter, glyphs }: Look,
+): Row {
   const filled = Math.round(Math.max(0, Math.min(1, Number.isFinite(part) ? part : 0)) * width);
-  return painter.paint(glyphs.barFull.repeat(filled), style) + painter.paint(glyphs.barEmpty.repeat(Math.max(0, width - filled)), 'faint');
+  return (
+    painter.paint(glyphs.barFull.repeat(filled), style) +
+    painter.paint(glyphs.barEmpty.repeat(Math.max(0, width - filled)), 'faint')
+  );
 }

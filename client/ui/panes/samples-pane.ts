@@ -14,23 +14,64 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
   const sample = view.samples[index];
   const title: Line = [['samples', focused ? 'accentStrong' : 'strong']];
   if (!sample) {
-    const message = view.record.recipe.startsWith('digits') ? 'The first pictures come after the first steps.' : 'This recipe makes no pictures.';
-    return { frame: { title, focused }, rows: [paintLine([[message, 'label']], size.width, painter)] };
+    const message = view.record.recipe.startsWith('digits')
+      ? 'The first pictures come after the first steps.'
+      : 'This recipe makes no pictures.';
+    return {
+      frame: { title, focused },
+      rows: [paintLine([[message, 'label']], size.width, painter)],
+    };
   }
   const layout = gridLayout(sample, size.width, size.height - 1);
   const page = Math.max(1, layout.columns * layout.rows);
-  const from = Math.min(ui.pictureFrom * Math.max(1, layout.columns), Math.max(0, Math.ceil((sample.count - page) / Math.max(1, layout.columns)) * layout.columns));
-  const grid = gridRows({ count: sample.count, width: sample.width, height: sample.height, givenRows: sample.givenRows, pixels: sample.pixels() }, { width: size.width, height: size.height - 1 }, look, from);
+  const from = Math.min(
+    ui.pictureFrom * Math.max(1, layout.columns),
+    Math.max(0, Math.ceil((sample.count - page) / Math.max(1, layout.columns)) * layout.columns),
+  );
+  const grid = gridRows(
+    {
+      count: sample.count,
+      width: sample.width,
+      height: sample.height,
+      givenRows: sample.givenRows,
+      pixels: sample.pixels(),
+    },
+    { width: size.width, height: size.height - 1 },
+    look,
+    from,
+  );
   const coloured = painter.depth === 8 || painter.depth === 24;
   const caption: Line = [
     [printable(sample.name), 'label'],
-    [`  ${grid.shown < sample.count ? `${from + 1}–${from + grid.shown} of ${sample.count}` : sample.count}`, 'label'],
-    ...(sample.givenRows > 0 ? ([['  '], [coloured ? 'blue' : 'dim', coloured ? 'train' : 'label'], [' given', 'label']] satisfies Line) : []),
+    [
+      `  ${grid.shown < sample.count ? `${from + 1}–${from + grid.shown} of ${sample.count}` : sample.count}`,
+      'label',
+    ],
+    ...(sample.givenRows > 0
+      ? ([
+          ['  '],
+          [coloured ? 'blue' : 'dim', coloured ? 'train' : 'label'],
+          [' given', 'label'],
+        ] satisfies Line)
+      : []),
   ];
   return {
     frame: {
-      title: [...title, ['  step ', 'label'], [formatCount(sample.step)], [`  epoch ${sample.epoch}`, 'label']],
-      note: total > 1 ? [[`${glyphs.left} ${index + 1}/${total} ${glyphs.right}`, index === total - 1 ? 'label' : 'accent']] : [],
+      title: [
+        ...title,
+        ['  step ', 'label'],
+        [formatCount(sample.step)],
+        [`  epoch ${sample.epoch}`, 'label'],
+      ],
+      note:
+        total > 1
+          ? [
+              [
+                `${glyphs.left} ${index + 1}/${total} ${glyphs.right}`,
+                index === total - 1 ? 'label' : 'accent',
+              ],
+            ]
+          : [],
       focused,
     },
     rows: [...grid.rows, paintLine(caption, size.width, painter)],

@@ -26,13 +26,21 @@ const gapColumns = 1;
  * The largest pictures of which at least `wanted` (or all there are) fit in `width` x `height`
  * cells; where not even the smallest do, as many as fit of those.
  */
-export function gridLayout(set: Pick<PictureSet, 'count' | 'width' | 'height'>, width: number, height: number, wanted = 8): GridLayout {
+export function gridLayout(
+  set: Pick<PictureSet, 'count' | 'width' | 'height'>,
+  width: number,
+  height: number,
+  wanted = 8,
+): GridLayout {
   let layout: GridLayout = { reduce: 1, columns: 0, rows: 0 };
   for (const reduce of [1, 2, 3]) {
     const cells = pictureCells(set.width, set.height, reduce);
     layout = {
       reduce,
-      columns: Math.max(0, Math.min(set.count, Math.floor((width + gapColumns) / (cells.columns + gapColumns)))),
+      columns: Math.max(
+        0,
+        Math.min(set.count, Math.floor((width + gapColumns) / (cells.columns + gapColumns))),
+      ),
       rows: Math.max(0, Math.floor(height / cells.rows)),
     };
     if (layout.columns * layout.rows >= Math.min(wanted, set.count)) break;
@@ -44,7 +52,12 @@ export function gridLayout(set: Pick<PictureSet, 'count' | 'width' | 'height'>, 
  * A grid of pictures as exactly `height` rows of `width` cells, from picture `from` on.
  * @returns the rows and how many pictures they show.
  */
-export function gridRows(set: PictureSet, size: { width: number; height: number }, look: Look, from = 0): { rows: Row[]; shown: number } {
+export function gridRows(
+  set: PictureSet,
+  size: { width: number; height: number },
+  look: Look,
+  from = 0,
+): { rows: Row[]; shown: number } {
   const layout = gridLayout(set, size.width, size.height);
   const cells = pictureCells(set.width, set.height, layout.reduce);
   const pictureLength = set.width * set.height;
@@ -56,14 +69,21 @@ export function gridRows(set: PictureSet, size: { width: number; height: number 
     const pictures = Array.from({ length: across }, (_, column) => {
       const start = (from + shown + column) * pictureLength;
       return pictureRows(
-        { width: set.width, height: set.height, pixels: set.pixels.subarray(start, start + pictureLength) },
+        {
+          width: set.width,
+          height: set.height,
+          pixels: set.pixels.subarray(start, start + pictureLength),
+        },
         { givenRows: set.givenRows, reduce: layout.reduce, unicode: look.glyphs.unicode },
         look.painter,
       );
     });
     const used = across * (cells.columns + gapColumns) - gapColumns;
     for (let row = 0; row < cells.rows; row += 1) {
-      rows.push(pictures.map((picture) => picture[row] ?? '').join(' '.repeat(gapColumns)) + ' '.repeat(size.width - used));
+      rows.push(
+        pictures.map((picture) => picture[row] ?? '').join(' '.repeat(gapColumns)) +
+          ' '.repeat(size.width - used),
+      );
     }
     shown += across;
   }

@@ -17,7 +17,11 @@ export interface PictureOptions {
 }
 
 /** Cells that a picture takes: one across and half a one down each (averaged) pixel. */
-export function pictureCells(width: number, height: number, reduce = 1): { columns: number; rows: number } {
+export function pictureCells(
+  width: number,
+  height: number,
+  reduce = 1,
+): { columns: number; rows: number } {
   return { columns: Math.ceil(width / reduce), rows: Math.ceil(Math.ceil(height / reduce) / 2) };
 }
 
@@ -62,7 +66,11 @@ export function reducePicture({ width, height, pixels }: GreyPicture, by: number
  * pixels, one above the other; with fewer, a picture of black and white is drawn in half blocks and
  * any other as a ramp of characters.
  */
-export function pictureRows(picture: GreyPicture, options: PictureOptions, painter: Painter): Row[] {
+export function pictureRows(
+  picture: GreyPicture,
+  options: PictureOptions,
+  painter: Painter,
+): Row[] {
   const by = options.reduce ?? 1;
   const { width, height, pixels } = reducePicture(picture, by);
   const given = Math.round((options.givenRows ?? 0) / by);
@@ -71,9 +79,18 @@ export function pictureRows(picture: GreyPicture, options: PictureOptions, paint
   const rows: Row[] = [];
   for (let y = 0; y < height; y += 2) {
     const upper = pixels.subarray(y * width, (y + 1) * width);
-    const lower = y + 1 < height ? pixels.subarray((y + 1) * width, (y + 2) * width) : new Uint8Array(width);
+    const lower =
+      y + 1 < height ? pixels.subarray((y + 1) * width, (y + 2) * width) : new Uint8Array(width);
     if (coloured) {
-      rows.push(colourRow(upper, lower, y < given ? givenColour : drawnColour, y + 1 < given ? givenColour : drawnColour, painter));
+      rows.push(
+        colourRow(
+          upper,
+          lower,
+          y < given ? givenColour : drawnColour,
+          y + 1 < given ? givenColour : drawnColour,
+          painter,
+        ),
+      );
     } else {
       const text = binary ? blockRow(upper, lower) : rampRow(upper, lower);
       rows.push(painter.paint(text, y < given ? 'label' : 'plain'));
@@ -82,20 +99,34 @@ export function pictureRows(picture: GreyPicture, options: PictureOptions, paint
   return rows;
 }
 
-function colourRow(upper: Uint8Array, lower: Uint8Array, upperColour: Rgb, lowerColour: Rgb, painter: Painter): Row {
+function colourRow(
+  upper: Uint8Array,
+  lower: Uint8Array,
+  upperColour: Rgb,
+  lowerColour: Rgb,
+  painter: Painter,
+): Row {
   let row = '';
-  let from = 0;
-  // Neighbours of the same two colours share one escape sequence: most of a digit is background.
-  for (let x = 1; x <= upper.length; x += 1) {
-    if (x < upper.length && upper[x] === upper[from] && lower[x] === lower[from]) continue;
-    row += painter.halfBlocks('▀'.repeat(x - from), shade(upper[from] ?? 0, upperColour), shade(lower[from] ?? 0, lowerColour));
-    from = x;
+  // Only what changes from cell to cell is sent: most of a digit is background, and a frame costs by its escapes.
+  for (let x = 0; x < upper.length; x += 1) {
+    const foreground =
+      x === 0 || upper[x] !== upper[x - 1] ? shade(upper[x] ?? 0, upperColour) : undefined;
+    const background =
+      x === 0 || lower[x] !== lower[x - 1] ? shade(lower[x] ?? 0, lowerColour) : undefined;
+    row += `${painter.colours(foreground, background)}▀`;
   }
-  return row;
+  return `${row}\x1b[39;49m`;
 }
 
 const blockRow = (upper: Uint8Array, lower: Uint8Array): string =>
-  Array.from(upper, (value, x) => [' ', '▀', '▄', '█'][(value > 127 ? 1 : 0) + ((lower[x] ?? 0) > 127 ? 2 : 0)]).join('');
+  Array.from(
+    upper,
+    (value, x) => [' ', '▀', '▄', '█'][(value > 127 ? 1 : 0) + ((lower[x] ?? 0) > 127 ? 2 : 0)],
+  ).join('');
 
 const rampRow = (upper: Uint8Array, lower: Uint8Array): string =>
-  Array.from(upper, (value, x) => ramp[Math.round((((value + (lower[x] ?? 0)) / 2) * (ramp.length - 1)) / 255)] ?? ' ').join('');
+  Array.from(
+    upper,
+    (value, x) =>
+      ramp[Math.round((((value + (lower[x] ?? 0)) / 2) * (ramp.length - 1)) / 255)] ?? ' ',
+  ).join('');

@@ -23,24 +23,46 @@ export function dialogOverlay(dialog: Dialog, columns: number, rows: number, loo
   const content: Row[] = [];
   if (dialog.kind === 'progress') {
     const { message, done, total } = dialog.progress;
-    for (const text of wrapWords(printable(message), inside).slice(0, 3)) content.push(paint([[text]]));
+    for (const text of wrapWords(printable(message), inside).slice(0, 3))
+      content.push(paint([[text]]));
     if (total !== undefined && total > 0) {
       const percent = ` ${formatPercent((done ?? 0) / total).padStart(4)}`;
-      content.push('');
-      content[content.length - 1] = bar((done ?? 0) / total, inside - percent.length, 'accent', look) + percent;
+      content.push(bar((done ?? 0) / total, inside - percent.length, 'accent', look) + percent);
     }
-    content.push(paint([]), paint([['Esc', 'key'], [' cancel', 'label']]));
+    content.push(
+      paint([]),
+      paint([
+        ['Esc', 'key'],
+        [' cancel', 'label'],
+      ]),
+    );
   } else {
-    for (const line of dialog.lines) for (const text of wrapWords(line, inside)) content.push(paint([[text, 'label']]));
+    for (const line of dialog.lines)
+      for (const text of wrapWords(line, inside)) content.push(paint([[text, 'label']]));
     if (dialog.lines.length > 0) content.push(paint([]));
     if (dialog.kind === 'form') {
       content.push(...formRows(dialog.form, inside, dialog.form.fields.length, look));
       const description = dialog.form.fields[dialog.form.focus]?.description ?? '';
-      if (description !== '') content.push(paint([]), ...wrapWords(description, inside).map((text) => paint([[text, 'label']])));
-      content.push(paint([]), hintRow('form', inside, look, { 'form.submit': 'do it' }, dialog.form.fields.length > 1 ? ['field.laterValue'] : ['field.next', 'field.laterValue']));
+      if (description !== '')
+        content.push(
+          paint([]),
+          ...wrapWords(description, inside).map((text) => paint([[text, 'label']])),
+        );
+      content.push(
+        paint([]),
+        hintRow(
+          'form',
+          inside,
+          look,
+          { 'form.submit': 'do it' },
+          dialog.form.fields.length > 1 ? ['field.laterValue'] : ['field.next', 'field.laterValue'],
+        ),
+      );
     } else {
-      dialog.answers.forEach((answer, index) => content.push(paint(answerLine(answer, index === dialog.chosen, inside, look))));
-      content.push(paint([]), hintRow('choice', inside, look));
+      const answers = dialog.answers.map((answer, index) =>
+        paint(answerLine(answer, index === dialog.chosen, inside, look)),
+      );
+      content.push(...answers, paint([]), hintRow('choice', inside, look));
     }
   }
   const height = Math.min(rows, content.length + 2);
@@ -48,11 +70,22 @@ export function dialogOverlay(dialog: Dialog, columns: number, rows: number, loo
     left: Math.max(0, Math.floor((columns - width) / 2)),
     top: Math.max(0, Math.floor((rows - height) / 2)),
     width,
-    rows: frameRows(content, { title: [[dialog.title, 'accentStrong']], focused: true }, width, height, look),
+    rows: frameRows(
+      content,
+      { title: [[dialog.title, 'accentStrong']], focused: true },
+      width,
+      height,
+      look,
+    ),
   };
 }
 
-function answerLine(answer: { label: string; key?: string; description?: string }, chosen: boolean, width: number, { glyphs }: Look): Line {
+function answerLine(
+  answer: { label: string; key?: string; description?: string },
+  chosen: boolean,
+  width: number,
+  { glyphs }: Look,
+): Line {
   const line: Line = [
     [chosen ? `${glyphs.pointer} ` : '  ', 'accent'],
     [(answer.key ?? '').padEnd(2), 'key'],

@@ -2,14 +2,22 @@ import { recipeNames, recipes } from '../../../shared/recipes.ts';
 import type { RunListItem, WorkerReference } from '../../session/types.ts';
 import { formatAgo, formatBytes, formatMetric, formatPercent } from '../formatting.ts';
 import { hintRow } from '../keys/hints.ts';
-import type { Command } from '../keys/table.ts';
 import { stateSpan } from '../panes/header.ts';
 import type { Size } from '../panes/pane.ts';
-import { type HomeList, homeLists, type HomeState, type WorkerState } from '../state/home.ts';
+import { type HomeList, type HomeState, homeLists, type WorkerState } from '../state/home.ts';
 import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
-import { fill, frameRows, insideFrame, joinFitting, type Line, paintBetween, paintLine, type Row } from '../text/line.ts';
-import { printable, wrapWords } from '../text/width.ts';
+import {
+  fill,
+  frameRows,
+  insideFrame,
+  joinFitting,
+  type Line,
+  paintBetween,
+  paintLine,
+  type Row,
+} from '../text/line.ts';
+import { printable, truncate, wrapWords } from '../text/width.ts';
 
 export interface HomeScreenOptions {
   readonly columns: number;
@@ -23,17 +31,31 @@ export interface HomeScreenOptions {
 /** Recipes, runs and workers, as exactly `rows` rows of `columns` cells. */
 export function homeScreenRows(home: HomeState, options: HomeScreenOptions, look: Look): Row[] {
   const { columns, rows, now, alerts } = options;
-  const header = paintBetween([[' teletrain', 'accentStrong'], ['  train here or on a GPU far away', 'label']], [[summary(home), 'label'], [' ']], columns, look.painter);
-  const hidden: Command[] = home.list === 'recipes' ? [] : home.list === 'runs' ? [] : [];
-  const words = { 'home.open': home.list === 'recipes' ? 'set up' : home.list === 'runs' ? 'open' : 'train there' };
-  const footer = options.notice ? paintLine([[' '], ...options.notice], columns, look.painter) : ` ${hintRow('home', columns - 1, look, words, hidden)}`;
+  const header = paintBetween(
+    [
+      [' teletrain', 'accentStrong'],
+      ['  train here or on a GPU far away', 'label'],
+    ],
+    [[summary(home), 'label'], [' ']],
+    columns,
+    look.painter,
+  );
+  const words = {
+    'home.open': home.list === 'recipes' ? 'set up' : home.list === 'runs' ? 'open' : 'train there',
+  };
+  const footer = options.notice
+    ? paintLine([[' '], ...options.notice], columns, look.painter)
+    : ` ${hintRow('home', columns - 1, look, words)}`;
   const height = rows - 2 - alerts.length;
   const draw = (list: HomeList, size: Size): Row[] => listRows(home, list, size, now, look);
   let body: Row[];
   if (columns >= 110 && height >= 18) {
     const left = Math.round(columns * 0.44);
     const upper = Math.min(height - 7, 17);
-    const recipesAndWorkers = [...draw('recipes', { width: left, height: upper }), ...draw('workers', { width: left, height: height - upper })];
+    const recipesAndWorkers = [
+      ...draw('recipes', { width: left, height: upper }),
+      ...draw('workers', { width: left, height: height - upper }),
+    ];
     const runs = draw('runs', { width: columns - left, height });
     body = recipesAndWorkers.map((row, index) => row + (runs[index] ?? ''));
   } else if (height >= 22 && columns >= 46) {
@@ -45,8 +67,16 @@ export function homeScreenRows(home: HomeState, options: HomeScreenOptions, look
       ...draw('workers', { width: columns, height: workersHeight }),
     ];
   } else {
-    const tabs = homeLists.map((list, index): Line => [[`${index + 1}`, list === home.list ? 'accentStrong' : 'key'], [` ${list}`, list === home.list ? 'accentStrong' : 'label']]);
-    body = [paintLine([[' '], ...joinFitting(tabs, ['  '], columns - 1)], columns, look.painter), ...draw(home.list, { width: columns, height: height - 1 })];
+    const tabs = homeLists.map(
+      (list, index): Line => [
+        [`${index + 1}`, list === home.list ? 'accentStrong' : 'key'],
+        [` ${list}`, list === home.list ? 'accentStrong' : 'label'],
+      ],
+    );
+    body = [
+      paintLine([[' '], ...joinFitting(tabs, ['  '], columns - 1)], columns, look.painter),
+      ...draw(home.list, { width: columns, height: height - 1 }),
+    ];
   }
   return [header, ...alerts, ...fill(body, columns, height), footer];
 }
@@ -61,15 +91,38 @@ function listRows(home: HomeState, list: HomeList, size: Size, now: number, look
   const inside = insideFrame(size.width, size.height);
   const focused = home.list === list;
   const rows =
-    list === 'recipes' ? recipeRows(home, inside, focused, look) : list === 'runs' ? runRows(home, inside, focused, now, look) : workerRows(home, inside, focused, look);
+    list === 'recipes'
+      ? recipeRows(home, inside, focused, look)
+      : list === 'runs'
+        ? runRows(home, inside, focused, now, look)
+        : workerRows(home, inside, focused, look);
   const number = homeLists.indexOf(list) + 1;
-  return frameRows(rows, { title: [[`${number} `, 'label'], [list, focused ? 'accentStrong' : 'strong']], focused }, size.width, size.height, look);
+  return frameRows(
+    rows,
+    {
+      title: [
+        [`${number} `, 'label'],
+        [list, focused ? 'accentStrong' : 'strong'],
+      ],
+      focused,
+    },
+    size.width,
+    size.height,
+    look,
+  );
 }
 
-const pointer = (chosen: boolean, focused: boolean, { glyphs }: Look): Line[number] => [chosen ? `${glyphs.pointer} ` : '  ', focused ? 'accent' : 'faint'];
+const pointer = (chosen: boolean, focused: boolean, { glyphs }: Look): Line[number] => [
+  chosen ? `${glyphs.pointer} ` : '  ',
+  focused ? 'accent' : 'faint',
+];
 
 /** The part of a list that shows its chosen entry. */
-function windowed<Item>(items: readonly Item[], chosen: number, height: number): { from: number; shown: readonly Item[] } {
+function windowed<Item>(
+  items: readonly Item[],
+  chosen: number,
+  height: number,
+): { from: number; shown: readonly Item[] } {
   const from = Math.max(0, Math.min(chosen - Math.floor(height / 2), items.length - height));
   return { from, shown: items.slice(from, from + height) };
 }
@@ -81,85 +134,175 @@ function recipeRows(home: HomeState, { width, height }: Size, focused: boolean, 
   const rows: Line[] = recipeNames.map((name, index) => {
     const chosen = index === chosenIndex;
     const nameStyle: StyleName = chosen && focused ? 'accentStrong' : chosen ? 'strong' : 'plain';
-    return [pointer(chosen, focused, look), [name.padEnd(oneLine ? nameWidth : 0), nameStyle], ...(oneLine ? ([[recipes[name].title, 'label']] satisfies Line) : [])];
+    return [
+      pointer(chosen, focused, look),
+      [name.padEnd(oneLine ? nameWidth : 0), nameStyle],
+      ...(oneLine ? ([[recipes[name].title, 'label']] satisfies Line) : []),
+    ];
   });
   const chosen = recipeNames[chosenIndex];
   if (chosen && height >= rows.length + 3) {
     const { title, description } = recipes[chosen];
     rows.push([]);
-    const lines = [...(oneLine ? [] : wrapWords(title, width - 2)), ...wrapWords(description, width - 2)];
+    const lines = [
+      ...(oneLine ? [] : wrapWords(title, width - 2)),
+      ...wrapWords(description, width - 2),
+    ];
     for (const line of lines) rows.push([['  '], [line, 'label']]);
     const quick = Object.entries(recipes[chosen].quick).map(([key, value]) => `${key} ${value}`);
     if (rows.length + 2 < height) {
       rows.push([]);
-      for (const line of wrapWords(`quick: ${quick.join(', ')}`, width - 2)) rows.push([['  '], [line, 'faint']]);
+      for (const line of wrapWords(`quick: ${quick.join(', ')}`, width - 2))
+        rows.push([['  '], [line, 'faint']]);
     }
   }
   return rows.map((line) => paintLine(line, width, look.painter));
 }
 
-function runRows({ runs, chosen }: HomeState, { width, height }: Size, focused: boolean, now: number, look: Look): Row[] {
+interface RunColumn {
+  readonly title: string;
+  /** With the space in front of it. */
+  readonly width: number;
+  readonly right?: true;
+  cell(run: RunListItem): Line[number];
+}
+
+/** In the order in which they are left out where there is less room: the last go first. */
+const runColumns = (now: number, look: Look): readonly RunColumn[] => [
+  { title: 'recipe', width: 25, cell: ({ record }) => [record.recipe] },
+  { title: 'state', width: 14, cell: (run) => stateSpan(run, look) },
+  {
+    title: 'started',
+    width: 13,
+    cell: ({ record }) => [formatAgo(now - record.createdAt), 'label'],
+  },
+  { title: 'epoch', width: 7, right: true, cell: ({ epoch, epochs }) => [`${epoch}/${epochs}`] },
+  {
+    title: 'best loss',
+    width: 11,
+    right: true,
+    cell: ({ bestLoss }) => [
+      bestLoss === undefined ? (look.glyphs.unicode ? '–' : '-') : formatMetric(bestLoss),
+    ],
+  },
+  { title: '  worker', width: 14, cell: ({ worker }) => [`  ${printable(worker ?? '')}`, 'label'] },
+];
+
+function runRows(
+  { runs, chosen }: HomeState,
+  { width, height }: Size,
+  focused: boolean,
+  now: number,
+  look: Look,
+): Row[] {
   if (!runs) return [paintLine([['looking…', 'label']], width, look.painter)];
-  if (runs.length === 0) return [paintLine([['No run yet. Choose a recipe and press Enter.', 'label']], width, look.painter)];
-  const wide = width >= 78;
-  const header: Line = [['  '], ['started'.padEnd(13), 'label'], ['recipe'.padEnd(25), 'label'], ['state'.padEnd(14), 'label'], ...(wide ? ([['epoch'.padStart(7), 'label'], ['best loss'.padStart(11), 'label'], ['  worker', 'label']] satisfies Line) : [])];
+  if (runs.length === 0)
+    return [
+      paintLine([['No run yet. Choose a recipe and press Enter.', 'label']], width, look.painter),
+    ];
+  let room = width - 2;
+  const columns = runColumns(now, look).filter((column) => {
+    room -= column.width;
+    return room >= 0;
+  });
+  const place = ([text, style]: Line[number], column: RunColumn): Line[number] => {
+    const short = truncate(text, column.width - 1);
+    const padded = column.right ? short.padStart(column.width) : short.padEnd(column.width);
+    return style === undefined ? [padded] : [padded, style];
+  };
+  const header: Line = [['  '], ...columns.map((column) => place([column.title, 'label'], column))];
   const { from, shown } = windowed(runs, chosen.runs, height - 1);
   const rows = shown.map((run, index): Line => {
     const isChosen = from + index === chosen.runs;
     return [
       pointer(isChosen, focused, look),
-      [formatAgo(now - run.record.createdAt).padEnd(13), 'label'],
-      [`${run.record.recipe.slice(0, 24)}`.padEnd(25), isChosen && focused ? 'accentStrong' : 'plain'],
-      padSpan(stateSpan(run, look), 14),
-      ...(wide ? runNumbers(run) : []),
+      ...columns.map((column) => {
+        const cell = place(column.cell(run), column);
+        return column.title === 'recipe' && isChosen && focused
+          ? ([cell[0], 'accentStrong'] as const)
+          : cell;
+      }),
     ];
   });
   return [header, ...rows].map((line) => paintLine(line, width, look.painter));
 }
 
-function runNumbers(run: RunListItem): Line {
-  return [
-    [`${run.epoch}/${run.epochs}`.padStart(7)],
-    [(run.bestLoss === undefined ? '–' : formatMetric(run.bestLoss)).padStart(11)],
-    [`  ${printable(run.worker ?? '')}`, 'label'],
-  ];
-}
-
-const padSpan = ([text, style]: Line[number], width: number): Line[number] => (style === undefined ? [text.padEnd(width)] : [text.padEnd(width), style]);
-
-function workerRows({ workers, workerStates, chosen }: HomeState, { width, height }: Size, focused: boolean, look: Look): Row[] {
+function workerRows(
+  { workers, workerStates, chosen }: HomeState,
+  { width, height }: Size,
+  focused: boolean,
+  look: Look,
+): Row[] {
   if (!workers) return [paintLine([['looking…', 'label']], width, look.painter)];
   if (workers.length === 0) {
-    return ['None yet: one starts on this machine with the first run.', 'Press c to connect to one in Colab.'].map((text) => paintLine([[text, 'label']], width, look.painter));
+    const text =
+      'None yet: one starts on this machine with the first run. Press c to connect to one in Colab.';
+    return wrapWords(text, width).map((line) => paintLine([[line, 'label']], width, look.painter));
   }
   const { from, shown } = windowed(workers, chosen.workers, height);
   return shown.map((worker, index) => {
     const isChosen = from + index === chosen.workers;
     return paintLine(
-      [pointer(isChosen, focused, look), [printable(worker.name).padEnd(12), isChosen && focused ? 'accentStrong' : 'plain'], [' '], ...workerLine(worker, workerStates.get(worker.name), look)],
+      [
+        pointer(isChosen, focused, look),
+        [printable(worker.name).padEnd(12), isChosen && focused ? 'accentStrong' : 'plain'],
+        [' '],
+        ...workerLine(worker, workerStates.get(worker.name), width, look),
+      ],
       width,
       look.painter,
     );
   });
 }
 
-function workerLine(worker: WorkerReference, state: WorkerState | undefined, { glyphs }: Look): Line {
+function workerLine(
+  worker: WorkerReference,
+  state: WorkerState | undefined,
+  width: number,
+  { glyphs }: Look,
+): Line {
   switch (state?.kind) {
     case 'there': {
       const { engine, activeRun, freeDiskBytes, roundTripMs } = state.info;
-      const device = engine === undefined ? 'engine not asked yet' : engine.device === 'gpu' ? (engine.gpu?.name ?? 'GPU') : engine.kind === 'wasm' ? 'WebAssembly' : `CPU, ${engine.threads} threads`;
+      const device =
+        engine === undefined
+          ? 'engine not asked yet'
+          : engine.device === 'gpu'
+            ? (engine.gpu?.name ?? 'GPU')
+            : engine.kind === 'wasm'
+              ? 'WebAssembly'
+              : `CPU, ${engine.threads} threads`;
       return [
         [glyphs.dot, activeRun ? 'accent' : 'good'],
         [activeRun ? ' trains  ' : ' ready  '],
         [device, engine?.device === 'gpu' ? 'good' : 'plain'],
-        [`  ${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms  ${formatBytes(freeDiskBytes)} free`, 'label'],
+        [`  ${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`, 'label'],
+        [width >= 62 ? `  ${formatBytes(freeDiskBytes)} free` : '', 'label'],
       ];
     }
     case 'away':
-      return [[glyphs.ring, 'label'], [worker.local ? ' starts when it is needed' : ` away: ${printable(state.problem.message)}`, 'label']];
+      return [
+        [glyphs.ring, 'label'],
+        [
+          worker.local ? ' starts when it is needed' : ` away: ${printable(state.problem.message)}`,
+          'label',
+        ],
+      ];
     case 'starting':
-      return [[glyphs.ring, 'accent'], [` ${printable(state.progress.message)}`, 'label'], [state.progress.total ? ` ${formatPercent((state.progress.done ?? 0) / state.progress.total)}` : '', 'label']];
+      return [
+        [glyphs.ring, 'accent'],
+        [` ${printable(state.progress.message)}`, 'label'],
+        [
+          state.progress.total
+            ? ` ${formatPercent((state.progress.done ?? 0) / state.progress.total)}`
+            : '',
+          'label',
+        ],
+      ];
     default:
-      return [[glyphs.ring, 'label'], [` asking ${printable(worker.url)}`, 'label']];
+      return [
+        [glyphs.ring, 'label'],
+        [` asking ${printable(worker.url)}`, 'label'],
+      ];
   }
 }

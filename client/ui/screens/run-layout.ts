@@ -55,7 +55,11 @@ function narrow({ width, height, pane, pictures }: RunLayoutOptions): PlacedPane
   ];
 }
 
-function stack(panes: readonly (readonly [pane: PlacedPane['pane'], height: number])[], left: number, width: number): PlacedPane[] {
+function stack(
+  panes: readonly (readonly [pane: PlacedPane['pane'], height: number])[],
+  left: number,
+  width: number,
+): PlacedPane[] {
   let top = 0;
   return panes.map(([pane, height]) => {
     const placed = { pane, left, top, width, height };
@@ -70,10 +74,31 @@ function medium({ width, height, pane, pictures, secondChart }: RunLayoutOptions
   const lower = Math.max(7, Math.floor(height * 0.36));
   const system = 8;
   const checkpoints = Math.max(5, Math.min(7, height - system - 9));
-  const upper: PlacedPane['pane'] = pictures ? 'samples' : secondChart ? 'chart2' : pane === 'log' ? 'epochs' : 'log';
+  const upper: PlacedPane['pane'] = pictures
+    ? 'samples'
+    : secondChart
+      ? 'chart2'
+      : pane === 'log'
+        ? 'epochs'
+        : 'log';
   return [
-    ...stack([['chart', height - lower], [pane === 'log' ? 'log' : 'epochs', lower]], 0, left),
-    ...stack([[upper, height - system - checkpoints], ['checkpoints', checkpoints], ['system', system]], left, width - left),
+    ...stack(
+      [
+        ['chart', height - lower],
+        [pane === 'log' ? 'log' : 'epochs', lower],
+      ],
+      0,
+      left,
+    ),
+    ...stack(
+      [
+        [upper, height - system - checkpoints],
+        ['checkpoints', checkpoints],
+        ['system', system],
+      ],
+      left,
+      width - left,
+    ),
   ];
 }
 
@@ -86,10 +111,21 @@ function wide({ width, height, pictures, secondChart }: RunLayoutOptions): Place
   const top = height - lower;
   const epochs = Math.min(58, Math.round(left * 0.5));
   const right = width - left;
-  const upper: PlacedPane['pane'] | undefined = pictures ? 'samples' : secondChart ? 'chart2' : undefined;
+  const upper: PlacedPane['pane'] | undefined = pictures
+    ? 'samples'
+    : secondChart
+      ? 'chart2'
+      : undefined;
   const rightColumn: [PlacedPane['pane'], number][] = upper
-    ? [[upper, height - system - checkpoints], ['checkpoints', checkpoints], ['system', system]]
-    : [['checkpoints', height - system], ['system', system]];
+    ? [
+        [upper, height - system - checkpoints],
+        ['checkpoints', checkpoints],
+        ['system', system],
+      ]
+    : [
+        ['checkpoints', height - system],
+        ['system', system],
+      ];
   return [
     { pane: 'chart', left: 0, top: 0, width: left, height: top },
     { pane: 'epochs', left: 0, top, width: epochs, height: lower },

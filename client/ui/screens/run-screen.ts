@@ -1,6 +1,12 @@
 import { isFinal } from '../../../shared/events.ts';
 import { sparkline } from '../charts/sparkline.ts';
-import { formatCount, formatDuration, formatMetricOf, formatPercent, formatRate } from '../formatting.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatMetricOf,
+  formatPercent,
+  formatRate,
+} from '../formatting.ts';
 import { hintRow } from '../keys/hints.ts';
 import type { Command } from '../keys/table.ts';
 import { chartPane, secondChartPane } from '../panes/chart-pane.ts';
@@ -14,7 +20,16 @@ import { systemPane } from '../panes/system-pane.ts';
 import { type Alert, alertsOf } from '../state/alerts.ts';
 import { bestPoint, newestValue } from '../state/run-curves.ts';
 import { panes as paneNames, paneTitles } from '../state/run-ui.ts';
-import { fill, frameRows, insideFrame, joinFitting, type Line, paintBetween, paintLine, type Row } from '../text/line.ts';
+import {
+  fill,
+  frameRows,
+  insideFrame,
+  joinFitting,
+  type Line,
+  paintBetween,
+  paintLine,
+  type Row,
+} from '../text/line.ts';
 import { printable, wrapWords } from '../text/width.ts';
 import { layoutKind, layoutRun, type PlacedPane } from './run-layout.ts';
 
@@ -44,7 +59,12 @@ export function runScreenRows(context: RunContext, options: RunScreenOptions): R
   if (kind === 'line') return fill([oneLine(context, columns)], columns, rows);
   if (kind === 'numbers') return numbersScreen(context, options);
   const header = headerRows(context, columns, options.frozen);
-  const alerts = alertRows(alertsOf(context.view, context.now), columns, rows >= 24 ? 3 : 1, context);
+  const alerts = alertRows(
+    alertsOf(context.view, context.now),
+    columns,
+    rows >= 24 ? 3 : 1,
+    context,
+  );
   const footer = footerRow(context, columns, options.notice);
   const height = rows - header.length - alerts.length - 1;
   const layout = layoutRun({
@@ -61,11 +81,19 @@ export function runScreenRows(context: RunContext, options: RunScreenOptions): R
 }
 
 /** Draws every pane and puts them beside and below each other; their places cover each row from left to right. */
-function placePanes(panes: readonly PlacedPane[], context: RunContext, width: number, height: number): Row[] {
+function placePanes(
+  panes: readonly PlacedPane[],
+  context: RunContext,
+  width: number,
+  height: number,
+): Row[] {
   const drawn = panes
     .map((placed) => {
       const content = paneOf[placed.pane](context, insideFrame(placed.width, placed.height));
-      return { placed, rows: frameRows(content.rows, content.frame, placed.width, placed.height, context.look) };
+      return {
+        placed,
+        rows: frameRows(content.rows, content.frame, placed.width, placed.height, context.look),
+      };
     })
     .sort((a, b) => a.placed.left - b.placed.left);
   return Array.from({ length: height }, (_, row) => {
@@ -81,22 +109,32 @@ function placePanes(panes: readonly PlacedPane[], context: RunContext, width: nu
 }
 
 function tabRow({ ui, look }: RunContext, width: number): Row {
-  const items = paneNames.map((name, index): Line => [
-    [`${index + 1}`, ui.pane === name ? 'accentStrong' : 'key'],
-    [` ${paneTitles[name]}`, ui.pane === name ? 'accentStrong' : 'label'],
-  ]);
+  const items = paneNames.map(
+    (name, index): Line => [
+      [`${index + 1}`, ui.pane === name ? 'accentStrong' : 'key'],
+      [` ${paneTitles[name]}`, ui.pane === name ? 'accentStrong' : 'label'],
+    ],
+  );
   return paintLine([[' '], ...joinFitting(items, ['  '], width - 1)], width, look.painter);
 }
 
 const alertSigns = { info: 'label', warning: 'warning', bad: 'badStrong' } as const;
 
-function alertRows(alerts: readonly Alert[], width: number, most: number, { look }: RunContext): Row[] {
+function alertRows(
+  alerts: readonly Alert[],
+  width: number,
+  most: number,
+  { look }: RunContext,
+): Row[] {
   const rows: Line[] = [];
   for (const { level, text } of alerts) {
     const style = alertSigns[level];
     const sign = level === 'info' ? look.glyphs.dot : look.glyphs.warning;
     wrapWords(printable(text), width - 3).forEach((part, index) => {
-      rows.push([[` ${index === 0 ? sign : ' '} `, style], [part, level === 'bad' ? 'bad' : style]]);
+      rows.push([
+        [` ${index === 0 ? sign : ' '} `, style],
+        [part, level === 'bad' ? 'bad' : style],
+      ]);
     });
   }
   return rows.slice(0, most).map((line) => paintLine(line, width, look.painter));
@@ -108,7 +146,8 @@ function footerRow(context: RunContext, width: number, notice: Line | undefined)
   const ended = isFinal(view.state);
   const hidden: Command[] = ended ? ['run.stop', 'run.patience', 'run.epochs'] : [];
   if (ended && view.state === 'done') hidden.push('run.pauseOrResume');
-  if (!ended && view.connection.kind === 'offline') hidden.push('run.stop', 'run.patience', 'run.epochs', 'run.pauseOrResume');
+  if (!ended && view.connection.kind === 'offline')
+    hidden.push('run.stop', 'run.patience', 'run.epochs', 'run.pauseOrResume');
   if (view.samples.length < 2) hidden.push('sample.later');
   if (context.metrics.length < 2) hidden.push('chart.nextMetric');
   const words = {
@@ -123,37 +162,92 @@ function oneLine({ view, look, now, metrics }: RunContext, width: number): Row {
   const loss = metrics[0]?.trainStep ?? metrics[0]?.trainEpoch;
   const remaining = remainingMs(view, now);
   const items: Line[] = [[stateSpan(view, look)], [[`${view.epoch}/${view.epochs}`]]];
-  if (loss && loss.length > 0) items.push([[formatMetricOf(metrics[0]?.name ?? '', newestValue(loss)), 'train']]);
+  if (loss && loss.length > 0)
+    items.push([[formatMetricOf(metrics[0]?.name ?? '', newestValue(loss)), 'train']]);
   if (remaining !== undefined) items.push([[formatDuration(remaining), 'label']]);
   return paintLine(joinFitting(items, [' '], width), width, look.painter);
 }
 
 /** For small terminals: each number on a line of its own, and the loss as a sparkline. */
-function numbersScreen(context: RunContext, { columns, rows, notice, frozen }: RunScreenOptions): Row[] {
+function numbersScreen(
+  context: RunContext,
+  { columns, rows, notice, frozen }: RunScreenOptions,
+): Row[] {
   const { view, look, now, metrics } = context;
   const { painter } = look;
   const lines: Row[] = [];
-  const put = (label: string, value: Line) => lines.push(paintLine([[label.padEnd(11), 'label'], ...value], columns, painter));
-  lines.push(paintBetween([stateSpan(view, look), ...(frozen === undefined ? [] : ([[' FROZEN', 'accentStrong']] satisfies Line))], connectionLine(view.connection, now, look), columns, painter));
+  const put = (label: string, value: Line) =>
+    lines.push(paintLine([[label.padEnd(11), 'label'], ...value], columns, painter));
+  lines.push(
+    paintBetween(
+      [
+        stateSpan(view, look),
+        ...(frozen === undefined ? [] : ([[' FROZEN', 'accentStrong']] satisfies Line)),
+      ],
+      connectionLine(view.connection, now, look),
+      columns,
+      painter,
+    ),
+  );
   const alerts = alertRows(alertsOf(view, now), columns, rows >= 10 ? 2 : 1, context);
   lines.push(...alerts);
-  lines.push(paintLine([[view.record.recipe, 'strong'], [view.record.quick ? ' quick' : '', 'warning']], columns, painter));
+  lines.push(
+    paintLine(
+      [
+        [view.record.recipe, 'strong'],
+        [view.record.quick ? ' quick' : '', 'warning'],
+      ],
+      columns,
+      painter,
+    ),
+  );
   const percent = ` ${formatPercent(progressOf(view))}`;
-  lines.push(bar(progressOf(view), columns - percent.length, view.state === 'done' ? 'good' : 'accent', look) + percent);
+  lines.push(
+    bar(
+      progressOf(view),
+      columns - percent.length,
+      view.state === 'done' ? 'good' : 'accent',
+      look,
+    ) + percent,
+  );
   put('epoch', [[`${view.epoch}/${view.epochs}`], ['  step ', 'label'], [formatCount(view.step)]]);
   const remaining = remainingMs(view, now);
   if (!isFinal(view.state)) {
-    put('ETA', [[remaining === undefined ? '–' : formatDuration(remaining)], ['  ', 'label'], [view.status && view.status.examplesPerSecond > 0 ? formatRate(view.status.examplesPerSecond) : '', 'label']]);
+    put('ETA', [
+      [remaining === undefined ? '–' : formatDuration(remaining)],
+      ['  ', 'label'],
+      [
+        view.status && view.status.examplesPerSecond > 0
+          ? formatRate(view.status.examplesPerSecond)
+          : '',
+        'label',
+      ],
+    ]);
   }
   for (const { name, trainStep, trainEpoch, validation } of metrics) {
     const train = trainStep ?? trainEpoch;
-    if (train) put(name.slice(0, 10), [[formatMetricOf(name, newestValue(train)), 'train'], ...(validation ? ([['  val ', 'label'], [formatMetricOf(name, newestValue(validation)), 'validation']] satisfies Line) : [])]);
+    if (train)
+      put(name.slice(0, 10), [
+        [formatMetricOf(name, newestValue(train)), 'train'],
+        ...(validation
+          ? ([
+              ['  val ', 'label'],
+              [formatMetricOf(name, newestValue(validation)), 'validation'],
+            ] satisfies Line)
+          : []),
+      ]);
     const best = validation && bestPoint(validation, name);
-    if (validation && best !== undefined && rows >= 12) put('  best', [[formatMetricOf(name, validation.values[best] ?? Number.NaN), 'good'], ['  at step ', 'label'], [formatCount(validation.steps[best] ?? 0)]]);
+    if (validation && best !== undefined && rows >= 12)
+      put('  best', [
+        [formatMetricOf(name, validation.values[best] ?? Number.NaN), 'good'],
+        ['  at step ', 'label'],
+        [formatCount(validation.steps[best] ?? 0)],
+      ]);
     if (train && lines.length < rows - 2) lines.push(sparkline(train, columns, 'train', look));
   }
   const homes = view.checkpoints.filter(({ home }) => home.state === 'verified').length;
-  if (view.checkpoints.length > 0) put('checkpoints', [[` ${homes}/${view.checkpoints.length} here`]]);
+  if (view.checkpoints.length > 0)
+    put('checkpoints', [[` ${homes}/${view.checkpoints.length} here`]]);
   const footer = footerRow(context, columns, notice);
   return [...fill(lines, columns, rows - 1), footer];
 }

@@ -7,15 +7,24 @@ import { wrapWords } from '../text/width.ts';
 import { formRows } from './form-rows.ts';
 
 /** A recipe's settings before a start, as exactly `rows` rows of `columns` cells. */
-export function startScreenRows(form: RecipeForm, size: { columns: number; rows: number; notice?: Line; alerts: readonly Row[] }, look: Look): Row[] {
+export function startScreenRows(
+  form: RecipeForm,
+  size: { columns: number; rows: number; notice?: Line; alerts: readonly Row[] },
+  look: Look,
+): Row[] {
   const { columns, rows, alerts } = size;
   const recipe = recipes[form.recipe];
   const height = rows - 2 - alerts.length;
   const inside = insideFrame(columns, height);
   const field = form.fields[form.focus];
-  const description = wrapWords(field?.description ?? '', Math.max(8, inside.width - 2)).slice(0, 2);
-  const about = inside.height >= 14 ? wrapWords(recipe.description, inside.width - 2).slice(0, 2) : [];
-  const listHeight = inside.height - description.length - 1 - (about.length > 0 ? about.length + 1 : 0);
+  const description = wrapWords(field?.description ?? '', Math.max(8, inside.width - 2)).slice(
+    0,
+    2,
+  );
+  const about =
+    inside.height >= 14 ? wrapWords(recipe.description, inside.width - 2).slice(0, 2) : [];
+  const listHeight =
+    inside.height - description.length - 1 - (about.length > 0 ? about.length + 1 : 0);
   const changed = form.fields.filter((item) => item.changed).length;
   const paint = (line: Line) => paintLine(line, inside.width, look.painter);
   const content = [
@@ -26,9 +35,31 @@ export function startScreenRows(form: RecipeForm, size: { columns: number; rows:
     ...description.map((text) => paint([['  '], [text, 'label']])),
   ];
   return [
-    paintLine([[' teletrain', 'accentStrong'], ['  new run', 'label']], columns, look.painter),
+    paintLine(
+      [
+        [' teletrain', 'accentStrong'],
+        ['  new run', 'label'],
+      ],
+      columns,
+      look.painter,
+    ),
     ...alerts,
-    ...frameRows(content, { title: [[form.recipe, 'accentStrong'], [`  ${recipe.title}`, 'label']], note: changed > 0 ? [[`${changed} changed`, 'accent']] : [], focused: true }, columns, height, look),
-    size.notice ? paintLine([[' '], ...size.notice], columns, look.painter) : ` ${hintRow('form', columns - 1, look)}`,
+    ...frameRows(
+      content,
+      {
+        title: [
+          [form.recipe, 'accentStrong'],
+          [`  ${recipe.title}`, 'label'],
+        ],
+        note: changed > 0 ? [[`${changed} changed`, 'accent']] : [],
+        focused: true,
+      },
+      columns,
+      height,
+      look,
+    ),
+    size.notice
+      ? paintLine([[' '], ...size.notice], columns, look.painter)
+      : ` ${hintRow('form', columns - 1, look)}`,
   ];
 }

@@ -13,20 +13,54 @@ const silenceMs = 10_000;
 
 /** What somebody watching the run should know now, the worst first. */
 export function alertsOf(view: RunView, now: number): Alert[] {
-  const alerts: Alert[] = [...stateAlerts(view), ...connectionAlerts(view, now), ...engineAlerts(view)];
+  const alerts: Alert[] = [
+    ...stateAlerts(view),
+    ...connectionAlerts(view, now),
+    ...engineAlerts(view),
+  ];
   const notFinite = lastNotFinite(view);
-  if (notFinite && view.state !== 'failed') alerts.push({ level: 'bad', text: `${notFinite.name} was not finite at step ${formatCount(notFinite.step)}.` });
+  if (notFinite && view.state !== 'failed')
+    alerts.push({
+      level: 'bad',
+      text: `${notFinite.name} was not finite at step ${formatCount(notFinite.step)}.`,
+    });
   for (const checkpoint of view.checkpoints) {
-    if (checkpoint.home.state === 'failed') alerts.push({ level: 'warning', text: `Checkpoint ${checkpoint.id} is not home: ${checkpoint.home.message} ${checkpoint.home.hint}` });
+    if (checkpoint.home.state === 'failed')
+      alerts.push({
+        level: 'warning',
+        text: `Checkpoint ${checkpoint.id} is not home: ${checkpoint.home.message} ${checkpoint.home.hint}`,
+      });
   }
   const rank = { bad: 0, warning: 1, info: 2 };
   return alerts.sort((a, b) => rank[a.level] - rank[b.level]);
 }
 
 function stateAlerts(view: RunView): Alert[] {
-  if (view.state === 'failed') return [{ level: 'bad', text: view.stateMessage ?? `The run failed (${view.stateReason ?? 'no reason given'}).` }];
-  if (view.state === 'recovering') return [{ level: 'warning', text: view.stateMessage ?? 'The engine ended by itself; the run goes on from its last checkpoint.' }];
-  if (view.state === 'interrupted') return [{ level: 'warning', text: view.stateMessage ?? 'The run was interrupted; Space resumes it from its last checkpoint.' }];
+  if (view.state === 'failed')
+    return [
+      {
+        level: 'bad',
+        text: view.stateMessage ?? `The run failed (${view.stateReason ?? 'no reason given'}).`,
+      },
+    ];
+  if (view.state === 'recovering')
+    return [
+      {
+        level: 'warning',
+        text:
+          view.stateMessage ??
+          'The engine ended by itself; the run goes on from its last checkpoint.',
+      },
+    ];
+  if (view.state === 'interrupted')
+    return [
+      {
+        level: 'warning',
+        text:
+          view.stateMessage ??
+          'The run was interrupted; Space resumes it from its last checkpoint.',
+      },
+    ];
   return [];
 }
 
@@ -34,15 +68,31 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
   const { connection } = view;
   switch (connection.kind) {
     case 'waiting':
-      return [{ level: 'warning', text: `The connection is lost (${connection.reason}); the run goes on without it. Trying again ${retryText(connection.retryAt - now)}.` }];
+      return [
+        {
+          level: 'warning',
+          text: `The connection is lost (${connection.reason}); the run goes on without it. Trying again ${retryText(connection.retryAt - now)}.`,
+        },
+      ];
     case 'refused':
       return [{ level: 'bad', text: `${connection.message} ${connection.hint}` }];
     case 'connected': {
       const alerts: Alert[] = [];
-      if (connection.restarted && now - connection.since < restartShownMs) alerts.push({ level: 'warning', text: 'The worker was started anew since it was last seen.' });
+      if (connection.restarted && now - connection.since < restartShownMs)
+        alerts.push({
+          level: 'warning',
+          text: 'The worker was started anew since it was last seen.',
+        });
       const heard = view.status?.receivedAt;
-      if (heard !== undefined && ['running', 'paused'].includes(view.state) && now - heard > silenceMs) {
-        alerts.push({ level: 'warning', text: `No word from the worker for ${formatDuration(now - heard)}.` });
+      if (
+        heard !== undefined &&
+        ['running', 'paused'].includes(view.state) &&
+        now - heard > silenceMs
+      ) {
+        alerts.push({
+          level: 'warning',
+          text: `No word from the worker for ${formatDuration(now - heard)}.`,
+        });
       }
       return alerts;
     }
@@ -51,27 +101,39 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
   }
 }
 
-const retryText = (milliseconds: number): string => (milliseconds < 1000 ? 'now' : `in ${formatDuration(milliseconds)}`);
+const retryText = (milliseconds: number): string =>
+  milliseconds < 1000 ? 'now' : `in ${formatDuration(milliseconds)}`;
 
 function engineAlerts({ engine, differs, connection }: RunView): Alert[] {
   if (!engine || connection.kind === 'offline') return [];
   const alerts: Alert[] = [];
   const gpu = engine.candidates.find(({ name }) => name === 'native-gpu');
   if (engine.device === 'cpu' && engine.gpu) {
-    alerts.push({ level: 'warning', text: `Training on the CPU although there is a ${engine.gpu.name}${gpu ? `: ${gpu.reason}` : ''}.` });
+    alerts.push({
+      level: 'warning',
+      text: `Training on the CPU although there is a ${engine.gpu.name}${gpu ? `: ${gpu.reason}` : ''}.`,
+    });
   }
   if (engine.kind === 'wasm') {
     const native = engine.candidates.find(({ name }) => name === 'native-cpu');
-    alerts.push({ level: 'warning', text: `Training on WebAssembly, slowly${native ? `: ${native.reason}` : ''}.` });
+    alerts.push({
+      level: 'warning',
+      text: `Training on WebAssembly, slowly${native ? `: ${native.reason}` : ''}.`,
+    });
   }
-  if (differs.length > 0) alerts.push({ level: 'info', text: `Resumed where this differs: ${differs.join(', ')}; the result may differ in the last bits.` });
+  if (differs.length > 0)
+    alerts.push({
+      level: 'info',
+      text: `Resumed where this differs: ${differs.join(', ')}; the result may differ in the last bits.`,
+    });
   return alerts;
 }
 
 function lastNotFinite(view: RunView): { name: string; step: number } | undefined {
   for (const series of view.series.values()) {
     const last = series.length - 1;
-    if (last >= 0 && !Number.isFinite(series.values[last])) return { name: `${series.split} ${series.name}`, step: series.steps[last] ?? 0 };
+    if (last >= 0 && !Number.isFinite(series.values[last]))
+      return { name: `${series.split} ${series.name}`, step: series.steps[last] ?? 0 };
   }
   return undefined;
 }

@@ -2,19 +2,25 @@ import { type ExitCode, exitCodes } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
 import { recipeNames } from '../../../shared/recipes.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
-import { smoothingWeights } from '../charts/smoothing.ts';
 import { type Command, type Context, commandOf } from '../keys/table.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Answer, Dialog } from './dialog.ts';
-import { editForm, firstError, type FormEdit } from './form.ts';
-import { homeLists, type HomeState, initialHome, loadHome, moveChosen, turnList } from './home.ts';
+import { editForm, type FormEdit, firstError } from './form.ts';
+import { type HomeState, homeLists, initialHome, loadHome, moveChosen, turnList } from './home.ts';
 import { checkPairingForm, pairingForm, pairingOf } from './pairing-form.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { checkRecipeForm, type RecipeForm, recipeForm, startOf } from './recipe-form.ts';
-import { RunCurves } from './run-curves.ts';
+import { batchesOf, RunCurves } from './run-curves.ts';
 import * as runDialogs from './run-dialogs.ts';
 import { RunFeed } from './run-feed.ts';
-import { changeRunUi, initialRunUi, panes, type RunReach, type RunUi, type RunUiCommand } from './run-ui.ts';
+import {
+  changeRunUi,
+  initialRunUi,
+  panes,
+  type RunReach,
+  type RunUi,
+  type RunUiCommand,
+} from './run-ui.ts';
 
 export type Screen =
   | { readonly kind: 'home' }
@@ -83,6 +89,11 @@ export class Dashboard {
     return this.screen.kind;
   }
 
+  /** The same, behind the help: what the help is about. */
+  get keyContext(): Context {
+    return this.screen.kind === 'start' ? 'form' : this.screen.kind;
+  }
+
   showHome(): void {
     this.#leaveRun();
     this.screen = { kind: 'home' };
@@ -101,37 +112,75 @@ export class Dashboard {
 
   showRun(handle: RunHandle): void {
     this.#leaveRun();
-    this.ui = { ...initialRunUi, smoothing: this.ui.smoothing };
-    this.screen = { kind: 'run', feed: new RunFeed(handle, () => this.changed()), curves: new RunCurves() };
+    this.ui = {
+      ...initialRunUi,
+      ...(this.ui.smoothing === undefined ? {} : { smoothing: this.ui.smoothing }),
+    };
+    this.screen = {
+      kind: 'run',
+      feed: new RunFeed(handle, () => this.changed()),
+      curves: new RunCurves(),
+    };
     this.dialog = undefined;
     this.changed();
   }
 
   /** Opens a run of this machine by its name, live when its worker can be reached. */
   openRun(id: string): void {
-    this.#waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) => this.showRun(await this.client.openRun(id, { signal })));
+    this.#waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) =>
+      this.showRun(await this.client.openRun(id, { signal })),
+    );
   }
 
   startRun(options: StartOptions): void {
-    this.#waitFor('Starting the run', { message: 'asking the worker' }, async (signal, onProgress) => {
-      const dataDir = this.#options.dataDir;
-      this.showRun(await this.client.startRun({ ...options, ...(dataDir === undefined || options.on !== undefined ? {} : { dataDir }), signal, onProgress }));
-    });
+    this.#waitFor(
+      'Starting the run',
+      { message: 'asking the worker' },
+      async (signal, onProgress) => {
+        const dataDir = this.#options.dataDir;
+        this.showRun(
+          await this.client.startRun({
+            ...options,
+            ...(dataDir === undefined || options.on !== undefined ? {} : { dataDir }),
+            signal,
+            onProgress,
+          }),
+        );
+      },
+    );
   }
 
   resumeRun(id: string, on: string | undefined): void {
-    this.#waitFor('Resuming the run', { message: 'asking the worker' }, async (signal, onProgress) => {
-      this.showRun(await this.client.resumeRun(id, { ...(on === undefined ? {} : { on }), signal, onProgress }));
-    });
+    this.#waitFor(
+      'Resuming the run',
+      { message: 'asking the worker' },
+      async (signal, onProgress) => {
+        this.showRun(
+          await this.client.resumeRun(id, {
+            ...(on === undefined ? {} : { on }),
+            signal,
+            onProgress,
+          }),
+        );
+      },
+    );
   }
 
   startLocalWorker(): void {
     const { dataDir } = this.#options;
-    this.#waitFor('Starting the worker of this machine', { message: 'looking for an engine' }, async (signal, onProgress) => {
-      const worker = await this.client.ensureLocalWorker({ ...(dataDir === undefined ? {} : { dataDir }), signal, onProgress });
-      this.notice = { text: `${worker.name} is there.`, style: 'good' };
-      this.refreshHome();
-    });
+    this.#waitFor(
+      'Starting the worker of this machine',
+      { message: 'looking for an engine' },
+      async (signal, onProgress) => {
+        const worker = await this.client.ensureLocalWorker({
+          ...(dataDir === undefined ? {} : { dataDir }),
+          signal,
+          onProgress,
+        });
+        this.notice = { text: `${worker.name} is there.`, style: 'good' };
+        this.refreshHome();
+      },
+    );
   }
 
   /** Leaves the dashboard; runs go on. */
@@ -174,7 +223,10 @@ export class Dashboard {
   }
 
   #answerByKey(key: string): boolean {
-    const answer = this.dialog?.kind === 'choice' && this.help === undefined ? this.dialog.answers.find((item) => item.key === key) : undefined;
+    const answer =
+      this.dialog?.kind === 'choice' && this.help === undefined
+        ? this.dialog.answers.find((item) => item.key === key)
+        : undefined;
     if (answer) this.#take(answer);
     return answer !== undefined;
   }
@@ -216,7 +268,12 @@ export class Dashboard {
   }
 
   #submit(): void {
-    const form = this.dialog?.kind === 'form' ? this.dialog.form : this.screen.kind === 'start' ? this.screen.form : undefined;
+    const form =
+      this.dialog?.kind === 'form'
+        ? this.dialog.form
+        : this.screen.kind === 'start'
+          ? this.screen.form
+          : undefined;
     if (!form) return;
     const wrong = firstError(form);
     if (wrong) {
@@ -279,12 +336,21 @@ export class Dashboard {
     this.help = undefined;
     const run = this.screen.kind === 'run' ? this.screen.feed.handle : undefined;
     if (run && !isFinal(run.view.state) && run.view.connection.kind !== 'offline') {
-      this.dialog = runDialogs.stopDialog(run, this.#runActions(run), 'Ctrl-C again leaves at once; the run goes on.');
+      this.dialog = runDialogs.stopDialog(
+        run,
+        this.#runActions(run),
+        'Ctrl-C again leaves at once; the run goes on.',
+      );
     } else this.notice = { text: 'Ctrl-C again leaves.', style: 'warning' };
   }
 
   #scrollHelp(command: Command): void {
-    const by: Partial<Record<Command, number>> = { 'list.up': -1, 'list.down': 1, 'list.pageUp': -10, 'list.pageDown': 10 };
+    const by: Partial<Record<Command, number>> = {
+      'list.up': -1,
+      'list.down': 1,
+      'list.pageUp': -10,
+      'list.pageDown': 10,
+    };
     this.help = Math.max(0, (this.help ?? 0) + (by[command] ?? 0));
   }
 
@@ -292,7 +358,8 @@ export class Dashboard {
     if (this.dialog?.kind !== 'choice') return;
     const { answers, chosen } = this.dialog;
     const by = command === 'choice.next' ? 1 : command === 'choice.previous' ? -1 : 0;
-    if (by !== 0) this.dialog = { ...this.dialog, chosen: (chosen + by + answers.length) % answers.length };
+    if (by !== 0)
+      this.dialog = { ...this.dialog, chosen: (chosen + by + answers.length) % answers.length };
     const answer = answers[chosen];
     if (command === 'choice.take' && answer) this.#take(answer);
   }
@@ -315,7 +382,10 @@ export class Dashboard {
       case 'home.recipes':
       case 'home.runs':
       case 'home.workers':
-        this.home = { ...home, list: homeLists.find((list) => command === `home.${list}`) ?? 'recipes' };
+        this.home = {
+          ...home,
+          list: homeLists.find((list) => command === `home.${list}`) ?? 'recipes',
+        };
         return;
       case 'home.refresh':
         this.refreshHome();
@@ -350,7 +420,8 @@ export class Dashboard {
       const worker = workers?.[at];
       const recipe = recipeNames[chosen.recipes];
       if (!worker) this.#pair();
-      else if (recipe) this.screen = { kind: 'start', form: recipeForm(recipe, others, { worker: worker.name }) };
+      else if (recipe)
+        this.screen = { kind: 'start', form: recipeForm(recipe, others, { worker: worker.name }) };
     }
   }
 
@@ -359,7 +430,9 @@ export class Dashboard {
     this.dialog = {
       kind: 'form',
       title: 'Connect to a worker',
-      lines: ['"teletrain worker", or the notebook in Colab, prints an address and a one-time code.'],
+      lines: [
+        '"teletrain worker", or the notebook in Colab, prints an address and a one-time code.',
+      ],
       // Not checked while it is empty: nobody likes to be told off for what was not typed yet.
       form,
       check: checkPairingForm,
@@ -370,7 +443,11 @@ export class Dashboard {
           return;
         }
         this.#waitFor('Connecting', { message: url }, async (signal) => {
-          const worker = await this.client.connectWorker(url, { code, ...(name === undefined ? {} : { name }), signal });
+          const worker = await this.client.connectWorker(url, {
+            code,
+            ...(name === undefined ? {} : { name }),
+            signal,
+          });
           this.notice = { text: `Connected with ${worker.name}.`, style: 'good' };
           this.home = { ...this.home, list: 'workers' };
           this.refreshHome();
@@ -386,7 +463,8 @@ export class Dashboard {
   }
 
   #endWorker(how: 'stop' | 'forget'): void {
-    const worker = this.home.list === 'workers' ? this.home.workers?.[this.home.chosen.workers] : undefined;
+    const worker =
+      this.home.list === 'workers' ? this.home.workers?.[this.home.chosen.workers] : undefined;
     if (!worker) {
       this.notice = { text: 'Choose a worker first (key 3).', style: 'warning' };
       return;
@@ -394,12 +472,20 @@ export class Dashboard {
     const take = () =>
       this.#do(
         (async () => {
-          await (how === 'stop' ? this.client.stopWorker(worker.name) : this.client.forgetWorker(worker.name));
-          this.notice = { text: how === 'stop' ? `${worker.name} is stopped.` : `${worker.name} is forgotten.`, style: 'good' };
+          await (how === 'stop'
+            ? this.client.stopWorker(worker.name)
+            : this.client.forgetWorker(worker.name));
+          this.notice = {
+            text: how === 'stop' ? `${worker.name} is stopped.` : `${worker.name} is forgotten.`,
+            style: 'good',
+          };
           this.refreshHome();
         })(),
       );
-    const lines = how === 'stop' ? ['A run that trains there leaves a checkpoint first.'] : ['Its token is removed here; connecting again needs a new code.'];
+    const lines =
+      how === 'stop'
+        ? ['A run that trains there leaves a checkpoint first.']
+        : ['Its token is removed here; connecting again needs a new code.'];
     this.dialog = {
       kind: 'choice',
       title: how === 'stop' ? `Stop ${worker.name}?` : `Forget ${worker.name}?`,
@@ -432,10 +518,12 @@ export class Dashboard {
         if (this.#canCommand(handle)) this.dialog = runDialogs.stopDialog(handle, actions);
         return;
       case 'run.patience':
-        if (this.#canCommand(handle)) this.dialog = runDialogs.numberDialog('patience', handle, actions);
+        if (this.#canCommand(handle))
+          this.dialog = runDialogs.numberDialog('patience', handle, actions);
         return;
       case 'run.epochs':
-        if (this.#canCommand(handle)) this.dialog = runDialogs.numberDialog('epochs', handle, actions);
+        if (this.#canCommand(handle))
+          this.dialog = runDialogs.numberDialog('epochs', handle, actions);
         return;
       case 'run.download':
         this.#download(handle);
@@ -455,19 +543,30 @@ export class Dashboard {
 
   /** Whether a command can reach the run; says why not. */
   #canCommand({ view }: RunHandle): boolean {
-    if (isFinal(view.state)) this.notice = { text: `The run is over (${view.state}).`, style: 'warning' };
-    else if (view.connection.kind === 'offline') this.notice = { text: 'Seen from disk: its worker cannot be reached.', style: 'warning' };
-    else if (view.connection.kind !== 'connected') this.notice = { text: 'The worker cannot be reached now; the run goes on.', style: 'warning' };
+    if (isFinal(view.state))
+      this.notice = { text: `The run is over (${view.state}).`, style: 'warning' };
+    else if (view.connection.kind === 'offline')
+      this.notice = { text: 'Seen from disk: its worker cannot be reached.', style: 'warning' };
+    else if (view.connection.kind !== 'connected')
+      this.notice = {
+        text: 'The worker cannot be reached now; the run goes on.',
+        style: 'warning',
+      };
     else return true;
     return false;
   }
 
   #pauseOrResume(handle: RunHandle): void {
     const { view } = handle;
-    if (view.state === 'done') this.notice = { text: 'The run is done. More epochs: start it again with more.', style: 'warning' };
+    if (view.state === 'done')
+      this.notice = {
+        text: 'The run is done. More epochs: start it again with more.',
+        style: 'warning',
+      };
     else if (isFinal(view.state)) this.#do(this.#offerResume(handle));
     else if (this.#canCommand(handle)) {
-      if (view.state === 'paused' || view.pending === 'pausing') this.#ask('Asked to go on.', () => handle.resume());
+      if (view.state === 'paused' || view.pending === 'pausing')
+        this.#ask('Asked to go on.', () => handle.resume());
       else this.#ask('Asked to pause; it takes effect after this step.', () => handle.pause());
     }
   }
@@ -481,7 +580,8 @@ export class Dashboard {
   #download(handle: RunHandle): void {
     const checkpoint = [...handle.view.checkpoints].reverse()[this.ui.checkpoint];
     if (!checkpoint) this.notice = { text: 'There is no checkpoint yet.', style: 'warning' };
-    else if (checkpoint.home.state === 'verified') this.notice = { text: `It is here: ${checkpoint.home.directory}`, style: 'good' };
+    else if (checkpoint.home.state === 'verified')
+      this.notice = { text: `It is here: ${checkpoint.home.directory}`, style: 'good' };
     else {
       this.ui = { ...this.ui, pane: 'checkpoints' };
       this.#ask(`Bringing ${checkpoint.id} home.`, async () => {
@@ -492,10 +592,13 @@ export class Dashboard {
   }
 
   #reach({ view }: RunFeed): RunReach {
-    const names = new Set([...view.series.values()].filter(({ length }) => length > 0).map(({ name }) => name));
+    const names = new Set(
+      [...view.series.values()].filter(({ length }) => length > 0).map(({ name }) => name),
+    );
     const sample = view.samples[view.samples.length - 1 - this.ui.sampleBack];
     return {
       metrics: names.size,
+      batches: batchesOf(view),
       samples: view.samples.length,
       pictures: sample?.count ?? 0,
       checkpoints: view.checkpoints.length,
@@ -503,11 +606,6 @@ export class Dashboard {
       epochs: view.epochsDone.length,
       panes,
     };
-  }
-
-  /** The weight that curves are smoothed with. */
-  get smoothing(): number {
-    return smoothingWeights[this.ui.smoothing] ?? 0;
   }
 
   #leaveRun(): void {
@@ -527,7 +625,10 @@ export class Dashboard {
   #waitFor(
     title: string,
     progress: Extract<Dialog, { kind: 'progress' }>['progress'],
-    work: (signal: AbortSignal, onProgress: (progress: Extract<Dialog, { kind: 'progress' }>['progress']) => void) => Promise<void>,
+    work: (
+      signal: AbortSignal,
+      onProgress: (progress: Extract<Dialog, { kind: 'progress' }>['progress']) => void,
+    ) => Promise<void>,
   ): void {
     const controller = new AbortController();
     const show = (shown: typeof progress) => {
@@ -536,7 +637,8 @@ export class Dashboard {
       this.changed();
     };
     const close = () => {
-      if (this.dialog?.kind === 'progress' && this.dialog.cancel === cancel) this.dialog = undefined;
+      if (this.dialog?.kind === 'progress' && this.dialog.cancel === cancel)
+        this.dialog = undefined;
     };
     const cancel = () => {
       controller.abort();
@@ -545,10 +647,12 @@ export class Dashboard {
     this.problem = undefined;
     show(progress);
     this.#do(
-      work(controller.signal, show).catch((error: unknown) => {
-        // What was cancelled has nothing more to say.
-        if (!controller.signal.aborted) throw error;
-      }).finally(close),
+      work(controller.signal, show)
+        .catch((error: unknown) => {
+          // What was cancelled has nothing more to say.
+          if (!controller.signal.aborted) throw error;
+        })
+        .finally(close),
     );
   }
 

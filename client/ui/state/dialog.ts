@@ -11,6 +11,24 @@ export interface Answer {
 
 /** What lies over a screen until it is answered. */
 export type Dialog =
-  | { readonly kind: 'choice'; readonly title: string; readonly lines: readonly string[]; readonly answers: readonly Answer[]; readonly chosen: number }
-  | { readonly kind: 'form'; readonly title: string; readonly lines: readonly string[]; readonly form: Form; check(form: Form): Form; submit(form: Form): void }
-  | { readonly kind: 'progress'; readonly title: string; readonly progress: SetupProgress; cancel(): void };
+  | {
+      readonly kind: 'choice';
+      readonly title: string;
+      readonly lines: readonly string[];
+      readonly answers: readonly Answer[];
+      readonly chosen: number;
+    }
+  | {
+      readonly kind: 'form';
+      readonly title: string;
+      readonly lines: readonly string[];
+      readonly form: Form;
+      check(form: Form): Form;
+      submit(form: Form): void;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly title: string;
+      readonly progress: SetupProgress;
+      cancel(): void;
+    };

@@ -12,8 +12,16 @@ interface FieldBase {
 }
 
 export type Field =
-  | (FieldBase & { readonly kind: 'text'; readonly edited: TextField; /** Shown as dots. */ readonly secret?: boolean })
-  | (FieldBase & { readonly kind: 'choice'; readonly value: string; readonly choices: readonly string[] })
+  | (FieldBase & {
+      readonly kind: 'text';
+      readonly edited: TextField /** Shown as dots. */;
+      readonly secret?: boolean;
+    })
+  | (FieldBase & {
+      readonly kind: 'choice';
+      readonly value: string;
+      readonly choices: readonly string[];
+    })
   | (FieldBase & { readonly kind: 'toggle'; readonly on: boolean });
 
 export interface Form {
@@ -23,11 +31,21 @@ export interface Form {
 }
 
 export const textOf = (field: Field | undefined): string =>
-  field === undefined ? '' : field.kind === 'text' ? field.edited.text.trim() : field.kind === 'choice' ? field.value : field.on ? 'yes' : 'no';
+  field === undefined
+    ? ''
+    : field.kind === 'text'
+      ? field.edited.text.trim()
+      : field.kind === 'choice'
+        ? field.value
+        : field.on
+          ? 'yes'
+          : 'no';
 
-export const fieldOf = (form: Form, key: string): Field | undefined => form.fields.find((field) => field.key === key);
+export const fieldOf = (form: Form, key: string): Field | undefined =>
+  form.fields.find((field) => field.key === key);
 
-export const firstError = (form: Form): Field | undefined => form.fields.find(({ error }) => error !== undefined);
+export const firstError = (form: Form): Field | undefined =>
+  form.fields.find(({ error }) => error !== undefined);
 
 export type FormEdit =
   | { readonly kind: 'move'; readonly by: number }
@@ -41,18 +59,30 @@ const wrap = (index: number, count: number): number => (count === 0 ? 0 : (index
 
 /** Does one edit to the chosen field. Errors and `changed` are for the form's owner to bring up to date. */
 export function editForm(form: Form, edit: FormEdit): Form {
-  if (edit.kind === 'move') return { ...form, focus: wrap(form.focus + edit.by, form.fields.length) };
-  const fields = form.fields.map((field, index) => (index === form.focus ? editField(field, edit) : field));
+  if (edit.kind === 'move')
+    return { ...form, focus: wrap(form.focus + edit.by, form.fields.length) };
+  const fields = form.fields.map((field, index) =>
+    index === form.focus ? editField(field, edit) : field,
+  );
   return { ...form, fields };
 }
 
 function editField(field: Field, edit: Exclude<FormEdit, { kind: 'move' }>): Field {
   switch (field.kind) {
     case 'toggle':
-      return edit.kind === 'turn' || (edit.kind === 'type' && edit.text === ' ') ? { ...field, on: !field.on } : field;
+      return edit.kind === 'turn' || (edit.kind === 'type' && edit.text === ' ')
+        ? { ...field, on: !field.on }
+        : field;
     case 'choice': {
       const by = edit.kind === 'turn' ? edit.by : edit.kind === 'type' && edit.text === ' ' ? 1 : 0;
-      return by === 0 ? field : { ...field, value: field.choices[wrap(field.choices.indexOf(field.value) + by, field.choices.length)] ?? field.value };
+      return by === 0
+        ? field
+        : {
+            ...field,
+            value:
+              field.choices[wrap(field.choices.indexOf(field.value) + by, field.choices.length)] ??
+              field.value,
+          };
     }
     case 'text':
       switch (edit.kind) {

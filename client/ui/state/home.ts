@@ -1,5 +1,10 @@
 import { recipeNames } from '../../../shared/recipes.ts';
-import type { RunListItem, SetupProgress, TeletrainClient, WorkerReference } from '../../session/types.ts';
+import type {
+  RunListItem,
+  SetupProgress,
+  TeletrainClient,
+  WorkerReference,
+} from '../../session/types.ts';
 import { type Problem, problemOf } from './problem.ts';
 
 export const homeLists = ['recipes', 'runs', 'workers'] as const;
@@ -48,10 +53,18 @@ export function turnList(home: HomeState, by: number): HomeState {
  * Reads runs and workers and asks each worker how it is; `change` is called as answers come. A
  * worker that does not answer is part of the answer, not an error.
  */
-export async function loadHome(client: TeletrainClient, change: (update: (home: HomeState) => HomeState) => void): Promise<void> {
+export async function loadHome(
+  client: TeletrainClient,
+  change: (update: (home: HomeState) => HomeState) => void,
+): Promise<void> {
   const [runs, workers] = await Promise.allSettled([client.runs(), client.workers()]);
   change((home) => {
-    const failed = runs.status === 'rejected' ? runs.reason : workers.status === 'rejected' ? workers.reason : undefined;
+    const failed =
+      runs.status === 'rejected'
+        ? runs.reason
+        : workers.status === 'rejected'
+          ? workers.reason
+          : undefined;
     const { problem: _, ...rest } = home;
     return {
       ...rest,
@@ -63,7 +76,8 @@ export async function loadHome(client: TeletrainClient, change: (update: (home: 
   if (workers.status === 'rejected') return;
   await Promise.all(
     workers.value.map(async ({ name }) => {
-      const set = (state: WorkerState) => change((home) => ({ ...home, workerStates: new Map(home.workerStates).set(name, state) }));
+      const set = (state: WorkerState) =>
+        change((home) => ({ ...home, workerStates: new Map(home.workerStates).set(name, state) }));
       set({ kind: 'asking' });
       try {
         set({ kind: 'there', info: await client.workerInfo(name) });

@@ -1,14 +1,29 @@
-import { type Field, fieldOf, type Form, textOf } from './form.ts';
+import { type Field, type Form, fieldOf, textOf } from './form.ts';
 import { textField } from './text-field.ts';
 
 /** A worker's address and its one-time code. */
 export function pairingForm(): Form {
-  const field = (key: string, label: string, description: string): Field => ({ kind: 'text', key, label, description, edited: textField(), changed: false });
+  const field = (key: string, label: string, description: string): Field => ({
+    kind: 'text',
+    key,
+    label,
+    description,
+    edited: textField(),
+    changed: false,
+  });
   return {
     fields: [
       field('url', 'address', 'What the worker printed, as ws://127.0.0.1:7431 or wss://…'),
-      field('code', 'code', 'The one-time code that the worker printed; it is valid for ten minutes'),
-      field('name', 'name', 'What to call this worker from now on, e.g. colab; empty: its own name'),
+      field(
+        'code',
+        'code',
+        'The one-time code that the worker printed; it is valid for ten minutes',
+      ),
+      field(
+        'name',
+        'name',
+        'What to call this worker from now on, e.g. colab; empty: its own name',
+      ),
     ],
     focus: 0,
   };
@@ -27,12 +42,17 @@ export function checkPairingForm(form: Form): Form {
 }
 
 function problemOf(key: string, text: string): string | undefined {
-  if (key === 'url') return /^wss?:\/\/[^\s/]+/.test(text) ? undefined : 'an address begins with ws:// or wss://';
+  if (key === 'url')
+    return /^wss?:\/\/[^\s/]+/.test(text) ? undefined : 'an address begins with ws:// or wss://';
   if (key === 'code') return text === '' ? 'give the code that the worker printed' : undefined;
   return text.length > 64 ? 'at most 64 characters' : undefined;
 }
 
 export function pairingOf(form: Form): { url: string; code: string; name?: string } {
   const name = textOf(fieldOf(form, 'name'));
-  return { url: textOf(fieldOf(form, 'url')), code: textOf(fieldOf(form, 'code')), ...(name === '' ? {} : { name }) };
+  return {
+    url: textOf(fieldOf(form, 'url')),
+    code: textOf(fieldOf(form, 'code')),
+    ...(name === '' ? {} : { name }),
+  };
 }

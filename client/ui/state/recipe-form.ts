@@ -1,6 +1,12 @@
 import { z } from 'zod';
-import { completeSettings, parseSettingText, type RecipeName, recipes, settingsSchemas } from '../../../shared/recipes.ts';
-import { type Field, fieldOf, type Form, textOf } from './form.ts';
+import {
+  completeSettings,
+  parseSettingText,
+  type RecipeName,
+  settingsSchemas,
+} from '../../../shared/recipes.ts';
+import { formatName } from '../formatting.ts';
+import { type Field, type Form, fieldOf, textOf } from './form.ts';
 import { textField } from './text-field.ts';
 
 /** A recipe's settings before a start, made from its schema: a new setting needs no change here. */
@@ -19,7 +25,12 @@ interface PropertyOf {
   readonly enum?: readonly unknown[];
 }
 
-const jsonSchemaShape = z.object({ properties: z.record(z.string(), z.object({ description: z.string().optional(), enum: z.array(z.unknown()).optional() })) });
+const jsonSchemaShape = z.object({
+  properties: z.record(
+    z.string(),
+    z.object({ description: z.string().optional(), enum: z.array(z.unknown()).optional() }),
+  ),
+});
 
 /** Description and choices of every setting. */
 function settingProperties(recipe: RecipeName): Record<string, PropertyOf> {
@@ -27,36 +38,63 @@ function settingProperties(recipe: RecipeName): Record<string, PropertyOf> {
   return Object.fromEntries(
     Object.entries(parsed.properties).map(([key, { description, enum: choices }]) => [
       key,
-      { ...(description === undefined ? {} : { description }), ...(choices === undefined ? {} : { enum: choices }) },
+      {
+        ...(description === undefined ? {} : { description }),
+        ...(choices === undefined ? {} : { enum: choices }),
+      },
     ]),
   );
 }
 
 /** The values a start would have without the user: the schema's, or those of `quick`. */
-const givenValues = (recipe: RecipeName, quick: boolean): Record<string, unknown> => ({ ...completeSettings(recipe, {}, { quick }) });
+const givenValues = (recipe: RecipeName, quick: boolean): Record<string, unknown> => ({
+  ...completeSettings(recipe, {}, { quick }),
+});
 
-/** `batchSize` as people write it: `batch size`. */
-export const settingLabel = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
-export function recipeForm(recipe: RecipeName, workers: readonly string[], options: { quick?: boolean; worker?: string } = {}): RecipeForm {
+export function recipeForm(
+  recipe: RecipeName,
+  workers: readonly string[],
+  options: { quick?: boolean; worker?: string } = {},
+): RecipeForm {
   const quick = options.quick ?? false;
   const choices = [thisMachine, ...workers];
   const values = givenValues(recipe, quick);
   const fields: Field[] = [
-    { kind: 'toggle', key: quickKey, label: 'quick', description: 'Small and quick, on real data, to try it out: at most 90 seconds', on: quick, changed: quick },
+    {
+      kind: 'toggle',
+      key: quickKey,
+      label: 'quick',
+      description: 'Small and quick, on real data, to try it out: at most 90 seconds',
+      on: quick,
+      changed: quick,
+    },
     {
       kind: 'choice',
       key: workerKey,
       label: 'worker',
-      description: 'Where it trains: a worker you are connected with, or one started on this machine',
-      value: options.worker !== undefined && choices.includes(options.worker) ? options.worker : thisMachine,
+      description:
+        'Where it trains: a worker you are connected with, or one started on this machine',
+      value:
+        options.worker !== undefined && choices.includes(options.worker)
+          ? options.worker
+          : thisMachine,
       choices,
       changed: false,
     },
     ...Object.entries(settingProperties(recipe)).map(([key, property]): Field => {
-      const base = { key, label: settingLabel(key), description: property.description ?? '', changed: false };
+      const base = {
+        key,
+        label: formatName(key),
+        description: property.description ?? '',
+        changed: false,
+      };
       return property.enum
-        ? { ...base, kind: 'choice', value: String(values[key]), choices: property.enum.map(String) }
+        ? {
+            ...base,
+            kind: 'choice',
+            value: String(values[key]),
+            choices: property.enum.map(String),
+          }
         : { ...base, kind: 'text', edited: textField(String(values[key])) };
     }),
   ];
@@ -76,31 +114,53 @@ export function checkRecipeForm(form: RecipeForm, before: RecipeForm): RecipeFor
   const fields = form.fields.map((field): Field => {
     if (field.key === quickKey) return { ...field, changed: quick };
     if (field.key === workerKey) return { ...field, changed: textOf(field) !== thisMachine };
-    const untouched = textOf(fieldOf(before, field.key)) === String(was[field.key]) && textOf(field) === String(was[field.key]);
+    const untouched =
+      textOf(fieldOf(before, field.key)) === String(was[field.key]) &&
+      textOf(field) === String(was[field.key]);
     const text = untouched ? String(is[field.key]) : textOf(field);
     const { error: _, ...rest } = untouched ? withText(field, text) : field;
     const message = problemOf(shape[field.key], field.key, text);
-    return { ...rest, changed: text !== String(is[field.key]), ...(message === undefined ? {} : { error: message }) };
+    return {
+      ...rest,
+      changed: text !== String(is[field.key]),
+      ...(message === undefined ? {} : { error: message }),
+    };
   });
   return { ...form, fields };
 }
 
 const withText = (field: Field, text: string): Field =>
-  field.kind === 'choice' ? { ...field, value: text } : field.kind === 'text' && field.edited.text !== text ? { ...field, edited: textField(text) } : field;
+  field.kind === 'choice'
+    ? { ...field, value: text }
+    : field.kind === 'text' && field.edited.text !== text
+      ? { ...field, edited: textField(text) }
+      : field;
 
 function problemOf(schema: z.ZodType | undefined, key: string, text: string): string | undefined {
   if (text === '') return 'give a value';
   const parsed = schema?.safeParse(parseSettingText(`${key}=${text}`)[1]);
-  return parsed && !parsed.success ? (parsed.error.issues[0]?.message ?? 'not a value this setting takes') : undefined;
+  return parsed && !parsed.success
+    ? (parsed.error.issues[0]?.message ?? 'not a value this setting takes')
+    : undefined;
 }
 
 /** What to start with, from a form without errors. Only settings that the user changed are given. */
-export function startOf(form: RecipeForm): { recipe: RecipeName; quick: boolean; on?: string; settings: Record<string, unknown> } {
+export function startOf(form: RecipeForm): {
+  recipe: RecipeName;
+  quick: boolean;
+  on?: string;
+  settings: Record<string, unknown>;
+} {
   const worker = textOf(fieldOf(form, workerKey));
   const settings = Object.fromEntries(
-    form.fields.filter(({ key, changed }) => changed && key !== quickKey && key !== workerKey).map((field) => parseSettingText(`${field.key}=${textOf(field)}`)),
+    form.fields
+      .filter(({ key, changed }) => changed && key !== quickKey && key !== workerKey)
+      .map((field) => parseSettingText(`${field.key}=${textOf(field)}`)),
   );
-  return { recipe: form.recipe, quick: textOf(fieldOf(form, quickKey)) === 'yes', ...(worker === thisMachine ? {} : { on: worker }), settings };
+  return {
+    recipe: form.recipe,
+    quick: textOf(fieldOf(form, quickKey)) === 'yes',
+    ...(worker === thisMachine ? {} : { on: worker }),
+    settings,
+  };
 }
-
-export const recipeTitle = (recipe: RecipeName): string => recipes[recipe].title;

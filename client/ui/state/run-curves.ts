@@ -12,6 +12,14 @@ export interface MetricCurves {
   readonly test?: Curve;
 }
 
+/** Values of batches in the longest curve of a run. */
+export function batchesOf(view: RunView): number {
+  let longest = 0;
+  for (const { per, length } of view.series.values())
+    if (per === 'step') longest = Math.max(longest, length);
+  return longest;
+}
+
 /** Metrics in the order people look at them. */
 const firstNames = ['loss', 'nats', 'accuracy'];
 
@@ -21,7 +29,10 @@ export class RunCurves {
 
   /** Brings every curve up to date; `smoothing` is for values of batches only. */
   update(view: RunView, smoothing: number): MetricCurves[] {
-    const metrics = new Map<string, { trainStep?: Curve; trainEpoch?: Curve; validation?: Curve; test?: Curve }>();
+    const metrics = new Map<
+      string,
+      { trainStep?: Curve; trainEpoch?: Curve; validation?: Curve; test?: Curve }
+    >();
     for (const [key, series] of view.series) {
       if (series.length === 0) continue;
       let curve = this.#curves.get(key);
@@ -34,7 +45,8 @@ export class RunCurves {
       metric[partOf(series)] = curve;
       metrics.set(series.name, metric);
     }
-    const rank = (name: string) => (firstNames.includes(name) ? firstNames.indexOf(name) : firstNames.length);
+    const rank = (name: string) =>
+      firstNames.includes(name) ? firstNames.indexOf(name) : firstNames.length;
     return [...metrics.entries()]
       .map(([name, curves]) => ({ name, ...curves }))
       .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name));
@@ -57,7 +69,8 @@ export function newestValue(curve: Curve): number {
 }
 
 /** Whether a smaller value of this metric is the better one. */
-export const smallerIsBetter = (name: string): boolean => !/accuracy|precision|recall|f1/i.test(name);
+export const smallerIsBetter = (name: string): boolean =>
+  !/accuracy|precision|recall|f1/i.test(name);
 
 /** Index of the best finite point; undefined where there is none. */
 export function bestPoint(curve: Curve, name: string): number | undefined {

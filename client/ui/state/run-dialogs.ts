@@ -23,17 +23,38 @@ export function stopDialog(handle: RunHandle, actions: RunActions, line?: string
       description: 'with its validation and a checkpoint',
       take: () => actions.ask('Asked to stop after this epoch.', () => handle.stop('epoch')),
     },
-    { label: 'stop now', key: 'n', description: 'after this step, with a checkpoint', take: () => actions.ask('Asked to stop now.', () => handle.stop('now')) },
-    { label: 'leave, the run goes on', key: 'q', description: '"teletrain attach" finds it again', take: () => actions.leave() },
+    {
+      label: 'stop now',
+      key: 'n',
+      description: 'after this step, with a checkpoint',
+      take: () => actions.ask('Asked to stop now.', () => handle.stop('now')),
+    },
+    {
+      label: 'leave, the run goes on',
+      key: 'q',
+      description: '"teletrain attach" finds it again',
+      take: () => actions.leave(),
+    },
     { label: 'cancel', description: 'back to the run', take: () => {} },
   ];
-  return { kind: 'choice', title: 'Stop the run?', lines: line === undefined ? [] : [line], answers, chosen: answers.length - 1 };
+  return {
+    kind: 'choice',
+    title: 'Stop the run?',
+    lines: line === undefined ? [] : [line],
+    answers,
+    chosen: answers.length - 1,
+  };
 }
 
 /** Changes epochs or patience while the run goes on. */
-export function numberDialog(what: 'epochs' | 'patience', handle: RunHandle, actions: RunActions): Dialog {
+export function numberDialog(
+  what: 'epochs' | 'patience',
+  handle: RunHandle,
+  actions: RunActions,
+): Dialog {
   const { view } = handle;
-  const shape: Readonly<Record<string, z.ZodType>> = settingsSchemas[recipeNamed(view.record.recipe).name].shape;
+  const shape: Readonly<Record<string, z.ZodType>> =
+    settingsSchemas[recipeNamed(view.record.recipe).name].shape;
   const least = what === 'epochs' ? Math.max(1, view.epoch) : 0;
   const check = (form: Form): Form => ({
     ...form,
@@ -41,37 +62,78 @@ export function numberDialog(what: 'epochs' | 'patience', handle: RunHandle, act
       const { error: _, ...rest } = field;
       const text = textOf(field);
       const parsed = z.coerce.number().pipe(z.int().min(least)).safeParse(text);
-      const message = text === '' || !parsed.success ? `give a whole number from ${least} on` : undefined;
-      return { ...rest, changed: text !== String(view[what]), ...(message === undefined ? {} : { error: message }) };
+      const message =
+        text === '' || !parsed.success ? `give a whole number from ${least} on` : undefined;
+      return {
+        ...rest,
+        changed: text !== String(view[what]),
+        ...(message === undefined ? {} : { error: message }),
+      };
     }),
   });
   return {
     kind: 'form',
     title: what === 'epochs' ? 'Number of epochs' : 'Patience',
-    lines: [shape[what]?.description ?? '', what === 'epochs' ? `Now ${view.epochs}; epoch ${view.epoch} is running.` : `Now ${view.patience === 0 ? '0, the run never ends early' : view.patience}.`],
-    form: { fields: [{ kind: 'text', key: what, label: what, description: '', edited: textField(String(view[what])), changed: false }], focus: 0 },
+    lines: [
+      shape[what]?.description ?? '',
+      what === 'epochs'
+        ? `Now ${view.epochs}; epoch ${view.epoch} is running.`
+        : `Now ${view.patience === 0 ? '0, the run never ends early' : view.patience}.`,
+    ],
+    form: {
+      fields: [
+        {
+          kind: 'text',
+          key: what,
+          label: what,
+          description: '',
+          edited: textField(String(view[what])),
+          changed: false,
+        },
+      ],
+      focus: 0,
+    },
     check,
     submit: (form) => {
       const value = Number(textOf(form.fields[0]));
-      if (value !== view[what]) actions.ask(`Asked for ${what} ${value}.`, () => handle.change({ [what]: value }));
+      if (value !== view[what])
+        actions.ask(`Asked for ${what} ${value}.`, () => handle.change({ [what]: value }));
     },
   };
 }
 
 /** Where a run that ended early goes on. */
-export function resumeDialog({ view }: RunHandle, workers: readonly WorkerReference[], actions: RunActions): Dialog {
+export function resumeDialog(
+  { view }: RunHandle,
+  workers: readonly WorkerReference[],
+  actions: RunActions,
+): Dialog {
   const answers: Answer[] = [
-    { label: `where it ran${view.worker === undefined ? '' : ` (${view.worker})`}`, key: 'r', take: () => actions.resume(undefined) },
+    {
+      label: `where it ran${view.worker === undefined ? '' : ` (${view.worker})`}`,
+      key: 'r',
+      take: () => actions.resume(undefined),
+    },
     ...workers
       .filter(({ name }) => name !== view.worker)
-      .map(({ name }): Answer => ({ label: `on ${name}`, description: 'the last checkpoint here is uploaded first', take: () => actions.resume(name) })),
+      .map(
+        ({ name }): Answer => ({
+          label: `on ${name}`,
+          description: 'the last checkpoint here is uploaded first',
+          take: () => actions.resume(name),
+        }),
+      ),
     { label: 'cancel', take: () => {} },
   ];
   const last = view.checkpoints.findLast(({ home }) => home.state === 'verified');
   return {
     kind: 'choice',
     title: 'Resume the run?',
-    lines: [last ? `It goes on from its last checkpoint; the last one here is of step ${formatCount(last.step)}.` : 'It goes on from its last checkpoint on the worker; there is none here.'],
+    lines: [
+      last
+        ? `It goes on from its last checkpoint; the last one here is of step ${formatCount(last.step)}.`
+        : 'It goes on from its last checkpoint on the worker; there is none here.',
+    ],
     answers,
     chosen: 0,
   };

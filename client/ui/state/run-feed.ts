@@ -41,7 +41,9 @@ export class RunFeed {
   }
 
   toggleFrozen(): void {
-    this.#frozen = this.#frozen ? undefined : { view: copyOf(this.handle.view), now: Date.now(), version: this.handle.view.version };
+    this.#frozen = this.#frozen
+      ? undefined
+      : { view: copyOf(this.handle.view), now: Date.now(), version: this.handle.view.version };
     this.#keepClock();
     this.#onChange();
   }
@@ -56,10 +58,10 @@ export class RunFeed {
   #changed(): void {
     if (this.#timer) return;
     // The first change after a pause is shown at once; those that follow wait for the next frame.
-    const wait = Math.max(0, this.#lastFrame + frameMs - performance.now());
+    const wait = Math.min(frameMs, Math.max(0, this.#lastFrame + frameMs - Date.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#lastFrame = performance.now();
+      this.#lastFrame = Date.now();
       this.#keepClock();
       this.#onChange();
     }, wait);
@@ -67,7 +69,10 @@ export class RunFeed {
 
   #keepClock(): void {
     const { state, connection } = this.handle.view;
-    const ticks = !this.#frozen && (connection.kind === 'waiting' || (connection.kind === 'connected' && !isFinal(state) && state !== 'paused'));
+    const ticks =
+      !this.#frozen &&
+      (connection.kind === 'waiting' ||
+        (connection.kind === 'connected' && !isFinal(state) && state !== 'paused'));
     if (ticks && !this.#clock) {
       this.#clock = setInterval(() => this.#changed(), clockMs);
       this.#clock.unref();

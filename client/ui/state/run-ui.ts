@@ -19,8 +19,8 @@ export interface RunUi {
   readonly zoomed: boolean;
   /** Which metric is drawn, counted from the first (the loss). */
   readonly metric: number;
-  /** Index into `smoothingWeights`. */
-  readonly smoothing: number;
+  /** Index into `smoothingWeights`; undefined until the user chooses: then it goes by the number of points. */
+  readonly smoothing?: number;
   readonly logarithmic: boolean;
   /** The values' axis leaves out the outermost values. */
   readonly robust: boolean;
@@ -36,11 +36,18 @@ export interface RunUi {
   readonly epochBack: number;
 }
 
+/** From so many values of batches on, a curve is smoothed unless the user says otherwise. */
+const smoothedFrom = 150;
+const usualSmoothing = 3;
+
+/** Index of the smoothing in force: an average over ten batches tells little of a curve of twenty. */
+export const smoothingOf = (ui: RunUi, batches: number): number =>
+  ui.smoothing ?? (batches >= smoothedFrom ? usualSmoothing : 0);
+
 export const initialRunUi: RunUi = {
   pane: 'chart',
   zoomed: false,
   metric: 0,
-  smoothing: 3,
   logarithmic: false,
   robust: false,
   sampleBack: 0,
@@ -53,6 +60,8 @@ export const initialRunUi: RunUi = {
 /** What the keys can reach; from the run as it is now. */
 export interface RunReach {
   readonly metrics: number;
+  /** Values of batches in the longest curve. */
+  readonly batches: number;
   readonly samples: number;
   readonly pictures: number;
   readonly checkpoints: number;
@@ -82,7 +91,8 @@ export type RunUiCommand =
   | 'list.first'
   | 'list.last';
 
-const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+const clamp = (value: number, low: number, high: number): number =>
+  Math.max(low, Math.min(high, value));
 const turn = (value: number, count: number): number => (count === 0 ? 0 : (value + count) % count);
 
 /** What a key does to how the run is looked at. */
@@ -100,9 +110,15 @@ export function changeRunUi(ui: RunUi, command: RunUiCommand, reach: RunReach): 
     case 'chart.previousMetric':
       return { ...ui, metric: turn(ui.metric - 1, reach.metrics) };
     case 'chart.smoother':
-      return { ...ui, smoothing: clamp(ui.smoothing + 1, 0, smoothingWeights.length - 1) };
+      return {
+        ...ui,
+        smoothing: clamp(smoothingOf(ui, reach.batches) + 1, 0, smoothingWeights.length - 1),
+      };
     case 'chart.rougher':
-      return { ...ui, smoothing: clamp(ui.smoothing - 1, 0, smoothingWeights.length - 1) };
+      return {
+        ...ui,
+        smoothing: clamp(smoothingOf(ui, reach.batches) - 1, 0, smoothingWeights.length - 1),
+      };
     case 'chart.unsmoothed':
       return { ...ui, smoothing: 0 };
     case 'chart.logarithmic':

@@ -92,7 +92,10 @@ export interface Look {
 }
 
 export function createLook(options: { depth: ColourDepth; unicode: boolean }): Look {
-  return { painter: createPainter(options.depth), glyphs: options.unicode ? unicodeGlyphs : asciiGlyphs };
+  return {
+    painter: createPainter(options.depth),
+    glyphs: options.unicode ? unicodeGlyphs : asciiGlyphs,
+  };
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -101,8 +104,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * What the terminal shows, from its environment. `NO_COLOR` (no-color.org) and `FORCE_COLOR` win
  * over everything; `TELETRAIN_ASCII=1` asks for plain characters.
  */
-export function lookOfEnvironment(environment: Environment, platform: NodeJS.Platform = process.platform): Look {
-  return createLook({ depth: colourDepth(environment, platform), unicode: showsUnicode(environment, platform) });
+export function lookOfEnvironment(
+  environment: Environment,
+  platform: NodeJS.Platform = process.platform,
+): Look {
+  return createLook({
+    depth: colourDepth(environment, platform),
+    unicode: showsUnicode(environment, platform),
+  });
 }
 
 function colourDepth(environment: Environment, platform: NodeJS.Platform): ColourDepth {
@@ -121,7 +130,11 @@ function colourDepth(environment: Environment, platform: NodeJS.Platform): Colou
       return 24;
   }
   if (/^(truecolor|24bit)$/i.test(environment.COLORTERM ?? '')) return 24;
-  if (environment.WT_SESSION !== undefined || /^(xterm-kitty|xterm-ghostty|alacritty|foot|wezterm)/.test(terminal)) return 24;
+  if (
+    environment.WT_SESSION !== undefined ||
+    /^(xterm-kitty|xterm-ghostty|alacritty|foot|wezterm)/.test(terminal)
+  )
+    return 24;
   if (/^(iTerm\.app|vscode|WezTerm|ghostty)$/.test(environment.TERM_PROGRAM ?? '')) return 24;
   if (platform === 'win32') return 24;
   if (/-?256(color)?$/.test(terminal)) return 8;
@@ -129,10 +142,16 @@ function colourDepth(environment: Environment, platform: NodeJS.Platform): Colou
 }
 
 function showsUnicode(environment: Environment, platform: NodeJS.Platform): boolean {
-  if (environment.TELETRAIN_ASCII !== undefined && environment.TELETRAIN_ASCII !== '' && environment.TELETRAIN_ASCII !== '0') return false;
+  if (
+    environment.TELETRAIN_ASCII !== undefined &&
+    environment.TELETRAIN_ASCII !== '' &&
+    environment.TELETRAIN_ASCII !== '0'
+  )
+    return false;
   // The Linux console has no braille in its font; a dumb terminal may have nothing.
   if (environment.TERM === 'linux' || environment.TERM === 'dumb') return false;
-  if (platform === 'win32') return environment.WT_SESSION !== undefined || environment.TERM_PROGRAM === 'vscode';
+  if (platform === 'win32')
+    return environment.WT_SESSION !== undefined || environment.TERM_PROGRAM === 'vscode';
   const locale = environment.LC_ALL || environment.LC_CTYPE || environment.LANG || '';
   // An unset locale says nothing; "C" and "POSIX" say no.
   return !/^(C|POSIX)$/.test(locale);

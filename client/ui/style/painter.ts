@@ -9,8 +9,11 @@ export type ColourDepth = 'none' | 0 | 4 | 8 | 24;
 export interface Painter {
   readonly depth: ColourDepth;
   paint(text: string, style: StyleName): string;
-  /** One cell with two greys or colours, for pictures; only where `depth` is 8 or 24. */
-  halfBlocks(text: string, foreground: Rgb, background: Rgb): string;
+  /**
+   * The escape sequence that sets colours for pictures, of the foreground, the background or both;
+   * empty where there are fewer than 256. `\x1b[39;49m` ends them.
+   */
+  colours(foreground: Rgb | undefined, background: Rgb | undefined): string;
 }
 
 export type Rgb = readonly [red: number, green: number, blue: number];
@@ -19,10 +22,12 @@ const cubeLevels = [0, 95, 135, 175, 215, 255];
 
 /** The nearest of xterm's 256 colours: of its 6x6x6 cube or of its 24 greys. */
 export function nearest256([red, green, blue]: Rgb): number {
-  const level = (value: number) => (value < 48 ? 0 : value < 115 ? 1 : Math.min(5, Math.floor((value - 35) / 40)));
+  const level = (value: number) =>
+    value < 48 ? 0 : value < 115 ? 1 : Math.min(5, Math.floor((value - 35) / 40));
   const [r, g, b] = [level(red), level(green), level(blue)];
   const grey = Math.max(0, Math.min(23, Math.round(((red + green + blue) / 3 - 8) / 10)));
-  const distance = (x: number, y: number, z: number) => (x - red) ** 2 + (y - green) ** 2 + (z - blue) ** 2;
+  const distance = (x: number, y: number, z: number) =>
+    (x - red) ** 2 + (y - green) ** 2 + (z - blue) ** 2;
   const cube = distance(cubeLevels[r] ?? 0, cubeLevels[g] ?? 0, cubeLevels[b] ?? 0);
   const greyValue = 8 + 10 * grey;
   return distance(greyValue, greyValue, greyValue) < cube ? 232 + grey : 16 + 36 * r + 6 * g + b;
@@ -70,9 +75,13 @@ export function createPainter(depth: ColourDepth): Painter {
       const [start, end] = table.get(style) ?? ['', ''];
       return start === '' || text === '' ? text : start + text + end;
     },
-    halfBlocks(text, foreground, background) {
-      if (depth !== 8 && depth !== 24) return text;
-      return `\x1b[${colourCode(depth, foreground, 38)};${colourCode(depth, background, 48)}m${text}\x1b[39;49m`;
+    colours(foreground, background) {
+      if (depth !== 8 && depth !== 24) return '';
+      const codes = [
+        ...(foreground ? [colourCode(depth, foreground, 38)] : []),
+        ...(background ? [colourCode(depth, background, 48)] : []),
+      ];
+      return codes.length === 0 ? '' : `\x1b[${codes.join(';')}m`;
     },
   };
 }

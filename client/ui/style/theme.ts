@@ -15,7 +15,9 @@ export interface StyleDefinition {
   readonly underline?: true;
 }
 
-const define = <Name extends string>(styles: Record<Name, StyleDefinition>): Record<Name, StyleDefinition> => styles;
+const define = <Name extends string>(
+  styles: Record<Name, StyleDefinition>,
+): Record<Name, StyleDefinition> => styles;
 
 export const theme = define({
   plain: {},

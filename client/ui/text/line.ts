@@ -10,14 +10,18 @@ export type Line = readonly Span[];
 /** One painted row: escape sequences in, width known to its maker. */
 export type Row = string;
 
-export const lineWidth = (line: Line): number => line.reduce((width, [text]) => width + displayWidth(text), 0);
+export const lineWidth = (line: Line): number =>
+  line.reduce((width, [text]) => width + displayWidth(text), 0);
 
 /** Exactly `width` cells: cut with an ellipsis, or filled with spaces. */
 export function paintLine(line: Line, width: number, painter: Painter): Row {
   if (width <= 0) return '';
   const total = lineWidth(line);
   if (total <= width) {
-    return line.map(([text, style]) => (style ? painter.paint(text, style) : text)).join('') + ' '.repeat(width - total);
+    return (
+      line.map(([text, style]) => (style ? painter.paint(text, style) : text)).join('') +
+      ' '.repeat(width - total)
+    );
   }
   let room = width - 1;
   let row = '';
@@ -35,7 +39,9 @@ export function paintBetween(left: Line, right: Line, width: number, painter: Pa
   const rightWidth = lineWidth(right);
   if (lineWidth(left) + 1 + rightWidth > width) {
     return rightWidth + 12 <= width
-      ? paintLine(left, width - rightWidth - 1, painter) + ' ' + paintLine(right, rightWidth, painter)
+      ? paintLine(left, width - rightWidth - 1, painter) +
+          ' ' +
+          paintLine(right, rightWidth, painter)
       : paintLine(left, width, painter);
   }
   return paintLine(left, width - rightWidth, painter) + paintLine(right, rightWidth, painter);
@@ -79,11 +85,22 @@ export const insideFrame = (width: number, height: number): { width: number; hei
  * A rounded frame around `rows` (each of `insideFrame().width` cells), its title in the top rule.
  * The result has exactly `height` rows of `width` cells.
  */
-export function frameRows(rows: readonly Row[], frame: Frame, width: number, height: number, { painter, glyphs }: Look): Row[] {
+export function frameRows(
+  rows: readonly Row[],
+  frame: Frame,
+  width: number,
+  height: number,
+  { painter, glyphs }: Look,
+): Row[] {
   if (width < 8 || height < 3) return fill([], width, height);
   const inside = insideFrame(width, height);
   const rule: StyleName = frame.focused ? 'accent' : 'faint';
-  const note = frame.note && frame.note.length > 0 && lineWidth(frame.title) + lineWidth(frame.note) + 8 <= width ? frame.note : [];
+  const note =
+    frame.note &&
+    frame.note.length > 0 &&
+    lineWidth(frame.title) + lineWidth(frame.note) + 8 <= width
+      ? frame.note
+      : [];
   const noteWidth = note.length > 0 ? lineWidth(note) + 2 : 0;
   const titleWidth = Math.min(lineWidth(frame.title), width - 6 - noteWidth);
   const dashes = width - 2 - 1 - (titleWidth + 2) - noteWidth - (noteWidth > 0 ? 1 : 0);
@@ -91,12 +108,17 @@ export function frameRows(rows: readonly Row[], frame: Frame, width: number, hei
     painter.paint(glyphs.topLeft + glyphs.horizontal, rule) +
     ` ${paintLine(frame.title, titleWidth, painter)} ` +
     painter.paint(glyphs.horizontal.repeat(Math.max(0, dashes)), rule) +
-    (note.length > 0 ? ` ${paintLine(note, noteWidth - 2, painter)} ${painter.paint(glyphs.horizontal, rule)}` : '') +
+    (note.length > 0
+      ? ` ${paintLine(note, noteWidth - 2, painter)} ${painter.paint(glyphs.horizontal, rule)}`
+      : '') +
     painter.paint(glyphs.topRight, rule);
   const side = painter.paint(glyphs.vertical, rule);
   return [
     top,
     ...fill(rows, inside.width, inside.height).map((row) => `${side} ${row} ${side}`),
-    painter.paint(glyphs.bottomLeft + glyphs.horizontal.repeat(width - 2) + glyphs.bottomRight, rule),
+    painter.paint(
+      glyphs.bottomLeft + glyphs.horizontal.repeat(width - 2) + glyphs.bottomRight,
+      rule,
+    ),
   ];
 }

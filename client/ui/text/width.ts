@@ -78,12 +78,14 @@ export function truncateStart(text: string, cells: number): string {
   return `…${parts.slice(first).join('')}`;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unprintable = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** Text from outside (a log, a worker's name) made safe to print: control characters and escapes become visible or spaces. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/\t/g, '  ').replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) =>
-    character === '\n' || character === '\r' ? ' ' : '·',
-  );
+  return text
+    .replace(/\t/g, '  ')
+    .replace(unprintable, (character) => (character === '\n' || character === '\r' ? ' ' : '·'));
 }
 
 /** Breaks at spaces into lines of at most `cells`; a word longer than a line is cut. */
@@ -113,7 +115,16 @@ export function wrapWords(text: string, cells: number): string[] {
   return lines;
 }
 
-const asciiReplacements: Readonly<Record<string, string>> = { '…': '~', '–': '-', '—': '-', '·': '.', '←': '<', '→': '>', '↑': '^', '↓': 'v' };
+const asciiReplacements: Readonly<Record<string, string>> = {
+  '…': '~',
+  '–': '-',
+  '—': '-',
+  '·': '.',
+  '←': '<',
+  '→': '>',
+  '↑': '^',
+  '↓': 'v',
+};
 
 /** For terminals without Unicode: every other character becomes one that they have. Takes escape sequences along. */
 export function toAscii(text: string): string {
@@ -121,7 +132,10 @@ export function toAscii(text: string): string {
   if (/^[\x00-\x7f]*$/.test(text)) return text;
   let ascii = '';
   for (const { segment } of graphemes.segment(text)) {
-    ascii += segment.charCodeAt(0) < 0x80 ? segment : (asciiReplacements[segment] ?? '?'.repeat(graphemeWidth(segment)));
+    ascii +=
+      segment.charCodeAt(0) < 0x80
+        ? segment
+        : (asciiReplacements[segment] ?? '?'.repeat(graphemeWidth(segment)));
   }
   return ascii;
 }

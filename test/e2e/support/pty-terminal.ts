@@ -1,4 +1,4 @@
-import { spawn, type IPty } from '@lydell/node-pty';
+import { type IPty, spawn } from '@lydell/node-pty';
 import { TerminalScreen } from '../../unit/client/ui/terminal-screen.ts';
 
 export interface PtyOptions {
@@ -26,7 +26,15 @@ export class PtyTerminal extends TerminalScreen implements AsyncDisposable {
       cols: columns,
       rows,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), TERM: 'xterm-256color', COLORTERM: 'truecolor', LANG: 'C.UTF-8', ...options.env },
+      env: {
+        PATH,
+        HOME,
+        ...(TMPDIR === undefined ? {} : { TMPDIR }),
+        TERM: 'xterm-256color',
+        COLORTERM: 'truecolor',
+        LANG: 'C.UTF-8',
+        ...options.env,
+      },
     });
     this.#process.onData((data) => {
       this.written += data;
@@ -43,6 +51,15 @@ export class PtyTerminal extends TerminalScreen implements AsyncDisposable {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** Resolves when the program reads keys one by one; before that, Ctrl-C is a signal. */
+  async waitForKeys(timeoutMs = 20_000): Promise<void> {
+    const end = Date.now() + timeoutMs;
+    while (!this.written.includes('\x1b[?2004h')) {
+      if (Date.now() > end) throw new Error(`No key was ever read:\n${this.text}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   press(...sequences: string[]): void {

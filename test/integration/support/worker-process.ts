@@ -17,6 +17,8 @@ export interface WorkerProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** No file of its grows beyond so many KiB: the system refuses to write more, as a full disk does. */
   readonly fileKib?: number;
+  /** Started by a program of its own, which `child` is then. */
+  readonly inBetween?: boolean;
 }
 
 /** A real worker process with the small engine, started from source. */
@@ -33,8 +35,14 @@ export class WorkerProcess {
       ...[program, '--json', '--port', '0', '--home', home, '--engine-program', smallEngine],
       ...(options.args ?? []),
     ];
+    const starter =
+      "require('child_process').spawn(process.argv[1], process.argv.slice(2), { stdio: 'inherit' })";
     const limited = ['bash', '-c', `ulimit -f ${options.fileKib}; exec "$0" "$@"`, ...command];
-    const [file = '', ...args] = options.fileKib === undefined ? command : limited;
+    const [file = '', ...args] = options.inBetween
+      ? [process.execPath, '-e', starter, ...command]
+      : options.fileKib === undefined
+        ? command
+        : limited;
     this.child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TELETRAIN_HOME: home, ...options.environment },

@@ -46,7 +46,8 @@ export async function saveCheckpoint(
   await rm(writing, { recursive: true, force: true });
   await mkdir(writing, { recursive: true });
   try {
-    for (const file of [...files, manifestFile]) await writeDurably(join(writing, file.name), file);
+    await Promise.all(files.map((file) => writeDurably(join(writing, file.name), file)));
+    await writeDurably(join(writing, manifestFile.name), manifestFile);
     await syncFolder(writing);
     await rm(replaced, { recursive: true, force: true });
     await rename(final, replaced).catch(ignoreMissing);

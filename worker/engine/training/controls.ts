@@ -106,7 +106,7 @@ export class RunControls {
       }
       this.#wake = () => {};
       this.#pausedMs += performance.now() - since;
-      this.#listener?.continued();
+      if (!this.#stop) this.#listener?.continued();
     }
     if (this.#stop) throw this.#stop;
   }

@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  Connection,
-  type ConnectionEffect,
-  defaultTimes,
-} from '../../../../client/session/connection.ts';
+import { Connection } from '../../../../client/session/connection.ts';
+import type { ConnectionEffect } from '../../../../client/session/connection-effects.ts';
+import { defaultTimes } from '../../../../client/session/connection-times.ts';
 import { decodeFrame, encodeFrame } from '../../../../shared/frames.ts';
 import { limits } from '../../../../shared/limits.ts';
 import { metric, record, SimulatedWorker } from './simulated-worker.ts';
@@ -338,12 +336,13 @@ describe('a connection', () => {
 });
 
 type Action =
-  | { readonly do: 'event' | 'request' | 'cut' | 'open' }
+  | { readonly do: 'event' | 'gap' | 'request' | 'cut' | 'open' }
   | { readonly do: 'up' | 'down'; readonly count: number }
   | { readonly do: 'wait'; readonly milliseconds: number };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   { arbitrary: fc.constantFrom({ do: 'event' as const }), weight: 6 },
+  { arbitrary: fc.constantFrom({ do: 'gap' as const }), weight: 1 },
   { arbitrary: fc.constantFrom({ do: 'request' as const }), weight: 4 },
   { arbitrary: fc.constantFrom({ do: 'cut' as const }), weight: 2 },
   { arbitrary: fc.constantFrom({ do: 'open' as const }), weight: 3 },
@@ -375,7 +374,9 @@ describe('a connection that is cut at any moment', () => {
           if (!wire.isOpen && wire.machine.state.kind === 'connecting') wire.open();
         };
         for (const step of actions) {
-          if (step.do === 'event') wire.worker.append(metric(wire.worker.events.length + 1));
+          const next = metric(wire.worker.events.length + 1);
+          if (step.do === 'event') wire.worker.append(next);
+          if (step.do === 'gap') wire.worker.append(next, false);
           if (step.do === 'cut') wire.cut();
           if (step.do === 'open') tryToOpen();
           if (step.do === 'up') wire.up(step.count);
@@ -387,6 +388,8 @@ describe('a connection that is cut at any moment', () => {
             wire.do(made.effects);
           }
         }
+        // A gap at the very end shows only on the next connection.
+        wire.cut();
         for (let round = 0; round < 5; round += 1) {
           wire.wait(20_000);
           tryToOpen();

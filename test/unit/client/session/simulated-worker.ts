@@ -60,9 +60,10 @@ export class SimulatedWorker {
     this.#following = false;
   }
 
-  append(event: RunEvent): void {
+  /** @param isSent false leaves a gap in what the client hears. */
+  append(event: RunEvent, isSent = true): void {
     this.events.push(event);
-    if (this.#following) this.send('event', { event });
+    if (this.#following && isSent) this.send('event', { event });
   }
 
   receive(message: Uint8Array): void {
@@ -103,7 +104,8 @@ export class SimulatedWorker {
       lastSeq: this.events.length,
     };
     this.send('response', { id, result: { summary } });
-    for (const event of this.events.slice(fromSeq - 1)) this.send('event', { event });
+    // Some more than was asked for, as after a request that was sent twice.
+    for (const event of this.events.slice(Math.max(0, fromSeq - 4))) this.send('event', { event });
     this.#following = true;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TeletrainError } from '../../../../shared/errors.ts';
-import { listed, ScriptedClient, ScriptedRun } from './scripted-client.ts';
+import { listed, ScriptedClient, type ScriptedRun } from './scripted-client.ts';
 import { digitsRun, sentimentRun } from './scripts.ts';
 import { keySequences as keys, openDashboard } from './terminal.ts';
 
@@ -11,11 +11,32 @@ function live(run: ScriptedRun): ScriptedRun {
 }
 
 test('a run is shown with its numbers, curves, pictures, checkpoints, gauges and log', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 160, rows: 48 });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 160,
+    rows: 48,
+  });
   const { terminal } = open;
   await terminal.waitFor('digits-pixel-rnn');
   expect(terminal.onAlternateScreen).toBe(true);
-  for (const part of ['running', 'epoch 4/10', 'step 214/780', 'ETA 1h 05m', '101/s examples', 'live 38 ms', 'validation 88.58', 'best 88.58 @ epoch 3', 'samples', 'step 2,400', 'checkpoints', '3/4 here', '41%', 'TensorFlow 2.20.0 on CPU, 2 threads', '93%', 'epoch 3: validation 88.58 nats']) {
+  for (const part of [
+    'running',
+    'epoch 4/10',
+    'step 214/780',
+    'ETA 1h 05m',
+    '101/s examples',
+    'live 38 ms',
+    'validation 88.58',
+    'best 88.58 @ epoch 3',
+    'samples',
+    'step 2,400',
+    'checkpoints',
+    '3/4 here',
+    '41%',
+    'TensorFlow 2.20.0 on CPU, 2 threads',
+    '93%',
+    'epoch 3: validation 88.58 nats',
+  ]) {
     expect(terminal.text).toContain(part);
   }
 });
@@ -28,18 +49,29 @@ test.each([
   [160, 48, ['running', 'checkpoints', 'system', 'epochs', 'samples', 'log']],
   [25, 8, ['running', '4/10']],
   [34, 4, ['running']],
-])('at %dx%d the screen is full, and nothing is wider or higher than the terminal', async (columns, rows, parts) => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns, rows });
-  const { terminal } = open;
-  await terminal.waitFor('running');
-  for (const part of parts) expect(terminal.text).toContain(part);
-  // Whatever is too wide wraps, whatever is too high scrolls: both move the first row.
-  expect(terminal.rows[0]).toMatch(/running/);
-  expect(terminal.xterm.buffer.active.baseY).toBe(0);
-});
+])(
+  'at %dx%d the screen is full, and nothing is wider or higher than the terminal',
+  async (columns, rows, parts) => {
+    await using open = openDashboard(new ScriptedClient(), {
+      openRun: live(digitsRun()),
+      columns,
+      rows,
+    });
+    const { terminal } = open;
+    await terminal.waitFor('running');
+    for (const part of parts) expect(terminal.text).toContain(part);
+    // Whatever is too wide wraps, whatever is too high scrolls: both move the first row.
+    expect(terminal.rows[0]).toMatch(/running/);
+    expect(terminal.xterm.buffer.active.baseY).toBe(0);
+  },
+);
 
 test('two metrics are drawn side by side where there is room, and the arrows go through them where there is not', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(sentimentRun()), columns: 100, rows: 30 });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(sentimentRun()),
+    columns: 100,
+    rows: 30,
+  });
   const { terminal } = open;
   await terminal.waitFor(/─ loss .*─ accuracy /);
   terminal.resize(70, 24);
@@ -114,7 +146,9 @@ test('patience and epochs are changed in a dialog that refuses what is no number
 
 test('a command that the worker refuses is told with what to do, until Esc', async () => {
   const run = live(digitsRun());
-  run.refuseWith = new TeletrainError('worker-busy', 'The worker does something else.', { hint: 'Try again in a minute.' });
+  run.refuseWith = new TeletrainError('worker-busy', 'The worker does something else.', {
+    hint: 'Try again in a minute.',
+  });
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('running');
@@ -155,7 +189,15 @@ test('freezing holds the picture while data comes in, and says how much it holds
   await terminal.waitFor('epoch 4/10');
   await terminal.press('f');
   await terminal.waitFor('FROZEN');
-  run.push({ type: 'metric', step: 2555, epoch: 4, split: 'train', per: 'step', name: 'loss', value: 80 });
+  run.push({
+    type: 'metric',
+    step: 2555,
+    epoch: 4,
+    split: 'train',
+    per: 'step',
+    name: 'loss',
+    value: 80,
+  });
   run.push({ type: 'state', state: 'paused' });
   await terminal.waitFor('FROZEN +2');
   expect(terminal.text).toContain('running');
@@ -190,7 +232,15 @@ test('D brings the chosen checkpoint home', async () => {
 
 test('a value that is not finite is a gap with a mark, an alert and its name', async () => {
   const run = live(digitsRun());
-  run.push({ type: 'metric', step: 2555, epoch: 4, split: 'train', per: 'step', name: 'loss', value: Number.NaN });
+  run.push({
+    type: 'metric',
+    step: 2555,
+    epoch: 4,
+    split: 'train',
+    per: 'step',
+    name: 'loss',
+    value: Number.NaN,
+  });
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('train loss was not finite at step 2,555.');
@@ -203,11 +253,21 @@ test('a lost connection, a restarted worker and a recovering engine are told whi
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('live 38 ms');
-  run.connect({ kind: 'waiting', attempt: 2, retryAt: Date.now() + 30_000, reason: 'the worker closed the connection' });
+  run.connect({
+    kind: 'waiting',
+    attempt: 2,
+    retryAt: Date.now() + 30_000,
+    reason: 'the worker closed the connection',
+  });
   await terminal.waitFor('The connection is lost (the worker closed the connection)');
   expect(terminal.text).toMatch(/reconnecting in \d\ds/);
   run.connect({ kind: 'connected', since: Date.now(), roundTripMs: 12, restarted: true });
-  run.push({ type: 'state', state: 'recovering', reason: 'engine-crashed', message: 'The engine ended by signal SIGKILL; going on from step-000002340.' });
+  run.push({
+    type: 'state',
+    state: 'recovering',
+    reason: 'engine-crashed',
+    message: 'The engine ended by signal SIGKILL; going on from step-000002340.',
+  });
   await terminal.waitFor('The worker was started anew');
   expect(terminal.text).toContain('The engine ended by signal SIGKILL');
   expect(terminal.text).toContain('recovering');
@@ -230,7 +290,10 @@ test('a past run is the same screen, labelled offline, and takes no commands', a
 
 test('a run that was stopped can be resumed on another worker', async () => {
   const client = new ScriptedClient();
-  client.workerList = [...client.workerList, { name: 'colab-2', url: 'wss://example', local: false, addedAt: 0 }];
+  client.workerList = [
+    ...client.workerList,
+    { name: 'colab-2', url: 'wss://example', local: false, addedAt: 0 },
+  ];
   const run = digitsRun();
   run.push({ type: 'state', state: 'interrupted', reason: 'worker-gone' });
   client.opened.set(run.id, run);
@@ -249,11 +312,22 @@ test('home lists recipes, runs and workers; Enter opens a run', async () => {
   const client = new ScriptedClient();
   const run = live(digitsRun());
   client.opened.set(run.id, run);
-  client.runList = [listed('digits-pixel-rnn', 'running', { id: run.id }), listed('imdb-lstm', 'failed', { id: 'imdb-lstm-20261101-101010-aaaa' })];
+  client.runList = [
+    listed('digits-pixel-rnn', 'running', { id: run.id }),
+    listed('imdb-lstm', 'failed', { id: 'imdb-lstm-20261101-101010-aaaa' }),
+  ];
   await using open = openDashboard(client, { columns: 120, rows: 32 });
   const { terminal } = open;
   await terminal.waitFor('ready');
-  for (const part of ['imdb-simple-rnn', 'digits-pixel-cnn-report', 'imdb-lstm', 'failed', '2 runs, 1 worker', 'CPU, 2 threads']) expect(terminal.text).toContain(part);
+  for (const part of [
+    'imdb-simple-rnn',
+    'digits-pixel-cnn-report',
+    'imdb-lstm',
+    'failed',
+    '2 runs, 1 worker',
+    'CPU, 2 threads',
+  ])
+    expect(terminal.text).toContain(part);
   await terminal.press('2', keys.enter);
   await terminal.waitFor('epoch 4/10');
   await terminal.press('r');
@@ -263,7 +337,10 @@ test('home lists recipes, runs and workers; Enter opens a run', async () => {
 
 test('settings are edited before a start; a value the schema refuses is told at once', async () => {
   const client = new ScriptedClient();
-  client.workerList = [...client.workerList, { name: 'colab', url: 'wss://example', local: false, addedAt: 0 }];
+  client.workerList = [
+    ...client.workerList,
+    { name: 'colab', url: 'wss://example', local: false, addedAt: 0 },
+  ];
   await using open = openDashboard(client, { columns: 100, rows: 30 });
   const { terminal } = open;
   await terminal.waitFor('2 workers');
@@ -276,12 +353,16 @@ test('settings are edited before a start; a value the schema refuses is told at 
   await terminal.press(keys.ctrlU, '3', keys.enter);
   await terminal.waitFor('quick');
   await terminal.waitFor('starting');
-  expect(client.started).toMatchObject([{ recipe: 'digits-pixel-rnn', quick: true, on: 'colab', settings: { epochs: 3 } }]);
+  expect(client.started).toMatchObject([
+    { recipe: 'digits-pixel-rnn', quick: true, on: 'colab', settings: { epochs: 3 } },
+  ]);
 });
 
 test('a start that fails comes back to the form with what happened and what to do', async () => {
   const client = new ScriptedClient();
-  client.refuseWith = new TeletrainError('worker-busy', 'The worker trains another run.', { hint: 'Stop that one first.' });
+  client.refuseWith = new TeletrainError('worker-busy', 'The worker trains another run.', {
+    hint: 'Stop that one first.',
+  });
   await using open = openDashboard(client, { columns: 100, rows: 30 });
   const { terminal } = open;
   await terminal.waitFor('1 worker');
@@ -299,7 +380,14 @@ test('a worker is paired by its address and code, which may be pasted', async ()
   await terminal.waitFor('1 worker');
   await terminal.press('c');
   await terminal.waitFor('Connect to a worker');
-  await terminal.press('\x1b[200~wss://somewhere.example:443\x1b[201~', keys.tab, ...'4F7K-22QX', keys.tab, ...'colab', keys.enter);
+  await terminal.press(
+    '\x1b[200~wss://somewhere.example:443\x1b[201~',
+    keys.tab,
+    ...'4F7K-22QX',
+    keys.tab,
+    ...'colab',
+    keys.enter,
+  );
   await terminal.waitFor('2 workers');
   expect(client.asked).toEqual(['connect wss://somewhere.example:443 4F7K-22QX colab']);
 });
@@ -380,7 +468,11 @@ test('Ctrl-L writes the whole screen again', async () => {
 });
 
 test('the help has every key, and Esc closes it', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 160, rows: 60 });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 160,
+    rows: 60,
+  });
   const { terminal } = open;
   await terminal.waitFor('running');
   await terminal.press('?');
@@ -393,31 +485,52 @@ test.each([
   [{ NO_COLOR: '1', TERM: 'xterm-256color' }],
   [{ FORCE_COLOR: '0', TERM: 'xterm-256color', COLORTERM: 'truecolor' }],
 ])('with %o not one colour is sent', async (env) => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 160, rows: 48, env });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 160,
+    rows: 48,
+    env,
+  });
   const { terminal } = open;
   await terminal.waitFor('completed digits');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are sent with them
-  const parameters = [...terminal.written.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, codes]) => (codes ?? '').split(';'));
+  const parameters = [...terminal.written.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, codes]) =>
+    (codes ?? '').split(';'),
+  );
   expect(parameters.length).toBeGreaterThan(0);
   expect(parameters.filter((code) => /^([34][0-8]|9[0-7]|10[0-7])$/.test(code))).toEqual([]);
 });
 
 test('without Unicode the screen is plain ASCII', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 100, rows: 30, env: { TERM: 'linux' } });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 100,
+    rows: 30,
+    env: { TERM: 'linux' },
+  });
   const { terminal } = open;
   await terminal.waitFor('running');
   expect(terminal.text).toMatch(/^[\x20-\x7e\n]*$/);
 });
 
 test('16 colours are enough: nothing of 256 or truecolor is sent', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 100, rows: 30, env: { TERM: 'xterm' } });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 100,
+    rows: 30,
+    env: { TERM: 'xterm' },
+  });
   await open.terminal.waitFor('running');
   expect(open.terminal.written).not.toMatch(/[34]8;[25];/);
   expect(open.terminal.written).toContain('\x1b[94m');
 });
 
 test('resizing fits the screen again, from small to large and back', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), columns: 60, rows: 15 });
+  await using open = openDashboard(new ScriptedClient(), {
+    openRun: live(digitsRun()),
+    columns: 60,
+    rows: 15,
+  });
   const { terminal } = open;
   await terminal.waitFor('1 chart');
   terminal.resize(160, 48);
@@ -441,4 +554,28 @@ test('nothing is written while nothing changes', async () => {
   const before = terminal.written.length;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(terminal.written.slice(before)).toBe('');
+});
+
+test('a screen reader gets sentences: changes at once, numbers now and then, no pictures', async () => {
+  const run = live(digitsRun());
+  await using open = openDashboard(new ScriptedClient(), { openRun: run, screenReader: true });
+  const { terminal } = open;
+  await terminal.waitFor('digits-pixel-rnn: running, connected.');
+  expect(terminal.onAlternateScreen).toBe(false);
+  expect(terminal.text).toContain('Epoch 4 of 10, step 2,554, 1h 05m left.');
+  expect(terminal.text).not.toMatch(/[│━▀⠀-⣿]/);
+  run.push({
+    type: 'metric',
+    step: 2555,
+    epoch: 4,
+    split: 'train',
+    per: 'step',
+    name: 'loss',
+    value: 80,
+  });
+  await terminal.press('S');
+  await terminal.waitFor('Answer 4 of 4: cancel');
+  await terminal.press(keys.up, keys.up, keys.enter);
+  await terminal.waitFor('digits-pixel-rnn: stopping, connected.');
+  expect(run.asked).toEqual(['stop now']);
 });

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatAgo, formatBytes, formatCount, formatDuration, formatMetric, formatMetricOf, formatRate, formatShortCount } from '../../../../client/ui/formatting.ts';
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMetric,
+  formatMetricOf,
+  formatRate,
+  formatShortCount,
+} from '../../../../client/ui/formatting.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -60,7 +69,13 @@ test('rates below one a second keep their digits', () => {
 test('counts have separators', () => expect(formatCount(9380)).toBe('9,380'));
 
 test('times ago are coarse', () => {
-  expect([20 * second, 5 * minute, 3 * hour, 25 * hour, 100 * hour].map(formatAgo)).toEqual(['just now', '5 min ago', '3 h ago', 'yesterday', '4 days ago']);
+  expect([20 * second, 5 * minute, 3 * hour, 25 * hour, 100 * hour].map(formatAgo)).toEqual([
+    'just now',
+    '5 min ago',
+    '3 h ago',
+    'yesterday',
+    '4 days ago',
+  ]);
 });
 
 test('no number makes a wide or empty text', () => {

@@ -1,9 +1,4 @@
 import { deflateSync, inflateSync } from 'node:zlib';
-import type { EngineReport } from '../../../../shared/engine-report.ts';
-import { TeletrainError } from '../../../../shared/errors.ts';
-import { type EventBody, type EventOf, isFinal, type RunEvent, type RunState, type RunStatus } from '../../../../shared/events.ts';
-import { completeSettings, type RecipeName } from '../../../../shared/recipes.ts';
-import type { RunRecord } from '../../../../shared/run.ts';
 import type {
   CheckpointView,
   ConnectionState,
@@ -16,6 +11,18 @@ import type {
   TeletrainClient,
   WorkerReference,
 } from '../../../../client/session/types.ts';
+import type { EngineReport } from '../../../../shared/engine-report.ts';
+import { TeletrainError } from '../../../../shared/errors.ts';
+import {
+  type EventBody,
+  type EventOf,
+  isFinal,
+  type RunEvent,
+  type RunState,
+  type RunStatus,
+} from '../../../../shared/events.ts';
+import { completeSettings, type RecipeName } from '../../../../shared/recipes.ts';
+import type { RunRecord } from '../../../../shared/run.ts';
 
 /**
  * A client without sockets and disks, driven by a test: it is given the events that a worker would
@@ -93,7 +100,12 @@ export class ScriptedRun implements RunHandle {
       checkpoints: [],
       log: [],
       lastSeq: 0,
-      connection: options.connection ?? { kind: 'connected', since: Date.now(), roundTripMs: 38, restarted: false },
+      connection: options.connection ?? {
+        kind: 'connected',
+        since: Date.now(),
+        roundTripMs: 38,
+        restarted: false,
+      },
       ...(options.worker === undefined ? {} : { worker: options.worker }),
     };
   }
@@ -108,9 +120,21 @@ export class ScriptedRun implements RunHandle {
     this.changed();
   }
 
-  status(status: Omit<RunStatus, 'run' | 'state' | 'step' | 'epoch' | 'epochs' | 'stepsPerEpoch'>, receivedAt = Date.now()): void {
+  status(
+    status: Omit<RunStatus, 'run' | 'state' | 'step' | 'epoch' | 'epochs' | 'stepsPerEpoch'>,
+    receivedAt = Date.now(),
+  ): void {
     const { state, step, epoch, epochs, stepsPerEpoch } = this.view;
-    this.view.status = { run: this.id, state, step, epoch, epochs, stepsPerEpoch, ...status, receivedAt };
+    this.view.status = {
+      run: this.id,
+      state,
+      step,
+      epoch,
+      epochs,
+      stepsPerEpoch,
+      ...status,
+      receivedAt,
+    };
     this.changed();
   }
 
@@ -120,7 +144,9 @@ export class ScriptedRun implements RunHandle {
   }
 
   checkpointHome(id: string, home: CheckpointView['home']): void {
-    this.view.checkpoints = this.view.checkpoints.map((checkpoint) => (checkpoint.id === id ? { ...checkpoint, home } : checkpoint));
+    this.view.checkpoints = this.view.checkpoints.map((checkpoint) =>
+      checkpoint.id === id ? { ...checkpoint, home } : checkpoint,
+    );
     this.changed();
   }
 
@@ -178,21 +204,48 @@ export class ScriptedRun implements RunHandle {
         break;
       case 'sample': {
         const { seq, step, epoch, name, count, height, width, columns, givenRows, pixels } = event;
-        const sample: Sample = { seq, step, epoch, name, count, height, width, columns, givenRows, file: `samples/${seq}.png`, pixels: () => inflateSync(pixels) };
+        const sample: Sample = {
+          seq,
+          step,
+          epoch,
+          name,
+          count,
+          height,
+          width,
+          columns,
+          givenRows,
+          file: `samples/${seq}.png`,
+          pixels: () => inflateSync(pixels),
+        };
         view.samples = [...view.samples, sample];
         break;
       }
       case 'log':
-        view.log = [...view.log, { time: event.time, level: event.level, message: event.message }].slice(-2000);
+        view.log = [
+          ...view.log,
+          { time: event.time, level: event.level, message: event.message },
+        ].slice(-2000);
         break;
       case 'checkpoint':
         view.checkpoints = [
-          ...view.checkpoints.map((checkpoint) => (event.best ? { ...checkpoint, best: false } : checkpoint)),
-          { id: event.id, step: event.step, epoch: event.epoch, best: event.best, bytes: event.bytes, removedOnWorker: false, home: { state: 'absent' } },
+          ...view.checkpoints.map((checkpoint) =>
+            event.best ? { ...checkpoint, best: false } : checkpoint,
+          ),
+          {
+            id: event.id,
+            step: event.step,
+            epoch: event.epoch,
+            best: event.best,
+            bytes: event.bytes,
+            removedOnWorker: false,
+            home: { state: 'absent' },
+          },
         ];
         break;
       case 'checkpoint-removed':
-        view.checkpoints = view.checkpoints.map((checkpoint) => (checkpoint.id === event.id ? { ...checkpoint, removedOnWorker: true } : checkpoint));
+        view.checkpoints = view.checkpoints.map((checkpoint) =>
+          checkpoint.id === event.id ? { ...checkpoint, removedOnWorker: true } : checkpoint,
+        );
         break;
       case 'rewind':
         for (const series of this.#series.values()) series.rewind(event.toStep);
@@ -241,10 +294,11 @@ export class ScriptedRun implements RunHandle {
     return directory;
   }
   async finished(): Promise<RunView> {
-    while (!isFinal(this.view.state)) await new Promise<void>((resolve) => this.#listeners.add(resolve));
+    while (!isFinal(this.view.state))
+      await new Promise<void>((resolve) => this.#listeners.add(resolve));
     return this.view;
   }
-  async *events(): AsyncGenerator<RunEvent> {
+  events(): AsyncIterable<RunEvent> {
     throw new Error('the dashboard reads views, never events');
   }
   async close(): Promise<void> {
@@ -268,7 +322,15 @@ export const nativeEngine: EngineReport = {
   ],
 };
 
-export function recordOf(recipe: RecipeName, options: { id?: string; quick?: boolean; settings?: Record<string, unknown>; createdAt?: number } = {}): RunRecord {
+export function recordOf(
+  recipe: RecipeName,
+  options: {
+    id?: string;
+    quick?: boolean;
+    settings?: Record<string, unknown>;
+    createdAt?: number;
+  } = {},
+): RunRecord {
   const quick = options.quick ?? false;
   return {
     format: 1,
@@ -282,17 +344,36 @@ export function recordOf(recipe: RecipeName, options: { id?: string; quick?: boo
 }
 
 /** Pictures as an event carries them. `draw` gives a pixel's grey 0..255. */
-export function sampleEvent(step: number, epoch: number, count: number, draw: (picture: number, y: number, x: number) => number): EventBody {
+export function sampleEvent(
+  step: number,
+  epoch: number,
+  count: number,
+  draw: (picture: number, y: number, x: number) => number,
+): EventBody {
   const pixels = new Uint8Array(count * 28 * 28);
   for (let picture = 0; picture < count; picture += 1) {
-    for (let y = 0; y < 28; y += 1) for (let x = 0; x < 28; x += 1) pixels[(picture * 28 + y) * 28 + x] = draw(picture, y, x);
+    for (let y = 0; y < 28; y += 1)
+      for (let x = 0; x < 28; x += 1) pixels[(picture * 28 + y) * 28 + x] = draw(picture, y, x);
   }
-  return { type: 'sample', step, epoch, name: 'completed digits', count, height: 28, width: 28, columns: 10, givenRows: 14, pixels: new Uint8Array(deflateSync(pixels)) };
+  return {
+    type: 'sample',
+    step,
+    epoch,
+    name: 'completed digits',
+    count,
+    height: 28,
+    width: 28,
+    columns: 10,
+    givenRows: 14,
+    pixels: new Uint8Array(deflateSync(pixels)),
+  };
 }
 
 /** A worker and runs on this machine, as a test lists them. */
 export class ScriptedClient implements TeletrainClient {
-  workerList: WorkerReference[] = [{ name: 'local', url: 'ws://127.0.0.1:7431', local: true, addedAt: 0 }];
+  workerList: WorkerReference[] = [
+    { name: 'local', url: 'ws://127.0.0.1:7431', local: true, addedAt: 0 },
+  ];
   runList: RunListItem[] = [];
   readonly opened = new Map<string, ScriptedRun>();
   readonly asked: string[] = [];
@@ -309,7 +390,10 @@ export class ScriptedClient implements TeletrainClient {
   async workers(): Promise<readonly WorkerReference[]> {
     return this.workerList;
   }
-  async connectWorker(url: string, options: { code: string; name?: string }): Promise<WorkerReference> {
+  async connectWorker(
+    url: string,
+    options: { code: string; name?: string },
+  ): Promise<WorkerReference> {
     this.asked.push(`connect ${url} ${options.code} ${options.name ?? ''}`.trim());
     this.#fail();
     const worker = { name: options.name ?? 'colab', url, local: false, addedAt: Date.now() };
@@ -317,8 +401,20 @@ export class ScriptedClient implements TeletrainClient {
     return worker;
   }
   async workerInfo(name: string): ReturnType<TeletrainClient['workerInfo']> {
-    if (!this.workerList.some((worker) => worker.name === name)) throw new TeletrainError('unknown-worker', `There is no worker "${name}".`, { hint: 'See "teletrain workers".' });
-    return { name, version: '0.1.0', pid: 4711, home: '/tmp/worker', engine: nativeEngine, uptimeMs: 61_000, freeDiskBytes: 50e9, roundTripMs: 0.4 };
+    if (!this.workerList.some((worker) => worker.name === name))
+      throw new TeletrainError('unknown-worker', `There is no worker "${name}".`, {
+        hint: 'See "teletrain workers".',
+      });
+    return {
+      name,
+      version: '0.1.0',
+      pid: 4711,
+      home: '/tmp/worker',
+      engine: nativeEngine,
+      uptimeMs: 61_000,
+      freeDiskBytes: 50e9,
+      roundTripMs: 0.4,
+    };
   }
   async stopWorker(name: string): Promise<void> {
     this.asked.push(`stop worker ${name}`);
@@ -329,11 +425,18 @@ export class ScriptedClient implements TeletrainClient {
     this.asked.push(`forget worker ${name}`);
     this.workerList = this.workerList.filter((worker) => worker.name !== name);
   }
-  async ensureLocalWorker(options: Parameters<TeletrainClient['ensureLocalWorker']>[0] = {}): Promise<WorkerReference> {
+  async ensureLocalWorker(
+    options: Parameters<TeletrainClient['ensureLocalWorker']>[0] = {},
+  ): Promise<WorkerReference> {
     this.asked.push('ensure local worker');
     options.onProgress?.({ message: 'compiling the engine', done: 3, total: 10 });
     this.#fail();
-    const local = this.workerList.find((worker) => worker.local) ?? { name: 'local', url: 'ws://127.0.0.1:7431', local: true, addedAt: Date.now() };
+    const local = this.workerList.find((worker) => worker.local) ?? {
+      name: 'local',
+      url: 'ws://127.0.0.1:7431',
+      local: true,
+      addedAt: Date.now(),
+    };
     if (!this.workerList.includes(local)) this.workerList = [local, ...this.workerList];
     return local;
   }
@@ -343,7 +446,13 @@ export class ScriptedClient implements TeletrainClient {
   async startRun(options: StartOptions): Promise<RunHandle> {
     this.started.push(options);
     this.#fail();
-    const run = new ScriptedRun(recordOf(options.recipe, { quick: options.quick ?? false, settings: { ...options.settings } }), { worker: options.on ?? 'local' });
+    const run = new ScriptedRun(
+      recordOf(options.recipe, {
+        quick: options.quick ?? false,
+        settings: { ...options.settings },
+      }),
+      { worker: options.on ?? 'local' },
+    );
     this.opened.set(run.id, run);
     return run;
   }
@@ -351,7 +460,10 @@ export class ScriptedClient implements TeletrainClient {
     this.asked.push(`open ${id}`);
     this.#fail();
     const run = this.opened.get(id);
-    if (!run) throw new TeletrainError('unknown-run', `There is no run "${id}".`, { hint: 'See "teletrain runs".' });
+    if (!run)
+      throw new TeletrainError('unknown-run', `There is no run "${id}".`, {
+        hint: 'See "teletrain runs".',
+      });
     return run;
   }
   async resumeRun(id: string, options: { on?: string } = {}): Promise<RunHandle> {
@@ -368,7 +480,19 @@ export class ScriptedClient implements TeletrainClient {
 }
 
 /** Runs listed as the store lists them, for states that a list shows. */
-export const listed = (recipe: RecipeName, state: RunState, options: Partial<RunListItem> & { id?: string } = {}): RunListItem => {
+export const listed = (
+  recipe: RecipeName,
+  state: RunState,
+  options: Partial<RunListItem> & { id?: string } = {},
+): RunListItem => {
   const record = recordOf(recipe, options.id === undefined ? {} : { id: options.id });
-  return { record, state, step: 100, epoch: 1, epochs: 10, directory: `/tmp/runs/${record.id}`, ...options };
+  return {
+    record,
+    state,
+    step: 100,
+    epoch: 1,
+    epochs: 10,
+    directory: `/tmp/runs/${record.id}`,
+    ...options,
+  };
 };

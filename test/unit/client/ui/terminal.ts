@@ -1,8 +1,9 @@
 import { PassThrough, Writable } from 'node:stream';
-import xterm from '@xterm/headless';
-import { runDashboard, type RunDashboardOptions } from '../../../../client/ui/dashboard.tsx';
+import type { Terminal } from '@xterm/headless';
 import type { TeletrainClient } from '../../../../client/session/types.ts';
+import { type RunDashboardOptions, runDashboard } from '../../../../client/ui/dashboard.tsx';
 import type { ExitCode } from '../../../../shared/errors.ts';
+import { TerminalScreen } from './terminal-screen.ts';
 
 /** Names of keys as a terminal sends them. */
 export const keySequences = {
@@ -21,10 +22,10 @@ export const keySequences = {
 
 class TerminalOutput extends Writable {
   readonly isTTY = true;
-  readonly #terminal: xterm.Terminal;
+  readonly #terminal: Terminal;
   written = '';
 
-  constructor(terminal: xterm.Terminal) {
+  constructor(terminal: Terminal) {
     super({ decodeStrings: false });
     this.#terminal = terminal;
   }
@@ -60,14 +61,12 @@ class TerminalInput extends PassThrough {
 }
 
 /** A terminal without a process: what is written to `stdout` can be read back as a screen. */
-export class TestTerminal {
-  readonly xterm: xterm.Terminal;
+export class TestTerminal extends TerminalScreen {
   readonly #output: TerminalOutput;
   readonly #input: TerminalInput;
 
   constructor(columns = 100, rows = 30) {
-    // A terminal's driver makes \r\n of \n; without one, the emulator has to.
-    this.xterm = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, convertEol: true, scrollback: 200 });
+    super(columns, rows, { convertEol: true });
     this.#output = new TerminalOutput(this.xterm);
     this.#input = new TerminalInput();
   }
@@ -85,18 +84,6 @@ export class TestTerminal {
   get rawMode(): boolean {
     return this.#input.rawMode;
   }
-  get onAlternateScreen(): boolean {
-    return this.xterm.buffer.active.type === 'alternate';
-  }
-
-  /** Rows of the screen without trailing spaces. */
-  get rows(): string[] {
-    const buffer = this.xterm.buffer.active;
-    return Array.from({ length: this.xterm.rows }, (_, row) => buffer.getLine(buffer.viewportY + row)?.translateToString(true) ?? '');
-  }
-  get text(): string {
-    return this.rows.join('\n');
-  }
 
   /** Sends what keys send, one after the other as somebody types. */
   async press(...sequences: string[]): Promise<void> {
@@ -111,31 +98,6 @@ export class TestTerminal {
   resize(columns: number, rows: number): void {
     this.xterm.resize(columns, rows);
     this.#output.emit('resize');
-  }
-
-  /** Resolves when the screen shows `expected`; rejects with the screen when it does not in time. */
-  async waitFor(expected: string | RegExp | ((screen: string) => boolean), timeoutMs = 3000): Promise<void> {
-    const shows = () => {
-      const screen = this.text;
-      return typeof expected === 'function' ? expected(screen) : typeof expected === 'string' ? screen.includes(expected) : expected.test(screen);
-    };
-    if (shows()) return;
-    await new Promise<void>((resolve, reject) => {
-      const end = (error?: Error) => {
-        clearTimeout(timer);
-        subscription.dispose();
-        if (error) reject(error);
-        else resolve();
-      };
-      const timer = setTimeout(() => end(new Error(`The screen never showed ${String(expected)}:\n${this.text}`)), timeoutMs);
-      const subscription = this.xterm.onWriteParsed(() => {
-        if (shows()) end();
-      });
-    });
-  }
-
-  dispose(): void {
-    this.xterm.dispose();
   }
 }
 
@@ -154,7 +116,12 @@ export interface OpenOptions extends Omit<RunDashboardOptions, 'stdin' | 'stdout
 export function openDashboard(client: TeletrainClient, options: OpenOptions = {}): OpenDashboard {
   const { columns = 100, rows = 30, ...rest } = options;
   const terminal = new TestTerminal(columns, rows);
-  const ended = runDashboard(client, { env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' }, ...rest, stdin: terminal.stdin, stdout: terminal.stdout });
+  const ended = runDashboard(client, {
+    env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
+    ...rest,
+    stdin: terminal.stdin,
+    stdout: terminal.stdout,
+  });
   let over = false;
   const watched = ended.finally(() => {
     over = true;
@@ -166,7 +133,10 @@ export function openDashboard(client: TeletrainClient, options: OpenOptions = {}
     async [Symbol.asyncDispose]() {
       while (!over) {
         await terminal.press(keySequences.ctrlC);
-        await Promise.race([watched.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 20))]);
+        await Promise.race([
+          watched.catch(() => {}),
+          new Promise((resolve) => setTimeout(resolve, 20)),
+        ]);
       }
       terminal.dispose();
     },

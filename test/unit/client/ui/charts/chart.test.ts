@@ -8,16 +8,41 @@ import { seeded } from '../scripts.ts';
 const plain = createLook({ depth: 'none', unicode: true });
 const ascii = createLook({ depth: 'none', unicode: false });
 
-function points(values: readonly number[], steps: readonly number[] = values.map((_, index) => index + 1)): Points {
-  return { length: values.length, values: Float64Array.from(values), steps: Float64Array.from(steps), times: Float64Array.from(steps) };
+function points(
+  values: readonly number[],
+  steps: readonly number[] = values.map((_, index) => index + 1),
+): Points {
+  return {
+    length: values.length,
+    values: Float64Array.from(values),
+    steps: Float64Array.from(steps),
+    times: Float64Array.from(steps),
+  };
 }
 
-const curveOf = (values: readonly number[], steps?: readonly number[], smoothing = 0) => new Curve().update(points(values, steps), smoothing);
+const curveOf = (values: readonly number[], steps?: readonly number[], smoothing = 0) =>
+  new Curve().update(points(values, steps), smoothing);
 
-const draw = (values: readonly number[], options: { width?: number; height?: number; logarithmic?: boolean; steps?: readonly number[]; smoothing?: number; look?: typeof plain } = {}) =>
+const draw = (
+  values: readonly number[],
+  options: {
+    width?: number;
+    height?: number;
+    logarithmic?: boolean;
+    steps?: readonly number[];
+    smoothing?: number;
+    look?: typeof plain;
+  } = {},
+) =>
   chartRows(
     {
-      curves: [{ curve: curveOf(values, options.steps, options.smoothing), style: 'train', rawStyle: 'trainRaw' }],
+      curves: [
+        {
+          curve: curveOf(values, options.steps, options.smoothing),
+          style: 'train',
+          rawStyle: 'trainRaw',
+        },
+      ],
       width: options.width ?? 60,
       height: options.height ?? 12,
       logarithmic: options.logarithmic ?? false,
@@ -26,10 +51,15 @@ const draw = (values: readonly number[], options: { width?: number; height?: num
   );
 
 /** The characters right of the value axis, without the two rows of the step axis. */
-const plotOf = (rows: readonly string[]): string[] => rows.slice(0, -2).map((row) => row.slice(row.search(/[│┤]/) + 1));
-const isLit = (character: string | undefined) => character !== undefined && character !== ' ' && character !== '┈';
+const plotOf = (rows: readonly string[]): string[] =>
+  rows.slice(0, -2).map((row) => row.slice(row.search(/[│┤]/) + 1));
+const isLit = (character: string | undefined) =>
+  character !== undefined && character !== ' ' && character !== '┈';
 
-const anyValue = fc.oneof({ weight: 8, arbitrary: fc.double({ min: -1e9, max: 1e9, noNaN: true }) }, fc.constantFrom(Number.NaN, Infinity, -Infinity, 0, 1e-300, -1e300));
+const anyValue = fc.oneof(
+  { weight: 8, arbitrary: fc.double({ min: -1e9, max: 1e9, noNaN: true }) },
+  fc.constantFrom(Number.NaN, Infinity, -Infinity, 0, 1e-300, -1e300),
+);
 
 test('whatever the values, a chart has exactly the rows and cells that were asked for', () => {
   fc.assert(
@@ -41,7 +71,13 @@ test('whatever the values, a chart has exactly the rows and cells that were aske
       fc.constantFrom(0, 0.6, 0.99),
       fc.boolean(),
       (values, width, height, logarithmic, smoothing, unicode) => {
-        const rows = draw(values, { width, height, logarithmic, smoothing, look: unicode ? plain : ascii });
+        const rows = draw(values, {
+          width,
+          height,
+          logarithmic,
+          smoothing,
+          look: unicode ? plain : ascii,
+        });
         expect(rows).toHaveLength(height);
         for (const row of rows) expect([...row]).toHaveLength(width);
         if (!unicode) for (const row of rows) expect(row).toMatch(/^[\x20-\x7e]*$/);
@@ -57,7 +93,12 @@ test('one spike among a million points is drawn up to its height', () => {
   values[654_321] = 50;
   const steps = Float64Array.from(values, (_, index) => index + 1);
   const curve = new Curve().update({ length: values.length, values, steps, times: steps });
-  const plot = plotOf(chartRows({ curves: [{ curve, style: 'train' }], width: 100, height: 20, logarithmic: false }, plain));
+  const plot = plotOf(
+    chartRows(
+      { curves: [{ curve, style: 'train' }], width: 100, height: 20, logarithmic: false },
+      plain,
+    ),
+  );
   const top = plot.findIndex((row) => [...row].some(isLit));
   expect(top).toBeLessThanOrEqual(1);
   const column = [...(plot[top] ?? '')].findIndex(isLit);
@@ -67,17 +108,20 @@ test('one spike among a million points is drawn up to its height', () => {
 
 test('the smallest and the largest value of every column are lit', () => {
   fc.assert(
-    fc.property(fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 2, maxLength: 600 }), (values) => {
-      const rows = draw(values, { width: 40, height: 14, look: ascii });
-      const plot = rows.slice(0, -2).map((row) => row.slice(row.search(/[|+]/) + 1));
-      const low = Math.min(...values);
-      const high = Math.max(...values);
-      if (high - low < 1e-6) return;
-      // The domain is padded by 4 hundredths: extremes lie within the outermost rows, but for rounding.
-      const lit = plot.map((row) => /[.':]/.test(row));
-      expect(lit.slice(0, 2)).toContain(true);
-      expect(lit.slice(-2)).toContain(true);
-    }),
+    fc.property(
+      fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 2, maxLength: 600 }),
+      (values) => {
+        const rows = draw(values, { width: 40, height: 14, look: ascii });
+        const plot = rows.slice(0, -2).map((row) => row.slice(row.search(/[|+]/) + 1));
+        const low = Math.min(...values);
+        const high = Math.max(...values);
+        if (high - low < 1e-6) return;
+        // The domain is padded by 4 hundredths: extremes lie within the outermost rows, but for rounding.
+        const lit = plot.map((row) => /[.':]/.test(row));
+        expect(lit.slice(0, 2)).toContain(true);
+        expect(lit.slice(-2)).toContain(true);
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -85,20 +129,39 @@ test('the smallest and the largest value of every column are lit', () => {
 test('a validation curve that starts late lies where its steps are, not stretched over the width', () => {
   const train = curveOf(Array.from({ length: 100 }, () => 1));
   const validation = curveOf([2, 2], [50, 100]);
-  const plot = plotOf(chartRows({ curves: [{ curve: train, style: 'train' }, { curve: validation, style: 'validation' }], width: 60, height: 12, logarithmic: false }, plain));
+  const plot = plotOf(
+    chartRows(
+      {
+        curves: [
+          { curve: train, style: 'train' },
+          { curve: validation, style: 'validation' },
+        ],
+        width: 60,
+        height: 12,
+        logarithmic: false,
+      },
+      plain,
+    ),
+  );
   const first = [...(plot[0] ?? '')].findIndex(isLit);
   expect(first / (plot[0]?.length ?? 1)).toBeGreaterThan(0.45);
   expect(first / (plot[0]?.length ?? 1)).toBeLessThan(0.55);
 });
 
 test('a value that is not finite is a gap in the curve and a mark at its step', () => {
-  const values = Array.from({ length: 60 }, (_, index) => (index >= 20 && index < 40 ? Number.NaN : 1));
+  const values = Array.from({ length: 60 }, (_, index) =>
+    index >= 20 && index < 40 ? Number.NaN : 1,
+  );
   const plot = plotOf(draw(values));
   const width = plot[0]?.length ?? 0;
-  const marked = [...(plot.at(-1) ?? '')].flatMap((character, column) => (character === '×' ? [column / width] : []));
+  const marked = [...(plot.at(-1) ?? '')].flatMap((character, column) =>
+    character === '×' ? [column / width] : [],
+  );
   expect(Math.min(...marked)).toBeGreaterThan(0.3);
   expect(Math.max(...marked)).toBeLessThan(0.7);
-  const middle = plot.slice(0, -1).map((row) => row.slice(Math.ceil(width * 0.38), Math.floor(width * 0.62)));
+  const middle = plot
+    .slice(0, -1)
+    .map((row) => row.slice(Math.ceil(width * 0.38), Math.floor(width * 0.62)));
   for (const row of middle) expect([...row].some(isLit)).toBe(false);
   expect(plot.some((row) => isLit(row[Math.floor(width * 0.1)]))).toBe(true);
   expect(plot.some((row) => isLit(row[Math.floor(width * 0.9)]))).toBe(true);
@@ -123,8 +186,18 @@ test('equal steps of a power law are equally high on a logarithmic axis', () => 
 });
 
 test('labels have the digits that tell them apart', () => {
-  const labels = (values: number[]) => draw(values, { height: 14 }).slice(0, -2).map((row) => row.split(/[│┤]/)[0]?.trim() ?? '').filter((label) => label !== '');
-  for (const values of [[0.034, 0.91], [0.03401, 0.03405], [120, 540], [1e-7, 3e-7], [2e7, 9e7]]) {
+  const labels = (values: number[]) =>
+    draw(values, { height: 14 })
+      .slice(0, -2)
+      .map((row) => row.split(/[│┤]/)[0]?.trim() ?? '')
+      .filter((label) => label !== '');
+  for (const values of [
+    [0.034, 0.91],
+    [0.03401, 0.03405],
+    [120, 540],
+    [1e-7, 3e-7],
+    [2e7, 9e7],
+  ]) {
     const found = labels(values);
     expect(found.length).toBeGreaterThanOrEqual(2);
     expect(new Set(found).size).toBe(found.length);
@@ -134,9 +207,21 @@ test('labels have the digits that tell them apart', () => {
 test('without colours validation is dashed, so that it is told from training', () => {
   const look = createLook({ depth: 0, unicode: true });
   const curve = curveOf(Array.from({ length: 200 }, () => 1));
-  const dashes = chartRows({ curves: [{ curve, style: 'validation', dashed: true }], width: 60, height: 8, logarithmic: false }, look).join('');
-  const solid = chartRows({ curves: [{ curve, style: 'train' }], width: 60, height: 8, logarithmic: false }, look).join('');
-  const lit = (text: string) => [...text].filter((character) => character >= '⠁' && character <= '⣿').length;
+  const dashes = chartRows(
+    {
+      curves: [{ curve, style: 'validation', dashed: true }],
+      width: 60,
+      height: 8,
+      logarithmic: false,
+    },
+    look,
+  ).join('');
+  const solid = chartRows(
+    { curves: [{ curve, style: 'train' }], width: 60, height: 8, logarithmic: false },
+    look,
+  ).join('');
+  const lit = (text: string) =>
+    [...text].filter((character) => character >= '⠁' && character <= '⣿').length;
   expect(lit(dashes)).toBeLessThan(lit(solid));
 });
 
@@ -149,10 +234,20 @@ test('a million points are drawn in less than 50 ms once they are known, and 100
   const frame = (length: number) => {
     const start = performance.now();
     curve.update({ length, values, steps, times: steps }, 0.9);
-    chartRows({ curves: [{ curve, style: 'train', rawStyle: 'trainRaw' }], width: 160, height: 40, logarithmic: false }, plain);
+    chartRows(
+      {
+        curves: [{ curve, style: 'train', rawStyle: 'trainRaw' }],
+        width: 160,
+        height: 40,
+        logarithmic: false,
+      },
+      plain,
+    );
     return performance.now() - start;
   };
   frame(1_000_000); // takes all of them in; what follows is what a running screen pays
-  const times = Array.from({ length: 20 }, (_, index) => frame(1_000_000 + (index + 1) * 5)).sort((a, b) => a - b);
+  const times = Array.from({ length: 20 }, (_, index) => frame(1_000_000 + (index + 1) * 5)).sort(
+    (a, b) => a - b,
+  );
   expect(times[18]).toBeLessThan(50);
 });

@@ -4,26 +4,35 @@ import { Curve } from '../../../../../client/ui/charts/curve.ts';
 import { ExtentIndex, lowerBound } from '../../../../../client/ui/charts/extent-index.ts';
 import { MovingAverage } from '../../../../../client/ui/charts/smoothing.ts';
 
-const anyValue = fc.oneof(fc.double({ min: -100, max: 100, noNaN: true }), fc.constantFrom(Number.NaN, Infinity, -Infinity));
+const anyValue = fc.oneof(
+  fc.double({ min: -100, max: 100, noNaN: true }),
+  fc.constantFrom(Number.NaN, Infinity, -Infinity),
+);
 
 test('an index tells of every stretch what walking through it tells', () => {
   fc.assert(
-    fc.property(fc.array(anyValue, { maxLength: 400 }), fc.nat(420), fc.nat(420), fc.nat(400), (given, a, b, first) => {
-      const values = Float64Array.from(given);
-      const index = new ExtentIndex();
-      // In two parts, as points arrive.
-      index.grow(values, Math.min(first, values.length));
-      index.grow(values, values.length);
-      const [from, to] = a < b ? [a, b] : [b, a];
-      const stretch = given.slice(from, to);
-      const finite = stretch.filter(Number.isFinite);
-      expect(index.extent(values, from, to)).toEqual({
-        min: Math.min(...finite),
-        max: Math.max(...finite),
-        minPositive: Math.min(...finite.filter((value) => value > 0)),
-        notFinite: stretch.length - finite.length,
-      });
-    }),
+    fc.property(
+      fc.array(anyValue, { maxLength: 400 }),
+      fc.nat(420),
+      fc.nat(420),
+      fc.nat(400),
+      (given, a, b, first) => {
+        const values = Float64Array.from(given);
+        const index = new ExtentIndex();
+        // In two parts, as points arrive.
+        index.grow(values, Math.min(first, values.length));
+        index.grow(values, values.length);
+        const [from, to] = a < b ? [a, b] : [b, a];
+        const stretch = given.slice(from, to);
+        const finite = stretch.filter(Number.isFinite);
+        expect(index.extent(values, from, to)).toEqual({
+          min: Math.min(...finite),
+          max: Math.max(...finite),
+          minPositive: Math.min(...finite.filter((value) => value > 0)),
+          notFinite: stretch.length - finite.length,
+        });
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -33,7 +42,9 @@ test('the lower bound is the first place that is not smaller', () => {
     fc.property(fc.array(fc.nat(50), { maxLength: 100 }), fc.nat(60), (given, value) => {
       const sorted = Float64Array.from(given).sort();
       const expected = sorted.findIndex((item) => item >= value);
-      expect(lowerBound(sorted, sorted.length, value)).toBe(expected < 0 ? sorted.length : expected);
+      expect(lowerBound(sorted, sorted.length, value)).toBe(
+        expected < 0 ? sorted.length : expected,
+      );
     }),
   );
 });
@@ -61,29 +72,44 @@ test('a debiased average equals the weighted mean of what came before', () => {
   const smoothed = values.map((value) => average.next(value));
   values.forEach((_, last) => {
     const weights = values.slice(0, last + 1).map((_value, at) => weight ** (last - at));
-    const mean = weights.reduce((sum, part, at) => sum + part * (values[at] ?? 0), 0) / weights.reduce((sum, part) => sum + part, 0);
+    const mean =
+      weights.reduce((sum, part, at) => sum + part * (values[at] ?? 0), 0) /
+      weights.reduce((sum, part) => sum + part, 0);
     expect(smoothed[last]).toBeCloseTo(mean, 12);
   });
 });
 
 test('a curve that grew point by point equals one made at once, also when the run went back in between', () => {
   fc.assert(
-    fc.property(fc.array(anyValue, { minLength: 1, maxLength: 300 }), fc.nat(299), fc.nat(299), fc.constantFrom(0, 0.9), (given, cut, seen, smoothing) => {
-      const length = given.length;
-      const values = Float64Array.from(given);
-      const steps = Float64Array.from(given, (_, index) => index + 1);
-      const grown = new Curve();
-      const before = Math.min(seen, length);
-      // Points that were measured once and then taken back, at other times than those that stay.
-      const old = { length: before, values: values.map((value) => value + 1), steps, times: steps.map((step) => -step) };
-      grown.update(old, smoothing);
-      grown.update({ length: Math.min(cut, length), values, steps, times: steps }, smoothing);
-      grown.update({ length, values, steps, times: steps }, smoothing);
-      const whole = new Curve().update({ length, values, steps, times: steps }, smoothing);
-      expect(grown.extents.extent(values, 0, length)).toEqual(whole.extents.extent(values, 0, length));
-      expect(grown.smoothed.slice(0, length)).toEqual(whole.smoothed.slice(0, length));
-      expect(grown.lastFinite).toBe(whole.lastFinite);
-    }),
+    fc.property(
+      fc.array(anyValue, { minLength: 1, maxLength: 300 }),
+      fc.nat(299),
+      fc.nat(299),
+      fc.constantFrom(0, 0.9),
+      (given, cut, seen, smoothing) => {
+        const length = given.length;
+        const values = Float64Array.from(given);
+        const steps = Float64Array.from(given, (_, index) => index + 1);
+        const grown = new Curve();
+        const before = Math.min(seen, length);
+        // Points that were measured once and then taken back, at other times than those that stay.
+        const old = {
+          length: before,
+          values: values.map((value) => value + 1),
+          steps,
+          times: steps.map((step) => -step),
+        };
+        grown.update(old, smoothing);
+        grown.update({ length: Math.min(cut, length), values, steps, times: steps }, smoothing);
+        grown.update({ length, values, steps, times: steps }, smoothing);
+        const whole = new Curve().update({ length, values, steps, times: steps }, smoothing);
+        expect(grown.extents.extent(values, 0, length)).toEqual(
+          whole.extents.extent(values, 0, length),
+        );
+        expect(grown.smoothed.slice(0, length)).toEqual(whole.smoothed.slice(0, length));
+        expect(grown.lastFinite).toBe(whole.lastFinite);
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -12,26 +12,39 @@ test.each([
 });
 
 test('logarithmic ticks are round in every decade', () => {
-  expect(tickLabels(ticks(logScale(0.01, 100), 6), 'log')).toEqual(['0.01', '0.1', '1', '10', '100']);
+  expect(tickLabels(ticks(logScale(0.01, 100), 6), 'log')).toEqual([
+    '0.01',
+    '0.1',
+    '1',
+    '10',
+    '100',
+  ]);
   expect(ticks(logScale(70, 600), 4)).toEqual([100, 200, 500]);
 });
 
 test('ticks lie in the domain, ascend, differ, and are no more than were asked for', () => {
   fc.assert(
-    fc.property(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.double({ min: 1e-6, max: 1e6, noNaN: true }), fc.integer({ min: 1, max: 12 }), fc.boolean(), (low, span, most, logarithmic) => {
-      const min = logarithmic ? Math.abs(low) + 1e-6 : low;
-      const scale = logarithmic ? logScale(min, min + span) : linearScale(min, min + span);
-      const found = ticks(scale, most);
-      expect(found.length).toBeLessThanOrEqual(most);
-      const slack = (scale.max - scale.min) * 1e-6;
-      found.forEach((value, index) => {
-        expect(value).toBeGreaterThanOrEqual(scale.min - slack);
-        expect(value).toBeLessThanOrEqual(scale.max + slack);
-        if (index > 0) expect(value).toBeGreaterThan(found[index - 1] ?? -Infinity);
-      });
-      const labels = tickLabels(found, scale.kind);
-      expect(new Set(labels).size).toBe(labels.length);
-    }),
+    fc.property(
+      fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+      fc.double({ min: 1e-6, max: 1e6, noNaN: true }),
+      fc.integer({ min: 1, max: 12 }),
+      fc.boolean(),
+      (low, given, most, logarithmic) => {
+        const min = logarithmic ? Math.abs(low) + 1e-6 : low;
+        const span = Math.max(given, Math.abs(min) * 1e-6);
+        const scale = logarithmic ? logScale(min, min + span) : linearScale(min, min + span);
+        const found = ticks(scale, most);
+        expect(found.length).toBeLessThanOrEqual(most);
+        const slack = (scale.max - scale.min) * 1e-6;
+        found.forEach((value, index) => {
+          expect(value).toBeGreaterThanOrEqual(scale.min - slack);
+          expect(value).toBeLessThanOrEqual(scale.max + slack);
+          if (index > 0) expect(value).toBeGreaterThan(found[index - 1] ?? -Infinity);
+        });
+        const labels = tickLabels(found, scale.kind);
+        expect(new Set(labels).size).toBe(labels.length);
+      },
+    ),
     { numRuns: 500 },
   );
 });

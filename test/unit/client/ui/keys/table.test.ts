@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { helpRows } from '../../../../../client/ui/keys/help.ts';
 import { hintRow } from '../../../../../client/ui/keys/hints.ts';
 import { keyNames } from '../../../../../client/ui/keys/key-name.ts';
-import { bindings, commandOf, type Context, shownKey } from '../../../../../client/ui/keys/table.ts';
+import {
+  bindings,
+  type Context,
+  commandOf,
+  shownKey,
+} from '../../../../../client/ui/keys/table.ts';
 import { createLook } from '../../../../../client/ui/style/look.ts';
 
 const look = createLook({ depth: 'none', unicode: true });
@@ -10,7 +15,11 @@ const contexts: Context[] = ['run', 'home', 'form', 'choice', 'help'];
 
 test('no key means two things in one place', () => {
   for (const context of contexts) {
-    const keys = bindings.filter((binding) => binding.contexts.includes(context) || binding.contexts.includes('everywhere')).flatMap((binding) => binding.keys);
+    const keys = bindings
+      .filter(
+        (binding) => binding.contexts.includes(context) || binding.contexts.includes('everywhere'),
+      )
+      .flatMap((binding) => binding.keys);
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
   }
 });
@@ -21,7 +30,11 @@ test('every key of the table is matched where it belongs, and only there', () =>
       for (const context of contexts) {
         const here = binding.contexts.includes(context) || binding.contexts.includes('everywhere');
         if (here) expect(commandOf(key, [context])).toBe(binding.command);
-        else expect(bindings.some((other) => other !== binding && other.command === binding.command) || commandOf(key, [context]) !== binding.command).toBe(true);
+        else
+          expect(
+            bindings.some((other) => other !== binding && other.command === binding.command) ||
+              commandOf(key, [context]) !== binding.command,
+          ).toBe(true);
       }
     }
   }
@@ -48,7 +61,26 @@ test('the footer says resume where space resumes', () => {
 });
 
 const none = {
-  upArrow: false, downArrow: false, leftArrow: false, rightArrow: false, pageDown: false, pageUp: false, home: false, end: false, return: false, escape: false, ctrl: false, shift: false, tab: false, backspace: false, delete: false, meta: false, super: false, hyper: false, capsLock: false, numLock: false,
+  upArrow: false,
+  downArrow: false,
+  leftArrow: false,
+  rightArrow: false,
+  pageDown: false,
+  pageUp: false,
+  home: false,
+  end: false,
+  return: false,
+  escape: false,
+  ctrl: false,
+  shift: false,
+  tab: false,
+  backspace: false,
+  delete: false,
+  meta: false,
+  super: false,
+  hyper: false,
+  capsLock: false,
+  numLock: false,
 };
 
 test('keys get the names that the table uses', () => {

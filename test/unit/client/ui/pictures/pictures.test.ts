@@ -1,30 +1,53 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { gridLayout, gridRows } from '../../../../../client/ui/pictures/grid.ts';
-import { pictureCells, pictureRows, reducePicture } from '../../../../../client/ui/pictures/half-block.ts';
+import {
+  pictureCells,
+  pictureRows,
+  reducePicture,
+} from '../../../../../client/ui/pictures/half-block.ts';
 import { createLook } from '../../../../../client/ui/style/look.ts';
 import { createPainter } from '../../../../../client/ui/style/painter.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are sent with them
 const withoutColours = (row: string) => row.replace(/\x1b\[[\d;]*m/g, '');
 
-const checkerboard = { width: 4, height: 4, pixels: Uint8Array.from({ length: 16 }, (_, at) => ((at + Math.floor(at / 4)) % 2 ? 255 : 0)) };
+const checkerboard = {
+  width: 4,
+  height: 4,
+  pixels: Uint8Array.from({ length: 16 }, (_, at) => ((at + Math.floor(at / 4)) % 2 ? 255 : 0)),
+};
 
 test('each cell shows the pixel above as its foreground and the one below as its background', () => {
-  const [row] = pictureRows({ width: 1, height: 2, pixels: Uint8Array.of(255, 0) }, { unicode: true }, createPainter(24));
+  const [row] = pictureRows(
+    { width: 1, height: 2, pixels: Uint8Array.of(255, 0) },
+    { unicode: true },
+    createPainter(24),
+  );
   expect(row).toBe('\x1b[38;2;255;246;228;48;2;22;25;32m▀\x1b[39;49m');
 });
 
 test('given rows have another tint than drawn ones', () => {
   const pixels = new Uint8Array(4).fill(255);
-  const rows = pictureRows({ width: 1, height: 4, pixels }, { unicode: true, givenRows: 2 }, createPainter(24));
+  const rows = pictureRows(
+    { width: 1, height: 4, pixels },
+    { unicode: true, givenRows: 2 },
+    createPainter(24),
+  );
   expect(rows[0]).not.toBe(rows[1]);
-  const plain = pictureRows({ width: 1, height: 4, pixels }, { unicode: true, givenRows: 2 }, createPainter(0));
+  const plain = pictureRows(
+    { width: 1, height: 4, pixels },
+    { unicode: true, givenRows: 2 },
+    createPainter(0),
+  );
   expect(plain[0]).not.toBe(plain[1]);
 });
 
 test('a picture of black and white needs no colours', () => {
-  expect(pictureRows(checkerboard, { unicode: true }, createPainter('none'))).toEqual(['▄▀▄▀', '▄▀▄▀']);
+  expect(pictureRows(checkerboard, { unicode: true }, createPainter('none'))).toEqual([
+    '▄▀▄▀',
+    '▄▀▄▀',
+  ]);
 });
 
 test('greys without colours become a ramp of characters, darker ones lighter', () => {
@@ -34,38 +57,69 @@ test('greys without colours become a ramp of characters, darker ones lighter', (
 
 test('averaging keeps the mean brightness', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }), fc.constantFrom(1, 2, 3), fc.infiniteStream(fc.nat(255)), (across, down, by, stream) => {
-      const [width, height] = [across * by, down * by];
-      const pixels = Uint8Array.from([...stream.take(width * height)]);
-      const reduced = reducePicture({ width, height, pixels }, by);
-      const mean = (values: Uint8Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
-      expect(Math.abs(mean(reduced.pixels) - mean(pixels))).toBeLessThanOrEqual(0.5);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.constantFrom(1, 2, 3),
+      fc.infiniteStream(fc.nat(255)),
+      (across, down, by, stream) => {
+        const [width, height] = [across * by, down * by];
+        const pixels = Uint8Array.from([...stream.take(width * height)]);
+        const reduced = reducePicture({ width, height, pixels }, by);
+        const mean = (values: Uint8Array) =>
+          values.reduce((sum, value) => sum + value, 0) / values.length;
+        expect(Math.abs(mean(reduced.pixels) - mean(pixels))).toBeLessThanOrEqual(0.5);
+      },
+    ),
   );
 });
 
 test('a picture takes the cells that it says, at any size and reduction', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }), fc.constantFrom(1, 2, 3), fc.constantFrom(24 as const, 8 as const, 4 as const, 0 as const), (width, height, reduce, depth) => {
-      const rows = pictureRows({ width, height, pixels: new Uint8Array(width * height).fill(255) }, { unicode: true, reduce }, createPainter(depth));
-      const cells = pictureCells(width, height, reduce);
-      expect(rows).toHaveLength(cells.rows);
-      for (const row of rows) expect([...withoutColours(row)]).toHaveLength(cells.columns);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.constantFrom(1, 2, 3),
+      fc.constantFrom(24 as const, 8 as const, 4 as const, 0 as const),
+      (width, height, reduce, depth) => {
+        const rows = pictureRows(
+          { width, height, pixels: new Uint8Array(width * height).fill(255) },
+          { unicode: true, reduce },
+          createPainter(depth),
+        );
+        const cells = pictureCells(width, height, reduce);
+        expect(rows).toHaveLength(cells.rows);
+        for (const row of rows) expect([...withoutColours(row)]).toHaveLength(cells.columns);
+      },
+    ),
   );
 });
 
 test('a grid fills its place exactly and shows as many pictures as it says', () => {
   const look = createLook({ depth: 24, unicode: true });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 160 }), fc.integer({ min: 0, max: 50 }), fc.nat(30), (count, width, height, from) => {
-      const set = { count, width: 28, height: 28, givenRows: 14, pixels: new Uint8Array(count * 784).fill(200) };
-      const { rows, shown } = gridRows(set, { width, height }, look, Math.min(from, count - 1));
-      expect(rows).toHaveLength(height);
-      for (const row of rows) expect([...withoutColours(row)]).toHaveLength(width);
-      const layout = gridLayout(set, width, height);
-      expect(shown).toBe(Math.min(layout.columns * layout.rows, count - Math.min(from, count - 1)));
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 0, max: 160 }),
+      fc.integer({ min: 0, max: 50 }),
+      fc.nat(30),
+      (count, width, height, from) => {
+        const set = {
+          count,
+          width: 28,
+          height: 28,
+          givenRows: 14,
+          pixels: new Uint8Array(count * 784).fill(200),
+        };
+        const { rows, shown } = gridRows(set, { width, height }, look, Math.min(from, count - 1));
+        expect(rows).toHaveLength(height);
+        for (const row of rows) expect([...withoutColours(row)]).toHaveLength(width);
+        const layout = gridLayout(set, width, height);
+        expect(shown).toBe(
+          Math.min(layout.columns * layout.rows, count - Math.min(from, count - 1)),
+        );
+      },
+    ),
     { numRuns: 60 },
   );
 });

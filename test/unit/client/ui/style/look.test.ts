@@ -11,14 +11,18 @@ test.each([
   [{ TERM: 'xterm-256color', COLORTERM: 'truecolor', NO_COLOR: '1' }, 0],
   [{ TERM: 'xterm-256color', NO_COLOR: '' }, 8],
   [{ TERM: 'xterm', FORCE_COLOR: '3' }, 24],
-])('%j gets %s bits of colour', (environment, depth) => expect(lookOfEnvironment(environment, 'linux').painter.depth).toBe(depth));
+])('%j gets %s bits of colour', (environment, depth) =>
+  expect(lookOfEnvironment(environment, 'linux').painter.depth).toBe(depth),
+);
 
 test.each([
   [{ TERM: 'xterm', LANG: 'en_GB.UTF-8' }, true],
   [{ TERM: 'xterm', LANG: 'C' }, false],
   [{ TERM: 'linux', LANG: 'en_GB.UTF-8' }, false],
   [{ TERM: 'xterm', TELETRAIN_ASCII: '1' }, false],
-])('%j has Unicode: %s', (environment, unicode) => expect(lookOfEnvironment(environment, 'linux').glyphs.unicode).toBe(unicode));
+])('%j has Unicode: %s', (environment, unicode) =>
+  expect(lookOfEnvironment(environment, 'linux').glyphs.unicode).toBe(unicode),
+);
 
 test('the nearest of 256 colours is near', () => {
   expect(nearest256([0, 0, 0])).toBe(16);

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { paintBetween, paintLine } from '../../../../../client/ui/text/line.ts';
-import { displayWidth, printable, toAscii, truncate, truncateStart, wrapWords } from '../../../../../client/ui/text/width.ts';
 import { createPainter } from '../../../../../client/ui/style/painter.ts';
+import { paintBetween, paintLine } from '../../../../../client/ui/text/line.ts';
+import {
+  displayWidth,
+  printable,
+  toAscii,
+  truncate,
+  truncateStart,
+  wrapWords,
+} from '../../../../../client/ui/text/width.ts';
 
 test.each([
   ['abc', 3],
@@ -22,18 +29,24 @@ test('what is cut to a width has at most that width, and exactly that as a row',
       expect(displayWidth(truncate(text, width))).toBeLessThanOrEqual(width);
       expect(displayWidth(truncateStart(text, width))).toBeLessThanOrEqual(width);
       expect(displayWidth(paintLine([[text], ['x']], width, createPainter('none')))).toBe(width);
-      expect(displayWidth(paintBetween([[text]], [['right']], width, createPainter('none')))).toBe(width);
+      expect(displayWidth(paintBetween([[text]], [['right']], width, createPainter('none')))).toBe(
+        width,
+      );
     }),
   );
 });
 
 test('wrapping keeps every word and no line is too long', () => {
   fc.assert(
-    fc.property(fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { maxLength: 30 }), fc.integer({ min: 1, max: 30 }), (words, width) => {
-      const lines = wrapWords(words.join(' '), width);
-      for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
-      expect(lines.join('').replaceAll(' ', '')).toBe(words.join(''));
-    }),
+    fc.property(
+      fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 30 }),
+      (words, width) => {
+        const lines = wrapWords(words.join(' '), width);
+        for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+        expect(lines.join('').replaceAll(' ', '')).toBe(words.join(''));
+      },
+    ),
   );
 });
 

@@ -1,0 +1,31 @@
+import type { TeletrainError } from '../../shared/errors.ts';
+import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import type { FrameKind, Welcome } from '../../shared/messages.ts';
+import type { RunSummary } from '../../shared/run.ts';
+import type { ConnectionState } from './types.ts';
+
+/** What a connection wants done, or tells; in this order. */
+export type ConnectionEffect =
+  | { readonly type: 'connect' }
+  | {
+      readonly type: 'send';
+      readonly kind: FrameKind;
+      readonly header: unknown;
+      readonly payload?: Uint8Array;
+    }
+  /** Close politely with a code, or drop at once a socket that is dead. */
+  | { readonly type: 'close'; readonly code: number; readonly reason: string }
+  | { readonly type: 'terminate' }
+  | { readonly type: 'state'; readonly state: ConnectionState }
+  | { readonly type: 'welcome'; readonly welcome: Welcome }
+  | {
+      readonly type: 'answer';
+      readonly id: string;
+      readonly result: unknown;
+      readonly payload: Uint8Array;
+    }
+  | { readonly type: 'rejected'; readonly id: string; readonly error: TeletrainError }
+  | { readonly type: 'event'; readonly event: RunEvent }
+  | { readonly type: 'status'; readonly status: RunStatus }
+  | { readonly type: 'followed'; readonly run: string; readonly summary: RunSummary }
+  | { readonly type: 'follow-failed'; readonly run: string; readonly error: TeletrainError };

@@ -1,0 +1,34 @@
+import { limits } from '../../shared/limits.ts';
+
+export interface ConnectionTimes {
+  /** Between two pings, each of which measures the round trip. */
+  readonly pingMs: number;
+  /** Nothing heard for this long: the connection is dead. */
+  readonly silenceMs: number;
+  /** From the socket's opening to the worker's welcome. */
+  readonly greetingMs: number;
+  /** First and longest delay between two attempts to connect; it doubles in between. */
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+  /** A connection that lasted this long starts the delays anew. */
+  readonly settledMs: number;
+}
+
+export const defaultTimes: ConnectionTimes = {
+  pingMs: limits.heartbeatMs / 3,
+  silenceMs: limits.silenceMs,
+  greetingMs: limits.authenticationMs * 2,
+  firstDelayMs: 250,
+  longestDelayMs: 10_000,
+  settledMs: 5_000,
+};
+
+/**
+ * How long to wait before the next attempt to connect, in ms. Half of it is random, so that many
+ * clients do not come back at one moment.
+ * @param attempts made since a connection last settled.
+ */
+export function retryDelay(attempts: number, times: ConnectionTimes, random: number): number {
+  const doubled = times.firstDelayMs * 2 ** Math.min(attempts, 20);
+  return Math.min(times.longestDelayMs, doubled) * (0.5 + random / 2);
+}

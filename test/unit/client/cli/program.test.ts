@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../../../client/cli/context.ts';
+import { Output } from '../../../../client/cli/output.ts';
+import { createProgram } from '../../../../client/cli/program.ts';
+
+const context: CommandContext = {
+  output: new Output({ json: false }),
+  interactive: false,
+  client: () => Promise.reject(new Error('help needs no client')),
+  interruption: () => new AbortController().signal,
+  exitCode: 0,
+};
+const program = createProgram(context);
+
+function all(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(all)];
+}
+
+/** What `--help` prints, the text after the options too. */
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  return text;
+}
+
+describe('every command', () => {
+  it.each(
+    all(program)
+      .slice(1)
+      .map((command) => [command.name(), command] as const),
+  )('%s has --json, a description and an example in its help', (_, command) => {
+    const help = helpOf(command);
+    expect(help).toContain('--json');
+    expect(help).toMatch(/Examples?:\n {2}teletrain /);
+    expect(command.description()).toMatch(/\.$/);
+  });
+
+  it('is in the help of the program, with the exit codes', () => {
+    const help = helpOf(program);
+    for (const command of program.commands) expect(help).toContain(`  ${command.name()}`);
+    expect(help).toContain(
+      '0 done, 1 failed, 2 usage, 3 worker lost, 4 stopped early, 130 interrupted',
+    );
+  });
+});
+
+it('the commands are those of the design', () => {
+  const names = program.commands.map((command) => command.name());
+  expect(names).toEqual(
+    expect.arrayContaining([
+      ...['run', 'attach', 'runs', 'show', 'pause', 'stop', 'resume', 'change', 'checkpoints'],
+      ...['worker', 'connect', 'workers', 'notebook', 'doctor', 'clean', 'export'],
+    ]),
+  );
+});

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import {
+  differences,
+  type Surroundings,
+} from '../../../../../worker/engine/training/differences.ts';
+import { tinyReport } from './tiny-run.ts';
+
+const before: Surroundings = {
+  version: '0.1.0',
+  engine: { ...tinyReport, kind: 'native', tensorflowVersion: '2.20.0', threads: 2 },
+  dataset: {
+    name: 'mnist',
+    sources: [
+      { file: 'a', sha256: 'aa' },
+      { file: 'b', sha256: 'bb' },
+    ],
+  },
+};
+
+test('the same surroundings differ in nothing, wherever the files lie', () => {
+  const sources = before.dataset.sources.toReversed();
+  const now = { ...before, dataset: { ...before.dataset, sources } };
+  expect(differences(before, structuredClone(now))).toEqual([]);
+});
+
+test('each thing that bit-identity rests on is named with its two values', () => {
+  expect(
+    differences(before, {
+      version: '0.2.0',
+      engine: { ...tinyReport, threads: 4, cpu: 'another' },
+      dataset: { name: 'mnist', sources: [{ file: 'a', sha256: 'cc' }] },
+    }),
+  ).toEqual([
+    'teletrain 0.1.0 before, 0.2.0 now',
+    'engine native on cpu before, wasm on cpu now',
+    'TensorFlow 2.20.0 before, none now',
+    'threads 2 before, 4 now',
+    'CPU any before, another now',
+    'data SHA-256 aa bb before, cc now',
+  ]);
+});
