@@ -38,21 +38,9 @@ const commonSettings = {
   keepCheckpoints: positiveInteger
     .default(3)
     .describe('Latest checkpoints kept beside the best one'),
-  trainExamples: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Training examples used, from the first; 0 takes all'),
-  validationExamples: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Validation examples used, from the first; 0 takes all'),
-  testExamples: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Test examples used, from the first; 0 takes all'),
+  trainExamples: z.int().min(0).default(0).describe('Training examples used; 0 takes all'),
+  validationExamples: z.int().min(0).default(0).describe('Validation examples used; 0 takes all'),
+  testExamples: z.int().min(0).default(0).describe('Test examples used; 0 takes all'),
 };
 
 const sentimentSettings = {

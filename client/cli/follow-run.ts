@@ -29,7 +29,8 @@ export async function followRun(
     if (!output.json) for (const line of finalLines(view)) output.line(line);
     return exitCodeOf(view);
   } catch (error) {
-    await stop({ atOnce: true });
+    // What ended the wait is told; the stream would only say the same again.
+    await stop({ atOnce: true }).catch(() => {});
     if (options.signal.aborted) throw detached(handle.id);
     throw error;
   } finally {
@@ -65,6 +66,8 @@ function streamEvents(handle: RunHandle, output: Output): StopFollowing {
       output.record(eventToJson(event, picture));
     }
   })();
+  // It may fail long before anybody waits for it; `stop` tells.
+  streaming.catch(() => {});
   return async (options) => {
     if (options?.atOnce) controller.abort();
     await streaming;

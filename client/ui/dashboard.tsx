@@ -13,6 +13,8 @@ export interface RunDashboardOptions {
   readonly openRun?: RunHandle;
   /** The name of a run to begin with, or `last`. Default: the dashboard begins at home. */
   readonly run?: string;
+  /** At home, the worker of this machine is started at once, behind the screen. Default: with the first run. */
+  readonly startWorker?: boolean;
   /** Where the local worker finds datasets. */
   readonly dataDir?: string;
   /** @default process.stdin */
@@ -71,7 +73,10 @@ export async function runDashboard(
     },
   });
   if (options.openRun) dashboard.showRun(options.openRun);
-  else if (options.run === undefined) dashboard.refreshHome();
+  else if (options.run === undefined) {
+    dashboard.refreshHome();
+    if (options.startWorker) dashboard.prepareLocalWorker();
+  }
   const instance = render(app(), {
     stdin,
     stdout,

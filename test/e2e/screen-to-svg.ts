@@ -106,33 +106,35 @@ const corners: Readonly<Record<string, [number, number]>> = {
 };
 const eighths = '▁▂▃▄▅▆▇█';
 
+/** The dots of a braille character as points of a path; undefined for any other character. */
+function brailleDots(character: string, x: number, y: number): string | undefined {
+  const bits = (character.codePointAt(0) ?? 0) - 0x2800;
+  if (bits < 0 || bits > 0xff) return undefined;
+  const dots = [
+    [0, 0],
+    [0, 1],
+    [0, 2],
+    [1, 0],
+    [1, 1],
+    [1, 2],
+    [0, 3],
+    [1, 3],
+  ] as const;
+  return dots
+    .filter((_, bit) => bits & (1 << bit))
+    .map(
+      ([column, row]) =>
+        `M${number(x + cellWidth * (0.25 + column * 0.5))} ${number(y + cellHeight * (0.125 + row * 0.25))}h0`,
+    )
+    .join('');
+}
+
 /** Shapes for characters whose looks depend most on a font; undefined for ordinary text. */
 function shapeOf(character: string, x: number, y: number, style: Style): string | undefined {
   const { foreground, opacity } = style;
   const fill = `fill="${foreground}"${opacity < 1 ? ` opacity="${opacity}"` : ''}`;
   const rectangle = (left: number, top: number, width: number, height: number) =>
     `<rect x="${number(x + left)}" y="${number(y + top)}" width="${number(width)}" height="${number(height)}" ${fill}/>`;
-  const code = character.codePointAt(0) ?? 0;
-  if (code > 0x2800 && code <= 0x28ff) {
-    const bits = code - 0x2800;
-    const dots = [
-      [0, 0],
-      [0, 1],
-      [0, 2],
-      [1, 0],
-      [1, 1],
-      [1, 2],
-      [0, 3],
-      [1, 3],
-    ] as const;
-    return dots
-      .filter((_, bit) => bits & (1 << bit))
-      .map(
-        ([column, row]) =>
-          `<circle cx="${number(x + cellWidth * (0.25 + column * 0.5))}" cy="${number(y + cellHeight * (0.125 + row * 0.25))}" r="1.35" ${fill}/>`,
-      )
-      .join('');
-  }
   if (character === '▀') return rectangle(0, 0, cellWidth + 0.15, cellHeight / 2);
   if (character === '▄') return rectangle(0, cellHeight / 2, cellWidth + 0.15, cellHeight / 2);
   const eighth = eighths.indexOf(character);
@@ -182,6 +184,7 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
   const width = terminal.cols * cellWidth + padding * 2;
   const height = terminal.rows * cellHeight + padding + top;
   const parts: string[] = [];
+  const dotPaths = new Map<string, string>();
   const buffer = terminal.buffer.active;
   for (let row = 0; row < terminal.rows; row += 1) {
     const line = buffer.getLine(buffer.viewportY + row);
@@ -209,6 +212,14 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
       const style = styleOf(cell, { foreground, background });
       const character = cell.getChars() || ' ';
       const x = padding + column * cellWidth;
+      const dots = brailleDots(character, x, y);
+      if (dots !== undefined) {
+        flush();
+        // One path a colour: a chart has thousands of dots.
+        const key = `stroke="${style.foreground}" opacity="${style.opacity}"`;
+        dotPaths.set(key, (dotPaths.get(key) ?? '') + dots);
+        continue;
+      }
       const shape = shapeOf(character, x, y, style);
       if (shape !== undefined) {
         flush();
@@ -237,6 +248,9 @@ export function screenToSvg(terminal: Terminal, options: SvgOptions = {}): strin
     `<svg xmlns="http://www.w3.org/2000/svg" width="${number(width)}" height="${number(height)}" viewBox="0 0 ${number(width)} ${number(height)}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" xml:space="preserve">`,
     `<rect width="100%" height="100%" rx="10" fill="${background}"/>${bar}`,
     ...parts,
+    ...[...dotPaths].map(
+      ([key, path]) => `<path d="${path}" ${key} stroke-width="2.7" stroke-linecap="round"/>`,
+    ),
     '</svg>\n',
   ].join('\n');
 }

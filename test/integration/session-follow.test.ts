@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
 import type { RunView } from '../../client/session/types.ts';
 import { decodeEvent, scanRecords } from '../../shared/journal.ts';
-import { pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
+import { endsWithTest, pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
 
 /** What is the same however a run was followed. */
@@ -74,7 +74,7 @@ describe('a run that is followed over a bad line', () => {
     await until(handle, (view) => view.checkpoints.length >= 2);
     await all.worker.kill();
     await until(handle, (view) => view.connection.kind !== 'connected');
-    await using again = new WorkerProcess(all.workerHome);
+    await using again = new WorkerProcess(all.workerHome, { args: endsWithTest });
     all.line.target = Number(new URL((await again.listening()).url).port);
     await until(handle, (view) => view.connection.kind === 'connected');
     expect(handle.view.connection).toMatchObject({ restarted: true });

@@ -7,7 +7,7 @@ import { sha256 } from '../../client/session/download-checkpoint.ts';
 import type { RunView, TeletrainClient } from '../../client/session/types.ts';
 import { limits } from '../../shared/limits.ts';
 import { BadLine } from './proxy.ts';
-import { pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
+import { endsWithTest, pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
 
 const realEngine = fileURLToPath(new URL('../../dist/worker/engine/main.js', import.meta.url));
@@ -20,7 +20,7 @@ async function anotherWorker(
 ) {
   const stack = new AsyncDisposableStack();
   const home = stack.use(await temporaryHome());
-  const worker = stack.use(new WorkerProcess(home.path, options));
+  const worker = stack.use(new WorkerProcess(home.path, { args: endsWithTest, ...options }));
   const { url, code } = await worker.listening();
   const line = stack.use(await BadLine.to(url));
   await client.connectWorker(line.url, { code, name });
@@ -55,7 +55,7 @@ describe('a run whose worker was taken away', () => {
   test('goes on on another worker from the checkpoint at home, and ends with the same bits', async () => {
     await using home = await temporaryHome();
     const client = createClient({ home: home.path, times: quickTimes });
-    const options = { args: ['--engine-program', realEngine] };
+    const options = { args: [...endsWithTest, '--engine-program', realEngine] };
     await using _one = await anotherWorker(client, 'one', options);
     await using two = await anotherWorker(client, 'two', options);
     const settings = {

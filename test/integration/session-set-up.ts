@@ -12,6 +12,9 @@ export const quickTimes: ConnectionTimes = {
   settledMs: 1_000,
 };
 
+/** A test that runs out of time leaves no worker behind. */
+export const endsWithTest = ['--parent-watch'];
+
 /** The small engine computes nothing, so any recipe's name does. */
 export const recipe = 'digits-pixel-rnn';
 
@@ -23,7 +26,7 @@ export async function pairedClient(
   const { environment = {}, times = {} } = options;
   const workerHome = stack.use(await temporaryHome());
   const home = stack.use(await temporaryHome());
-  const worker = stack.use(new WorkerProcess(workerHome.path, { environment }));
+  const worker = stack.use(new WorkerProcess(workerHome.path, { args: endsWithTest, environment }));
   const { url, code } = await worker.listening();
   const line = stack.use(await BadLine.to(url));
   const client = createClient({ home: home.path, times: { ...quickTimes, ...times } });

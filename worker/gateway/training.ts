@@ -1,9 +1,10 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
-import { type EventBody, eventBodySchema, isFinal, type RunStatus } from '../../shared/events.ts';
+import { type EventBody, isFinal, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
 import type { FromEngine, StartCommand } from '../channel.ts';
 import type { EngineEnd, EngineProcess } from './engine-process.ts';
+import { EventKeeper } from './event-keeper.ts';
 import { Pins } from './pins.ts';
 import { afterEngineCrash, afterWorkerRestart, type Recovery } from './recovery.ts';
 import type { Run } from './run.ts';
@@ -43,8 +44,7 @@ export class Training {
   #restartTimer: NodeJS.Timeout | undefined;
   #report: EngineReport | undefined;
   #isEnding = false;
-  /** The engine's last event, on its way to the disk. */
-  #written: Promise<void> = Promise.resolve();
+  readonly #keeper = new EventKeeper((run, error) => this.#journalFailed(run, error));
   /** Commands one after the other, so that each sees what the one before it did. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -178,11 +178,11 @@ export class Training {
     clearInterval(this.#pinTimer);
     clearTimeout(this.#restartTimer);
     await this.#options.engine.shutDown(graceMs);
-    await this.#written;
+    await this.#keeper.settled;
     await this.#inTurn(async () => {
       const run = this.#active;
       if (run && !isFinal(run.fold.state)) {
-        await this.#append(run, {
+        await this.#keeper.append(run, {
           type: 'state',
           state: 'interrupted',
           reason: stateReasons.workerStopped,
@@ -297,38 +297,11 @@ export class Training {
 
   /** An event of the engine's. What makes the run end is handled after it is on disk. */
   async #journal(run: Run, body: EventBody): Promise<void> {
-    const checked = eventBodySchema.safeParse(body);
-    if (!checked.success) {
-      // A fault of ours; the run need not end for it, and the journal must stay readable.
-      const what = `${body.type}: ${checked.error.issues[0]?.message}`;
-      const message = `An event of the engine was left out (${what}).`;
-      this.#written = this.#append(run, { type: 'log', level: 'error', message });
-      return;
-    }
-    const event = checked.data;
-    this.#written = this.#append(run, event);
-    await this.#written;
-    if (event.type === 'state' && isFinal(event.state)) await this.#inTurn(() => this.#leave(run));
+    const event = await this.#keeper.keep(run, body);
+    if (event?.type === 'state' && isFinal(event.state)) await this.#inTurn(() => this.#leave(run));
   }
 
-  /** Journals, and ends the run when the disk does not take it: events are never lost in silence. */
-  async #append(run: Run, ...bodies: EventBody[]): Promise<void> {
-    try {
-      await run.append(...bodies);
-    } catch (error) {
-      if (!(error instanceof TeletrainError)) throw error;
-      if (error.code === 'event-too-large') {
-        await this.#append(run, {
-          type: 'log',
-          level: 'error',
-          message: `${error.message} ${error.hint}`,
-        });
-      } else {
-        await this.#journalFailed(run, error);
-      }
-    }
-  }
-
+  /** The disk took an event no more. */
   async #journalFailed(run: Run, error: TeletrainError): Promise<void> {
     if (run !== this.#active || isFinal(run.fold.state)) return;
     this.#active = undefined;
@@ -347,7 +320,7 @@ export class Training {
   }
 
   async #engineEnded(end: EngineEnd): Promise<void> {
-    await this.#written;
+    await this.#keeper.settled;
     this.#isEngineOnIt = false;
     if (this.#isEnding) return;
     const run = this.#active;
@@ -364,7 +337,7 @@ export class Training {
   async #crashed(run: Run, end: EngineEnd): Promise<void> {
     if (end.lastWords.length > 0) {
       const message = `The engine's last words:\n${end.lastWords.join('\n')}`.slice(0, 8000);
-      await this.#append(run, { type: 'log', level: 'error', message });
+      await this.#keeper.append(run, { type: 'log', level: 'error', message });
     }
     if (end.unusable) {
       const { code, message, hint } = end.unusable;
@@ -382,7 +355,7 @@ export class Training {
       this.#active = isFinal(run.fold.state) ? undefined : run;
       return;
     }
-    await this.#append(run, recovery.event);
+    await this.#keeper.append(run, recovery.event);
     if (recovery.kind === 'settle') {
       if (isFinal(recovery.event.state)) await this.#leave(run);
       else this.#active = run;

@@ -12,14 +12,15 @@ export async function openDashboard(
     options.dataDir === undefined
       ? {}
       : { dataDir: await existingFolder(options.dataDir, '--data-dir') };
-  if (context.interactive && !context.output.json) await showDashboard(context, data);
-  else await startAndFollow(context, { recipe: 'digits-pixel-rnn', quick: true, ...data });
+  if (context.interactive && !context.output.json) {
+    await showDashboard(context, { ...data, startWorker: true });
+  } else await startAndFollow(context, { recipe: 'digits-pixel-rnn', quick: true, ...data });
 }
 
 /** The dashboard, from its first screen or with a run that is open or named. */
 export async function showDashboard(
   context: CommandContext,
-  options: { dataDir?: string; openRun?: RunHandle; run?: string },
+  options: { dataDir?: string; openRun?: RunHandle; run?: string; startWorker?: boolean },
 ): Promise<void> {
   const client = await context.client();
   // Ink and React are loaded for the dashboard only.

@@ -26,15 +26,15 @@ export function keyNames(input: string, key: Key): string[] {
   }
   if (key.ctrl) return input === '' ? [] : [`ctrl+${input.toLowerCase()}`];
   if (key.meta) return [];
-  return [...input]
-    .map((character) =>
-      character === ' '
-        ? 'space'
-        : character === '\r' || character === '\n'
-          ? 'return'
-          : character === '\t'
-            ? 'tab'
-            : character,
-    )
-    .filter((name) => name.length > 1 || name >= ' ');
+  return [...input].flatMap((character) => nameOf(character) ?? []);
+}
+
+function nameOf(character: string): string | undefined {
+  if (character === ' ') return 'space';
+  if (character === '\r' || character === '\n') return 'return';
+  if (character === '\t') return 'tab';
+  const code = character.charCodeAt(0);
+  if (code >= 0x20) return character;
+  // Ctrl with a letter is the letter's place in the alphabet; 27, an escape out of its place, is none.
+  return code > 0 && code < 27 ? `ctrl+${String.fromCharCode(0x60 + code)}` : undefined;
 }

@@ -51,7 +51,7 @@ function checkpointRow(
     [chosen ? glyphs.pointer : ' ', 'accent'],
     [checkpoint.best ? glyphs.star : ' ', 'good'],
     [` ${formatCount(checkpoint.step).padStart(7)}`, chosen ? 'accentStrong' : 'plain'],
-    [`  epoch ${String(checkpoint.epoch).padStart(2)}`, 'label'],
+    [width >= 46 ? `  epoch ${String(checkpoint.epoch).padStart(2)}` : '', 'label'],
     [`  ${formatBytes(checkpoint.bytes).padStart(8)}`],
     ['  '],
   ];

@@ -51,8 +51,9 @@ export const epochsPane: Pane = ({ view, metrics, ui, look }, size) => {
   });
   let room = size.width - 7;
   const shown = columns.filter(({ width }) => {
-    room -= width + 2;
-    return room >= 0;
+    const fits = room >= width + 2;
+    if (fits) room -= width + 2;
+    return fits;
   });
   const loss = metrics.find(({ name }) => name === 'loss') ?? metrics[0];
   const bestIndex = loss?.validation && bestPoint(loss.validation, loss.name);

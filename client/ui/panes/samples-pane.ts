@@ -1,5 +1,6 @@
 import { formatCount } from '../formatting.ts';
 import { gridLayout, gridRows } from '../pictures/grid.ts';
+import { pictureKind } from '../pictures/picture.ts';
 import type { Line } from '../text/line.ts';
 import { paintLine } from '../text/line.ts';
 import { printable } from '../text/width.ts';
@@ -22,7 +23,7 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
       rows: [paintLine([[message, 'label']], size.width, painter)],
     };
   }
-  const layout = gridLayout(sample, size.width, size.height - 1);
+  const layout = gridLayout(sample, size.width, size.height - 1, pictureKind(look));
   const page = Math.max(1, layout.columns * layout.rows);
   const from = Math.min(
     ui.pictureFrom * Math.max(1, layout.columns),

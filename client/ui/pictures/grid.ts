@@ -1,6 +1,6 @@
 import type { Look } from '../style/look.ts';
 import { fill, type Row } from '../text/line.ts';
-import { pictureCells, pictureRows } from './half-block.ts';
+import { type PictureKind, pictureCells, pictureKind, pictureRows } from './picture.ts';
 
 /** Pictures of one size, one after the other. */
 export interface PictureSet {
@@ -22,6 +22,13 @@ export interface GridLayout {
 
 const gapColumns = 1;
 
+/** Dots are small already, and a ramp is not legible when it is smaller. */
+const reductions: Readonly<Record<PictureKind, readonly number[]>> = {
+  'half-blocks': [1, 2, 3],
+  braille: [1],
+  ramp: [1, 2],
+};
+
 /**
  * The largest pictures of which at least `wanted` (or all there are) fit in `width` x `height`
  * cells; where not even the smallest do, as many as fit of those.
@@ -30,11 +37,12 @@ export function gridLayout(
   set: Pick<PictureSet, 'count' | 'width' | 'height'>,
   width: number,
   height: number,
-  wanted = 8,
+  drawn: PictureKind = 'half-blocks',
+  wanted = 6,
 ): GridLayout {
   let layout: GridLayout = { reduce: 1, columns: 0, rows: 0 };
-  for (const reduce of [1, 2, 3]) {
-    const cells = pictureCells(set.width, set.height, reduce);
+  for (const reduce of reductions[drawn]) {
+    const cells = pictureCells(set.width, set.height, reduce, drawn);
     layout = {
       reduce,
       columns: Math.max(
@@ -58,8 +66,9 @@ export function gridRows(
   look: Look,
   from = 0,
 ): { rows: Row[]; shown: number } {
-  const layout = gridLayout(set, size.width, size.height);
-  const cells = pictureCells(set.width, set.height, layout.reduce);
+  const drawn = pictureKind(look);
+  const layout = gridLayout(set, size.width, size.height, drawn);
+  const cells = pictureCells(set.width, set.height, layout.reduce, drawn);
   const pictureLength = set.width * set.height;
   const rows: Row[] = [];
   let shown = 0;
@@ -74,7 +83,7 @@ export function gridRows(
           height: set.height,
           pixels: set.pixels.subarray(start, start + pictureLength),
         },
-        { givenRows: set.givenRows, reduce: layout.reduce, unicode: look.glyphs.unicode },
+        { givenRows: set.givenRows, reduce: layout.reduce, drawn },
         look.painter,
       );
     });

@@ -4,7 +4,13 @@ import { formatAgo, formatBytes, formatMetric, formatPercent } from '../formatti
 import { hintRow } from '../keys/hints.ts';
 import { stateSpan } from '../panes/header.ts';
 import type { Size } from '../panes/pane.ts';
-import { type HomeList, type HomeState, homeLists, type WorkerState } from '../state/home.ts';
+import {
+  type HomeList,
+  type HomeState,
+  homeLists,
+  localWorkerName,
+  type WorkerState,
+} from '../state/home.ts';
 import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
 import {
@@ -234,6 +240,14 @@ function workerRows(
   look: Look,
 ): Row[] {
   if (!workers) return [paintLine([['looking…', 'label']], width, look.painter)];
+  const starting = workerStates.get(localWorkerName);
+  if (workers.length === 0 && starting) {
+    const local = { name: localWorkerName, url: '', local: true, addedAt: 0 };
+    const state = workerLine(local, starting, width, look);
+    return [
+      paintLine([['  '], [localWorkerName.padEnd(12)], [' '], ...state], width, look.painter),
+    ];
+  }
   if (workers.length === 0) {
     const text =
       'None yet: one starts on this machine with the first run. Press c to connect to one in Colab.';
@@ -287,6 +301,11 @@ function workerLine(
           worker.local ? ' starts when it is needed' : ` away: ${printable(state.problem.message)}`,
           'label',
         ],
+      ];
+    case 'unavailable':
+      return [
+        [glyphs.cross, 'warning'],
+        [` ${printable(`${state.problem.message} ${state.problem.hint}`)}`, 'label'],
       ];
     case 'starting':
       return [

@@ -109,7 +109,7 @@ function wide({ width, height, pictures, secondChart }: RunLayoutOptions): Place
   const system = 9;
   const checkpoints = Math.max(5, Math.min(8, Math.floor(height * 0.18)));
   const top = height - lower;
-  const epochs = Math.min(58, Math.round(left * 0.5));
+  const epochs = Math.min(62, Math.round(left * 0.56));
   const right = width - left;
   const upper: PlacedPane['pane'] | undefined = pictures
     ? 'samples'

@@ -115,7 +115,11 @@ function tabRow({ ui, look }: RunContext, width: number): Row {
       [` ${paneTitles[name]}`, ui.pane === name ? 'accentStrong' : 'label'],
     ],
   );
-  return paintLine([[' '], ...joinFitting(items, ['  '], width - 1)], width, look.painter);
+  return paintLine(
+    [[' '], ...joinFitting(items, [width < 64 ? ' ' : '  '], width - 1)],
+    width,
+    look.painter,
+  );
 }
 
 const alertSigns = { info: 'label', warning: 'warning', bad: 'badStrong' } as const;

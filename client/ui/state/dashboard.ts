@@ -1,26 +1,25 @@
 import { type ExitCode, exitCodes } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
-import { recipeNames } from '../../../shared/recipes.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
 import { type Command, type Context, commandOf } from '../keys/table.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Answer, Dialog } from './dialog.ts';
 import { editForm, type FormEdit, firstError } from './form.ts';
-import { type HomeState, homeLists, initialHome, loadHome, moveChosen, turnList } from './home.ts';
-import { checkPairingForm, pairingForm, pairingOf } from './pairing-form.ts';
+import {
+  type HomeState,
+  initialHome,
+  loadHome,
+  localWorkerName,
+  type WorkerState,
+} from './home.ts';
+import { performAtHome } from './home-commands.ts';
 import { type Problem, problemOf } from './problem.ts';
-import { checkRecipeForm, type RecipeForm, recipeForm, startOf } from './recipe-form.ts';
-import { batchesOf, RunCurves } from './run-curves.ts';
+import { checkRecipeForm, type RecipeForm, startOf } from './recipe-form.ts';
+import { performInRun, runActions } from './run-commands.ts';
+import { RunCurves } from './run-curves.ts';
 import * as runDialogs from './run-dialogs.ts';
 import { RunFeed } from './run-feed.ts';
-import {
-  changeRunUi,
-  initialRunUi,
-  panes,
-  type RunReach,
-  type RunUi,
-  type RunUiCommand,
-} from './run-ui.ts';
+import { initialRunUi, type RunUi } from './run-ui.ts';
 
 export type Screen =
   | { readonly kind: 'home' }
@@ -63,6 +62,7 @@ export class Dashboard {
   #version = 0;
   #interrupts = 0;
   #left = false;
+  #preparing: AbortController | undefined;
 
   constructor(client: TeletrainClient, options: DashboardOptions) {
     this.client = client;
@@ -102,7 +102,7 @@ export class Dashboard {
   }
 
   refreshHome(): void {
-    this.#do(
+    this.attempt(
       loadHome(this.client, (update) => {
         this.home = update(this.home);
         this.changed();
@@ -127,13 +127,13 @@ export class Dashboard {
 
   /** Opens a run of this machine by its name, live when its worker can be reached. */
   openRun(id: string): void {
-    this.#waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) =>
+    this.waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) =>
       this.showRun(await this.client.openRun(id, { signal })),
     );
   }
 
   startRun(options: StartOptions): void {
-    this.#waitFor(
+    this.waitFor(
       'Starting the run',
       { message: 'asking the worker' },
       async (signal, onProgress) => {
@@ -151,7 +151,7 @@ export class Dashboard {
   }
 
   resumeRun(id: string, on: string | undefined): void {
-    this.#waitFor(
+    this.waitFor(
       'Resuming the run',
       { message: 'asking the worker' },
       async (signal, onProgress) => {
@@ -168,7 +168,7 @@ export class Dashboard {
 
   startLocalWorker(): void {
     const { dataDir } = this.#options;
-    this.#waitFor(
+    this.waitFor(
       'Starting the worker of this machine',
       { message: 'looking for an engine' },
       async (signal, onProgress) => {
@@ -180,6 +180,38 @@ export class Dashboard {
         this.notice = { text: `${worker.name} is there.`, style: 'good' };
         this.refreshHome();
       },
+    );
+  }
+
+  /**
+   * Starts the worker of this machine behind the screen, its progress in the list of workers. That
+   * it cannot be had (no engine on a laptop that only drives Colab) is a state of it, not a problem.
+   */
+  prepareLocalWorker(): void {
+    const { dataDir } = this.#options;
+    const set = (state: WorkerState) => {
+      const workerStates = new Map(this.home.workerStates).set(localWorkerName, state);
+      this.home = { ...this.home, workerStates };
+      this.changed();
+    };
+    const controller = new AbortController();
+    this.#preparing = controller;
+    set({ kind: 'starting', progress: { message: 'looking for the worker of this machine' } });
+    this.attempt(
+      this.client
+        .ensureLocalWorker({
+          ...(dataDir === undefined ? {} : { dataDir }),
+          signal: controller.signal,
+          onProgress: (progress) => {
+            if (!controller.signal.aborted) set({ kind: 'starting', progress });
+          },
+        })
+        .then(
+          () => this.refreshHome(),
+          (error: unknown) => {
+            if (!controller.signal.aborted) set({ kind: 'unavailable', problem: problemOf(error) });
+          },
+        ),
     );
   }
 
@@ -200,6 +232,7 @@ export class Dashboard {
 
   /** Stops timers and subscriptions. The client and its handles are the caller's. */
   close(): void {
+    this.#preparing?.abort();
     if (this.screen.kind === 'run') this.screen.feed.close();
     this.#listeners.clear();
   }
@@ -292,8 +325,8 @@ export class Dashboard {
     if (command.startsWith('app.')) this.#performApp(command);
     else if (this.help !== undefined) this.#scrollHelp(command);
     else if (this.dialog) this.#performInDialog(command);
-    else if (this.screen.kind === 'home') this.#performAtHome(command);
-    else if (this.screen.kind === 'run') this.#performInRun(command, this.screen.feed);
+    else if (this.screen.kind === 'home') performAtHome(this, command);
+    else if (this.screen.kind === 'run') performInRun(this, command, this.screen.feed);
   }
 
   #performApp(command: Command): void {
@@ -338,7 +371,7 @@ export class Dashboard {
     if (run && !isFinal(run.view.state) && run.view.connection.kind !== 'offline') {
       this.dialog = runDialogs.stopDialog(
         run,
-        this.#runActions(run),
+        runActions(this, run),
         'Ctrl-C again leaves at once; the run goes on.',
       );
     } else this.notice = { text: 'Ctrl-C again leaves.', style: 'warning' };
@@ -364,265 +397,21 @@ export class Dashboard {
     if (command === 'choice.take' && answer) this.#take(answer);
   }
 
-  #performAtHome(command: Command): void {
-    const { home } = this;
-    switch (command) {
-      case 'home.next':
-        this.home = moveChosen(home, 1);
-        return;
-      case 'home.previous':
-        this.home = moveChosen(home, -1);
-        return;
-      case 'pane.next':
-        this.home = turnList(home, 1);
-        return;
-      case 'pane.previous':
-        this.home = turnList(home, -1);
-        return;
-      case 'home.recipes':
-      case 'home.runs':
-      case 'home.workers':
-        this.home = {
-          ...home,
-          list: homeLists.find((list) => command === `home.${list}`) ?? 'recipes',
-        };
-        return;
-      case 'home.refresh':
-        this.refreshHome();
-        return;
-      case 'home.startWorker':
-        this.startLocalWorker();
-        return;
-      case 'home.pair':
-        this.#pair();
-        return;
-      case 'home.open':
-        this.#openChosen();
-        return;
-      case 'home.stopWorker':
-      case 'home.forgetWorker':
-        this.#endWorker(command === 'home.stopWorker' ? 'stop' : 'forget');
-        return;
-    }
-  }
-
-  #openChosen(): void {
-    const { list, chosen, runs, workers } = this.home;
-    const at = chosen[list];
-    const others = (workers ?? []).filter(({ local }) => !local).map(({ name }) => name);
-    if (list === 'recipes') {
-      const recipe = recipeNames[at];
-      if (recipe) this.screen = { kind: 'start', form: recipeForm(recipe, others) };
-    } else if (list === 'runs') {
-      const run = runs?.[at];
-      if (run) this.openRun(run.record.id);
-    } else {
-      const worker = workers?.[at];
-      const recipe = recipeNames[chosen.recipes];
-      if (!worker) this.#pair();
-      else if (recipe)
-        this.screen = { kind: 'start', form: recipeForm(recipe, others, { worker: worker.name }) };
-    }
-  }
-
-  #pair(): void {
-    const form = pairingForm();
-    this.dialog = {
-      kind: 'form',
-      title: 'Connect to a worker',
-      lines: [
-        '"teletrain worker", or the notebook in Colab, prints an address and a one-time code.',
-      ],
-      // Not checked while it is empty: nobody likes to be told off for what was not typed yet.
-      form,
-      check: checkPairingForm,
-      submit: (filled) => {
-        const { url, code, name } = pairingOf(filled);
-        if (firstError(checkPairingForm(filled))) {
-          this.dialog = { ...this.#pairDialog(), form: checkPairingForm(filled) };
-          return;
-        }
-        this.#waitFor('Connecting', { message: url }, async (signal) => {
-          const worker = await this.client.connectWorker(url, {
-            code,
-            ...(name === undefined ? {} : { name }),
-            signal,
-          });
-          this.notice = { text: `Connected with ${worker.name}.`, style: 'good' };
-          this.home = { ...this.home, list: 'workers' };
-          this.refreshHome();
-        });
-      },
-    };
-  }
-
-  #pairDialog(): Extract<Dialog, { kind: 'form' }> {
-    this.#pair();
-    if (this.dialog?.kind !== 'form') throw new Error('pairing opens a form');
-    return this.dialog;
-  }
-
-  #endWorker(how: 'stop' | 'forget'): void {
-    const worker =
-      this.home.list === 'workers' ? this.home.workers?.[this.home.chosen.workers] : undefined;
-    if (!worker) {
-      this.notice = { text: 'Choose a worker first (key 3).', style: 'warning' };
-      return;
-    }
-    const take = () =>
-      this.#do(
-        (async () => {
-          await (how === 'stop'
-            ? this.client.stopWorker(worker.name)
-            : this.client.forgetWorker(worker.name));
-          this.notice = {
-            text: how === 'stop' ? `${worker.name} is stopped.` : `${worker.name} is forgotten.`,
-            style: 'good',
-          };
-          this.refreshHome();
-        })(),
-      );
-    const lines =
-      how === 'stop'
-        ? ['A run that trains there leaves a checkpoint first.']
-        : ['Its token is removed here; connecting again needs a new code.'];
-    this.dialog = {
-      kind: 'choice',
-      title: how === 'stop' ? `Stop ${worker.name}?` : `Forget ${worker.name}?`,
-      lines,
-      answers: [
-        { label: 'cancel', take: () => {} },
-        { label: how, key: 'y', take },
-      ],
-      chosen: 0,
-    };
-  }
-
-  #performInRun(command: Command, feed: RunFeed): void {
-    const { handle } = feed;
-    const actions = this.#runActions(handle);
-    switch (command) {
-      case 'run.detach':
-        this.leave();
-        return;
-      case 'run.home':
-        this.showHome();
-        return;
-      case 'run.freeze':
-        feed.toggleFrozen();
-        return;
-      case 'run.pauseOrResume':
-        this.#pauseOrResume(handle);
-        return;
-      case 'run.stop':
-        if (this.#canCommand(handle)) this.dialog = runDialogs.stopDialog(handle, actions);
-        return;
-      case 'run.patience':
-        if (this.#canCommand(handle))
-          this.dialog = runDialogs.numberDialog('patience', handle, actions);
-        return;
-      case 'run.epochs':
-        if (this.#canCommand(handle))
-          this.dialog = runDialogs.numberDialog('epochs', handle, actions);
-        return;
-      case 'run.download':
-        this.#download(handle);
-        return;
-      default:
-        this.ui = changeRunUi(this.ui, command as RunUiCommand, this.#reach(feed)); // the other run commands are handled above
-    }
-  }
-
-  #runActions(handle: RunHandle): runDialogs.RunActions {
-    return {
-      ask: (said, work) => this.#ask(said, work),
-      leave: () => this.leave(),
-      resume: (on) => this.resumeRun(handle.id, on),
-    };
-  }
-
-  /** Whether a command can reach the run; says why not. */
-  #canCommand({ view }: RunHandle): boolean {
-    if (isFinal(view.state))
-      this.notice = { text: `The run is over (${view.state}).`, style: 'warning' };
-    else if (view.connection.kind === 'offline')
-      this.notice = { text: 'Seen from disk: its worker cannot be reached.', style: 'warning' };
-    else if (view.connection.kind !== 'connected')
-      this.notice = {
-        text: 'The worker cannot be reached now; the run goes on.',
-        style: 'warning',
-      };
-    else return true;
-    return false;
-  }
-
-  #pauseOrResume(handle: RunHandle): void {
-    const { view } = handle;
-    if (view.state === 'done')
-      this.notice = {
-        text: 'The run is done. More epochs: start it again with more.',
-        style: 'warning',
-      };
-    else if (isFinal(view.state)) this.#do(this.#offerResume(handle));
-    else if (this.#canCommand(handle)) {
-      if (view.state === 'paused' || view.pending === 'pausing')
-        this.#ask('Asked to go on.', () => handle.resume());
-      else this.#ask('Asked to pause; it takes effect after this step.', () => handle.pause());
-    }
-  }
-
-  async #offerResume(handle: RunHandle): Promise<void> {
-    const workers = await this.client.workers();
-    this.dialog = runDialogs.resumeDialog(handle, workers, this.#runActions(handle));
-    this.changed();
-  }
-
-  #download(handle: RunHandle): void {
-    const checkpoint = [...handle.view.checkpoints].reverse()[this.ui.checkpoint];
-    if (!checkpoint) this.notice = { text: 'There is no checkpoint yet.', style: 'warning' };
-    else if (checkpoint.home.state === 'verified')
-      this.notice = { text: `It is here: ${checkpoint.home.directory}`, style: 'good' };
-    else {
-      this.ui = { ...this.ui, pane: 'checkpoints' };
-      this.#ask(`Bringing ${checkpoint.id} home.`, async () => {
-        const directory = await handle.download(checkpoint.id);
-        this.notice = { text: `Here and verified: ${directory}`, style: 'good' };
-      });
-    }
-  }
-
-  #reach({ view }: RunFeed): RunReach {
-    const names = new Set(
-      [...view.series.values()].filter(({ length }) => length > 0).map(({ name }) => name),
-    );
-    const sample = view.samples[view.samples.length - 1 - this.ui.sampleBack];
-    return {
-      metrics: names.size,
-      batches: batchesOf(view),
-      samples: view.samples.length,
-      pictures: sample?.count ?? 0,
-      checkpoints: view.checkpoints.length,
-      logLines: view.log.length,
-      epochs: view.epochsDone.length,
-      panes,
-    };
-  }
-
   #leaveRun(): void {
     if (this.screen.kind !== 'run') return;
     const { feed } = this.screen;
     feed.close();
-    this.#do(feed.handle.close());
+    this.attempt(feed.handle.close());
   }
 
   /** Sends one command to the worker, says so, and says if it cannot be done. */
-  #ask(said: string, work: () => Promise<void>): void {
+  ask(said: string, work: () => Promise<void>): void {
     this.notice = { text: said, style: 'accent' };
-    this.#do(work());
+    this.attempt(work());
   }
 
   /** Something that takes time and can be cancelled, with its progress over the screen. */
-  #waitFor(
+  waitFor(
     title: string,
     progress: Extract<Dialog, { kind: 'progress' }>['progress'],
     work: (
@@ -646,7 +435,7 @@ export class Dashboard {
     };
     this.problem = undefined;
     show(progress);
-    this.#do(
+    this.attempt(
       work(controller.signal, show)
         .catch((error: unknown) => {
           // What was cancelled has nothing more to say.
@@ -657,7 +446,7 @@ export class Dashboard {
   }
 
   /** Lets something run by itself; an error that a user can meet is shown, any other ends the program. */
-  #do(work: Promise<void>): void {
+  attempt(work: Promise<void>): void {
     work.then(
       () => this.changed(),
       (error: unknown) => {

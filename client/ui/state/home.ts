@@ -14,7 +14,9 @@ export type WorkerState =
   | { readonly kind: 'asking' }
   | { readonly kind: 'there'; readonly info: Awaited<ReturnType<TeletrainClient['workerInfo']>> }
   | { readonly kind: 'away'; readonly problem: Problem }
-  | { readonly kind: 'starting'; readonly progress: SetupProgress };
+  | { readonly kind: 'starting'; readonly progress: SetupProgress }
+  /** Of this machine, and it could not be started. */
+  | { readonly kind: 'unavailable'; readonly problem: Problem };
 
 export interface HomeState {
   readonly list: HomeList;
@@ -25,6 +27,9 @@ export interface HomeState {
   readonly workerStates: ReadonlyMap<string, WorkerState>;
   readonly problem?: Problem;
 }
+
+/** What the worker of this machine is called while it is not in the list yet. */
+export const localWorkerName = 'local';
 
 export const initialHome: HomeState = {
   list: 'recipes',

@@ -114,8 +114,8 @@ async function train(command: StartCommand): Promise<void> {
   active = { command, paused: false, epochs, patience: 0 };
   let step = command.resume ? await lastCheckpoint(command.directory) : 0;
   if (step < command.lastStep) tell({ type: 'rewind', toStep: step });
-  tell({ type: 'log', level: 'info', message: `engine process ${process.pid}` });
   tell({ type: 'state', state: 'running' });
+  tell({ type: 'log', level: 'info', message: `engine process ${process.pid}` });
   let wasPaused = false;
   while (step < active.epochs * stepsPerEpoch) {
     if (active.paused && !active.stop && !isEnding) {

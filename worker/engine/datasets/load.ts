@@ -4,17 +4,20 @@ import { binarize, drawnOnce } from './binarize.ts';
 import { loadBinarizedMnist } from './binarized-mnist.ts';
 import type { Dataset, DatasetOptions, Split } from './dataset.ts';
 import { type GreyDigits, picturePixels, pictureShape } from './digits.ts';
+import { evenlySpaced } from './evenly-spaced.ts';
 import { loadReviews, reviewSplit } from './imdb.ts';
 import { loadMnist } from './mnist.ts';
 import { loadMnist10k } from './mnist-10k.ts';
 
 /**
  * Loads the dataset that a run's settings name, checked and split. `trainExamples`,
- * `validationExamples` and `testExamples` take the first so many of a split; 0 takes all.
+ * `validationExamples` and `testExamples` take so many of a split, the first ones where it is mixed
+ * and evenly spaced ones where it is sorted (`binarized-mnist`); 0 takes all.
  *
  * - `imdb`: 20,000 / 5,000 / 25,000 reviews; validation is the last fifth of the training half in
  *   Keras' order (`validation_split=0.2`). int32 [timesteps].
- * - `binarized-mnist`: 50,000 / 10,000 / 10,000 as published, without labels.
+ * - `binarized-mnist`: 50,000 / 10,000 / 10,000 as published, without labels. The published files
+ *   are sorted by digit, so the first hundred test pictures are zeros.
  * - `mnist`: 50,000 / 10,000 / 10,000; validation is the last 10,000 training digits.
  * - `mnist-10k`: 8,000 / 1,000 / 1,000.
  *
@@ -61,7 +64,7 @@ async function binarizedMnist(settings: DigitSettings, options: DatasetOptions):
   const split = async (name: Parameters<typeof loadBinarizedMnist>[0], limit: Limit) => {
     const { pictures, count, source } = await loadBinarizedMnist(name, options);
     sources.push(source);
-    return pictureSplit(pictures, examplesTaken(settings, limit, count));
+    return pictureSplit(takeEvenly(pictures, examplesTaken(settings, limit, count), count));
   };
   return {
     name: 'binarized-mnist',
@@ -138,17 +141,26 @@ function binarySplit(
   const end = from + examplesTaken(settings, limit, to - from);
   const grey = digits.pictures.subarray(from * picturePixels, end * picturePixels);
   return {
-    ...pictureSplit(binarize(grey, stream), end - from),
+    ...pictureSplit(binarize(grey, stream)),
     labels: digits.labels.slice(from, end),
   };
 }
 
-function pictureSplit(pictures: Uint8Array, count: number): Split {
-  const pixels = count * picturePixels;
+function pictureSplit(pictures: Uint8Array): Split {
   return {
-    count,
+    count: pictures.length / picturePixels,
     inputShape: pictureShape,
-    // A copy of a part lets the whole go.
-    inputs: pictures.length === pixels ? pictures : pictures.slice(0, pixels),
+    inputs: pictures,
   };
+}
+
+function takeEvenly(pictures: Uint8Array, taken: number, available: number): Uint8Array {
+  if (taken === available) return pictures;
+  // A copy of a part lets the whole go.
+  const part = new Uint8Array(taken * picturePixels);
+  evenlySpaced(taken, available).forEach((from, to) => {
+    const picture = pictures.subarray(from * picturePixels, (from + 1) * picturePixels);
+    part.set(picture, to * picturePixels);
+  });
+  return part;
 }

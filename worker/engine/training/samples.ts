@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import type { EventBody } from '../../../shared/events.ts';
 import type { Split } from '../datasets/dataset.ts';
+import { evenlySpaced } from '../datasets/evenly-spaced.ts';
 import type { PictureModel, TrainableModel } from '../models/model.ts';
 import { createRandom } from '../random.ts';
 
@@ -25,7 +26,8 @@ export interface SampleOptions {
 }
 
 /**
- * Completes the first `count` digits of a split whose lower half is hidden. The random numbers
+ * Completes `count` digits of a split whose lower half is hidden, always the same ones, spread over
+ * the split: a published file sorted by digit would otherwise show zeros only. The random numbers
  * follow from (seed, step) alone, so drawing a grid changes nothing in the training.
  */
 export async function sampleGrid(
@@ -34,11 +36,12 @@ export async function sampleGrid(
   { seed, step, epoch, count, gate, onProgress }: SampleOptions,
 ): Promise<EventBody> {
   const taken = Math.min(count, split.count);
-  const occluded = Uint8Array.from(split.inputs.subarray(0, taken * height * width));
-  for (let picture = 0; picture < taken; picture += 1) {
-    const from = picture * height * width;
-    occluded.fill(0, from + givenRows * width, from + height * width);
-  }
+  const pixels = height * width;
+  const occluded = new Uint8Array(taken * pixels);
+  evenlySpaced(taken, split.count).forEach((from, to) => {
+    const given = split.inputs.subarray(from * pixels, from * pixels + givenRows * width);
+    occluded.set(given, to * pixels);
+  });
   const random = createRandom(seed, `sample/${step}`);
   const completed = await model.complete(
     occluded,

@@ -579,3 +579,21 @@ test('a screen reader gets sentences: changes at once, numbers now and then, no 
   await terminal.waitFor('digits-pixel-rnn: stopping, connected.');
   expect(run.asked).toEqual(['stop now']);
 });
+
+test('the worker of this machine is started behind the screen, and that it cannot be had is no problem', async () => {
+  const client = new ScriptedClient();
+  client.workerList = [];
+  await using open = openDashboard(client, { columns: 120, rows: 32, startWorker: true });
+  await open.terminal.waitFor('1 worker');
+  await open.terminal.waitFor('ready');
+  expect(client.asked).toEqual(['ensure local worker']);
+
+  const without = new ScriptedClient();
+  without.workerList = [];
+  without.refuseWith = new TeletrainError('no-engine', 'There is no engine here.', {
+    hint: 'Connect to a worker in Colab.',
+  });
+  await using other = openDashboard(without, { columns: 120, rows: 32, startWorker: true });
+  await other.terminal.waitFor('There is no engine here.');
+  expect(other.terminal.text).toContain('1 recipes');
+});

@@ -91,4 +91,5 @@ test('keys get the names that the table uses', () => {
   expect(keyNames('', { ...none, leftArrow: true })).toEqual(['left']);
   // Several characters that arrive in one piece, as over a slow line.
   expect(keyNames('ab \r', none)).toEqual(['a', 'b', 'space', 'return']);
+  expect(keyNames('\x1599', none)).toEqual(['ctrl+u', '9', '9']);
 });

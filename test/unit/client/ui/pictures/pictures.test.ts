@@ -5,7 +5,7 @@ import {
   pictureCells,
   pictureRows,
   reducePicture,
-} from '../../../../../client/ui/pictures/half-block.ts';
+} from '../../../../../client/ui/pictures/picture.ts';
 import { createLook } from '../../../../../client/ui/style/look.ts';
 import { createPainter } from '../../../../../client/ui/style/painter.ts';
 
@@ -21,7 +21,7 @@ const checkerboard = {
 test('each cell shows the pixel above as its foreground and the one below as its background', () => {
   const [row] = pictureRows(
     { width: 1, height: 2, pixels: Uint8Array.of(255, 0) },
-    { unicode: true },
+    {},
     createPainter(24),
   );
   expect(row).toBe('\x1b[38;2;255;246;228;48;2;22;25;32m▀\x1b[39;49m');
@@ -29,30 +29,24 @@ test('each cell shows the pixel above as its foreground and the one below as its
 
 test('given rows have another tint than drawn ones', () => {
   const pixels = new Uint8Array(4).fill(255);
-  const rows = pictureRows(
-    { width: 1, height: 4, pixels },
-    { unicode: true, givenRows: 2 },
-    createPainter(24),
-  );
+  const rows = pictureRows({ width: 1, height: 4, pixels }, { givenRows: 2 }, createPainter(24));
   expect(rows[0]).not.toBe(rows[1]);
   const plain = pictureRows(
-    { width: 1, height: 4, pixels },
-    { unicode: true, givenRows: 2 },
+    { width: 1, height: 8, pixels: new Uint8Array(8).fill(255) },
+    { givenRows: 4, drawn: 'braille' },
     createPainter(0),
   );
   expect(plain[0]).not.toBe(plain[1]);
 });
 
-test('a picture of black and white needs no colours', () => {
-  expect(pictureRows(checkerboard, { unicode: true }, createPainter('none'))).toEqual([
-    '▄▀▄▀',
-    '▄▀▄▀',
-  ]);
+test('a picture of black and white needs no colours: every pixel is a dot', () => {
+  const rows = pictureRows(checkerboard, { drawn: 'braille' }, createPainter('none'));
+  expect(rows).toEqual(['⡪⡪']);
 });
 
-test('greys without colours become a ramp of characters, darker ones lighter', () => {
+test('greys in plain characters are a ramp, from a space to the darkest', () => {
   const ramp = { width: 3, height: 2, pixels: Uint8Array.of(0, 128, 255, 0, 128, 255) };
-  expect(pictureRows(ramp, { unicode: false }, createPainter('none'))).toEqual([' +@']);
+  expect(pictureRows(ramp, { drawn: 'ramp' }, createPainter('none'))).toEqual([' +@']);
 });
 
 test('averaging keeps the mean brightness', () => {
@@ -80,14 +74,14 @@ test('a picture takes the cells that it says, at any size and reduction', () => 
       fc.integer({ min: 1, max: 40 }),
       fc.integer({ min: 1, max: 40 }),
       fc.constantFrom(1, 2, 3),
-      fc.constantFrom(24 as const, 8 as const, 4 as const, 0 as const),
-      (width, height, reduce, depth) => {
+      fc.constantFrom('half-blocks' as const, 'braille' as const, 'ramp' as const),
+      (width, height, reduce, drawn) => {
         const rows = pictureRows(
           { width, height, pixels: new Uint8Array(width * height).fill(255) },
-          { unicode: true, reduce },
-          createPainter(depth),
+          { reduce, drawn },
+          createPainter(24),
         );
-        const cells = pictureCells(width, height, reduce);
+        const cells = pictureCells(width, height, reduce, drawn);
         expect(rows).toHaveLength(cells.rows);
         for (const row of rows) expect([...withoutColours(row)]).toHaveLength(cells.columns);
       },
@@ -124,7 +118,7 @@ test('a grid fills its place exactly and shows as many pictures as it says', () 
   );
 });
 
-test('pictures are as large as the room allows: full size where eight fit, smaller where they do not', () => {
+test('pictures are as large as the room allows: full size where six fit, smaller where they do not', () => {
   const set = { count: 100, width: 28, height: 28 };
   expect(gridLayout(set, 156, 43)).toMatchObject({ reduce: 1, columns: 5, rows: 3 });
   expect(gridLayout(set, 60, 26)).toMatchObject({ reduce: 2, columns: 4, rows: 3 });

@@ -185,6 +185,18 @@ function withFiles(dataDir: string): void {
       expect(mean(dataset.test.inputs)).toBeCloseTo(0.132512, 6);
     });
 
+    it('gives a fair part of the sorted files when less is asked for', async () => {
+      const part = await loadDataset(
+        completeSettings('digits-pixel-rnn', { trainExamples: 1000, testExamples: 1000 }),
+        { dataDir },
+      );
+      expect(part.train.count).toBe(1000);
+      expect(Math.abs(mean(part.train.inputs) - mean(dataset.train.inputs))).toBeLessThan(0.003);
+      // The first thousand test pictures are zeros, which have more ink.
+      expect(mean(dataset.test.inputs.subarray(0, 784_000))).toBeGreaterThan(0.15);
+      expect(Math.abs(mean(part.test.inputs) - mean(dataset.test.inputs))).toBeLessThan(0.003);
+    });
+
     it('is fixed, has no labels, and is recorded by the published hashes', () => {
       expect(dataset.binarization).toBe('fixed');
       expect(dataset.train.labels).toBeUndefined();

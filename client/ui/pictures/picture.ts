@@ -1,3 +1,5 @@
+import { brailleShape } from '../charts/dots.ts';
+import type { Look } from '../style/look.ts';
 import type { Painter, Rgb } from '../style/painter.ts';
 import type { Row } from '../text/line.ts';
 
@@ -13,16 +15,41 @@ export interface PictureOptions {
   readonly givenRows?: number;
   /** Side of the squares of pixels that are averaged into one, to make it smaller. Default: 1. */
   readonly reduce?: number;
-  readonly unicode: boolean;
+  /** Default: `half-blocks`. */
+  readonly drawn?: PictureKind;
 }
 
-/** Cells that a picture takes: one across and half a one down each (averaged) pixel. */
+/**
+ * How pictures are drawn: two coloured pixels a cell; eight dots a cell, for black and white; or a
+ * character for each two pixels, by their brightness.
+ */
+export type PictureKind = 'half-blocks' | 'braille' | 'ramp';
+
+/** The best that this terminal can show. */
+export function pictureKind({ painter, glyphs }: Look): PictureKind {
+  if (!glyphs.unicode) return 'ramp';
+  return painter.depth === 8 || painter.depth === 24 ? 'half-blocks' : 'braille';
+}
+
+/** Pixels across and down one cell. */
+const cellPixels: Readonly<Record<PictureKind, readonly [across: number, down: number]>> = {
+  'half-blocks': [1, 2],
+  braille: [2, 4],
+  ramp: [1, 2],
+};
+
+/** Cells that a picture takes. */
 export function pictureCells(
   width: number,
   height: number,
   reduce = 1,
+  drawn: PictureKind = 'half-blocks',
 ): { columns: number; rows: number } {
-  return { columns: Math.ceil(width / reduce), rows: Math.ceil(Math.ceil(height / reduce) / 2) };
+  const [across, down] = cellPixels[drawn];
+  return {
+    columns: Math.ceil(Math.ceil(width / reduce) / across),
+    rows: Math.ceil(Math.ceil(height / reduce) / down),
+  };
 }
 
 /** Colours of the brightest pixel: what was given is bluish, what the model drew is warm white. */
@@ -61,42 +88,30 @@ export function reducePicture({ width, height, pixels }: GreyPicture, by: number
   return { width: columns, height: rows, pixels: reduced };
 }
 
-/**
- * A picture as rows of `pictureCells().columns` cells. With 256 or more colours each cell shows two
- * pixels, one above the other; with fewer, a picture of black and white is drawn in half blocks and
- * any other as a ramp of characters.
- */
+/** A picture as rows of `pictureCells().columns` cells. */
 export function pictureRows(
   picture: GreyPicture,
   options: PictureOptions,
   painter: Painter,
 ): Row[] {
   const by = options.reduce ?? 1;
-  const { width, height, pixels } = reducePicture(picture, by);
+  const drawn = options.drawn ?? 'half-blocks';
+  const reduced = reducePicture(picture, by);
+  const { width, height, pixels } = reduced;
   const given = Math.round((options.givenRows ?? 0) / by);
-  const coloured = (painter.depth === 8 || painter.depth === 24) && options.unicode;
-  const binary = options.unicode && pixels.every((value) => value < 64 || value > 191);
-  const rows: Row[] = [];
-  for (let y = 0; y < height; y += 2) {
-    const upper = pixels.subarray(y * width, (y + 1) * width);
-    const lower =
-      y + 1 < height ? pixels.subarray((y + 1) * width, (y + 2) * width) : new Uint8Array(width);
-    if (coloured) {
-      rows.push(
-        colourRow(
-          upper,
-          lower,
-          y < given ? givenColour : drawnColour,
-          y + 1 < given ? givenColour : drawnColour,
-          painter,
-        ),
-      );
-    } else {
-      const text = binary ? blockRow(upper, lower) : rampRow(upper, lower);
-      rows.push(painter.paint(text, y < given ? 'label' : 'plain'));
+  const line = (y: number): Uint8Array =>
+    y < height ? pixels.subarray(y * width, (y + 1) * width) : new Uint8Array(width);
+  const tint = (y: number): Rgb => (y < given ? givenColour : drawnColour);
+  const down = cellPixels[drawn][1];
+  return Array.from({ length: Math.ceil(height / down) }, (_, row) => {
+    const y = row * down;
+    if (drawn === 'half-blocks') {
+      return colourRow(line(y), line(y + 1), tint(y), tint(y + 1), painter);
     }
-  }
-  return rows;
+    const text = drawn === 'braille' ? brailleRow(reduced, y) : rampRow(line(y), line(y + 1));
+    // A cell that is half given and half drawn is shown as given: the half that is known.
+    return painter.paint(text, y < given ? 'label' : 'strong');
+  });
 }
 
 function colourRow(
@@ -118,11 +133,21 @@ function colourRow(
   return `${row}\x1b[39;49m`;
 }
 
-const blockRow = (upper: Uint8Array, lower: Uint8Array): string =>
-  Array.from(
-    upper,
-    (value, x) => [' ', '▀', '▄', '█'][(value > 127 ? 1 : 0) + ((lower[x] ?? 0) > 127 ? 2 : 0)],
-  ).join('');
+/** Four rows of pixels from `top` on, a dot for each that is bright. */
+function brailleRow({ width, height, pixels }: GreyPicture, top: number): string {
+  const { across, down, character } = brailleShape;
+  let text = '';
+  for (let left = 0; left < width; left += across) {
+    let bits = 0;
+    for (let y = 0; y < down && top + y < height; y += 1) {
+      for (let x = 0; x < across && left + x < width; x += 1) {
+        if ((pixels[(top + y) * width + left + x] ?? 0) > 127) bits |= 1 << (y * across + x);
+      }
+    }
+    text += character(bits);
+  }
+  return text;
+}
 
 const rampRow = (upper: Uint8Array, lower: Uint8Array): string =>
   Array.from(
