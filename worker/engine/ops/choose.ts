@@ -10,14 +10,25 @@ import { tensorArithmetic } from './tensor-arithmetic.ts';
  */
 export type Implementation = 'best' | 'operations' | 'composed';
 
+let best: Implementation = 'best';
+
+/** Says what `best` means from now on, so that whole networks can be compared by implementation. */
+export function setBest(implementation: Implementation): void {
+  best = implementation;
+}
+
+function resolved(implementation: Implementation): Implementation {
+  return implementation === 'best' ? best : implementation;
+}
+
 /** The native engine's operations where it runs and may be used, for an operation it has whole. */
 export function chooseNative(implementation: Implementation): NativeDispatch | undefined {
-  return implementation === 'composed' ? undefined : nativeDispatch();
+  return resolved(implementation) === 'composed' ? undefined : nativeDispatch();
 }
 
 /** The native engine where it has our own kernels, which compute on the CPU, and may use them. */
 export function chooseKernels(implementation: Implementation): NativeDispatch | undefined {
-  const native = implementation === 'best' ? nativeDispatch() : undefined;
+  const native = resolved(implementation) === 'best' ? nativeDispatch() : undefined;
   return native?.usesGpu === false ? native : undefined;
 }
 
