@@ -1,6 +1,7 @@
 // The table of all kernels for the instruction set of the including file.
 
 #include "diagonal-lstm.h"
+#include "gru.h"
 #include "lstm.h"
 #include "simple-rnn.h"
 
@@ -26,6 +27,8 @@ constexpr InstructionSet makeTable(const char* name) {
   table.simpleRnnBackward = simpleRnnBackward;
   table.lstmForward = lstmForward;
   table.lstmBackward = lstmBackward;
+  table.gruForward = gruForward;
+  table.gruBackward = gruBackward;
   table.diagonalLstmForward = diagonalLstmForward;
   table.diagonalLstmBackward = diagonalLstmBackward;
   table.tanh = mapEach<tanhOf>;

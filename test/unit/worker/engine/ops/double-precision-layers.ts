@@ -108,3 +108,46 @@ export function lstm64(size: PixelLayout, [x, w, u, b]: Numbers[]): Float64Array
   const zeros = new Float64Array(units);
   return diagonalLstm64(line, [x, w, recurrent, b, zeros, zeros] as Numbers[], false);
 }
+
+/** h of every pixel taken as one timestep after the other; see `gru`. */
+export function gru64(
+  size: PixelLayout,
+  [x, w, u, b, h0]: Numbers[],
+  resetAfter: boolean,
+): Float64Array {
+  const { batch, features, units } = size;
+  const [inputs, kernel, recurrent, bias, initial] = [x, w, u, b, h0] as [
+    ...[Numbers, Numbers, Numbers],
+    ...[Numbers, Numbers],
+  ];
+  const width = 3 * units;
+  const outputs = new Float64Array(size.rows * size.columns * batch * units);
+  for (let row = 0; row < outputs.length / units; row++) {
+    const isFirst = row < batch;
+    const from = (isFirst ? row : row - batch) * units;
+    const before = Float64Array.from({ length: units }, (_, unit) =>
+      at(isFirst ? initial : outputs, from + unit),
+    );
+    const fromInputs = product(inputs, row * features, features, kernel, width);
+    const fromState = product(before, 0, units, recurrent, width);
+    const stateBias = (column: number) => (resetAfter ? at(bias, width + column) : 0);
+    const gate = (index: number, unit: number) => {
+      const column = index * units + unit;
+      return sigmoid(
+        at(bias, column) + fromInputs(0, column) + fromState(0, column) + stateBias(column),
+      );
+    };
+    const reset = before.map((h, unit) => gate(1, unit) * h);
+    const fromReset = product(reset, 0, units, recurrent, width);
+    for (let unit = 0; unit < units; unit++) {
+      const column = 2 * units + unit;
+      const ofState = resetAfter
+        ? gate(1, unit) * (fromState(0, column) + stateBias(column))
+        : fromReset(0, column);
+      const candidate = Math.tanh(at(bias, column) + fromInputs(0, column) + ofState);
+      const update = gate(0, unit);
+      outputs[row * units + unit] = update * at(before, unit) + (1 - update) * candidate;
+    }
+  }
+  return outputs;
+}

@@ -7,6 +7,7 @@ import {
   type DiagonalLstmWeights,
   diagonalLstm,
 } from '../../../../../worker/engine/ops/diagonal-lstm.ts';
+import { type GruWeights, gru } from '../../../../../worker/engine/ops/gru.ts';
 import { type LstmWeights, lstm } from '../../../../../worker/engine/ops/lstm.ts';
 import {
   NativeDispatch,
@@ -14,7 +15,7 @@ import {
 } from '../../../../../worker/engine/ops/native-dispatch.ts';
 import { type SimpleRnnWeights, simpleRnn } from '../../../../../worker/engine/ops/simple-rnn.ts';
 import { randomTensor, valueAndGradients } from '../on-each-engine.ts';
-import { diagonalLstm64, lstm64, simpleRnn64 } from './double-precision-layers.ts';
+import { diagonalLstm64, gru64, lstm64, simpleRnn64 } from './double-precision-layers.ts';
 
 interface Layer {
   /** Shapes of the inputs and of all weights. */
@@ -69,9 +70,32 @@ const layers: Record<string, Layer> = {
           implementation,
         ),
   },
+  TeletrainGRU: resettingGru(true),
+  'TeletrainGRU that resets before': resettingGru(false),
   'TeletrainDiagonalLSTM from the left': diagonal('left'),
   'TeletrainDiagonalLSTM from the right': diagonal('right'),
 };
+
+function resettingGru(resetAfter: boolean): Layer {
+  return {
+    shapes: ({ rows, columns, batch, features, units }) => [
+      [rows * columns, batch, features],
+      [features, 3 * units],
+      [units, 3 * units],
+      resetAfter ? [2, 3 * units] : [3 * units],
+      [batch, units],
+    ],
+    inDouble: (size, inputs) => gru64(size, inputs, resetAfter),
+    run:
+      (implementation) =>
+      (inputs, ...weights) =>
+        gru(
+          inputs as tf.Tensor3D,
+          named<GruWeights>(['kernel', 'recurrentKernel', 'bias'], weights),
+          { resetAfter, implementation, initialState: weights[3] as tf.Tensor2D },
+        ),
+  };
+}
 
 function diagonal(direction: 'left' | 'right'): Layer {
   return {

@@ -161,6 +161,30 @@ void checkSequences(Sizes s) {
         });
 }
 
+void checkGru(Sizes s, bool resetAfter) {
+  const SequenceSize size{s.timesteps, s.batch, s.features, s.units};
+  const size_t steps = static_cast<size_t>(s.timesteps) * s.batch;
+  const size_t units = s.units, features = s.features, state = s.batch * units;
+  Tensor x = given(steps * features), h0 = given(state), dy = given(steps * units);
+  Tensor w = given(features * 3 * units), u = given(units * 3 * units), dh = given(state);
+  Tensor b = given((resetAfter ? 2 : 1) * 3 * units);
+  Tensor y = results(steps * units), gates = results(steps * 4 * units);
+  check("GRU forward without gradient", {y.size}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.gruForward({size, resetAfter, x, w, u, b, h0, to[0], nullptr}, runtime);
+  });
+  check("GRU forward", {y.size, gates.size}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.gruForward({size, resetAfter, x, w, u, b, h0, to[0], to[1]}, runtime);
+    memcpy(y, to[0], to[0].size * sizeof(float));
+    memcpy(gates, to[1], to[1].size * sizeof(float));
+  });
+  check("GRU backward", {x.size, w.size, u.size, b.size, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.gruBackward({size, resetAfter, x, w, u, h0, y, gates, dy, dh, to[0], to[1], to[2],
+                           to[3], to[4]},
+                          runtime);
+        });
+}
+
 void checkPictures(PictureSize size, bool fromRight) {
   const size_t pixels = static_cast<size_t>(size.rows) * size.columns * size.batch;
   const size_t units = size.units, features = size.features;
@@ -255,6 +279,8 @@ int main(int count, char** arguments) {
                                           {4, 65, 3, 40},
                                           {2, 19, 20, 70}}) {
     checkSequences(s);
+    checkGru(s, true);
+    checkGru(s, false);
   }
   for (const PictureSize s : std::vector<PictureSize>{{1, 1, 1, 1, 1},
                                                       {1, 5, 3, 2, 3},
