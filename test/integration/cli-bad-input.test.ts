@@ -113,6 +113,12 @@ const cases: readonly Case[] = [
   },
   { args: ['workers', 'stop', 'nobody'], code: 'not-paired', says: '"nobody"', hint: 'connect' },
   { args: ['workers', 'forget', 'nobody'], code: 'not-paired', says: '"nobody"', hint: 'connect' },
+  {
+    args: ['notebook', '--out', 'nowhere/x.ipynb'],
+    code: 'no-such-folder',
+    says: 'nowhere',
+    hint: '--out',
+  },
   { args: ['worker', '--port', '99999'], code: 'usage', says: '99999', hint: '--help' },
   {
     args: ['checkpoints', 'verify', 'empty'],

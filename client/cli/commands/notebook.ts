@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeNotebook } from '../../../colab/build-notebook.ts';
+import { UsageError } from '../../../shared/errors.ts';
 import { formatBytes } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
 import { projectFolder } from '../installation.ts';
@@ -25,7 +26,14 @@ Example:
     )
     .action(async (options: { out: string }) => {
       const file = resolve(options.out);
-      await mkdir(dirname(file), { recursive: true });
+      const folder = await stat(dirname(file)).catch(() => undefined);
+      if (!folder?.isDirectory()) {
+        throw new UsageError(
+          'no-such-folder',
+          `There is no folder ${dirname(file)}.`,
+          'Make it first, or give --out a file in a folder that is there.',
+        );
+      }
       const bytes = await writeNotebook(projectFolder(), file);
       if (context.output.json) context.output.document({ file, bytes });
       else {

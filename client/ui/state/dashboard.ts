@@ -127,9 +127,15 @@ export class Dashboard {
 
   /** Opens a run of this machine by its name, live when its worker can be reached. */
   openRun(id: string): void {
-    this.waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) =>
-      this.showRun(await this.client.openRun(id, { signal })),
-    );
+    this.waitFor('Opening the run', { message: `looking for ${id}` }, async (signal) => {
+      try {
+        this.showRun(await this.client.openRun(id, { signal }));
+      } catch (error) {
+        // There is nothing behind it yet where the program was started with a run.
+        if (this.screen.kind === 'home' && this.home.runs === undefined) this.refreshHome();
+        throw error;
+      }
+    });
   }
 
   startRun(options: StartOptions): void {

@@ -597,3 +597,11 @@ test('the worker of this machine is started behind the screen, and that it canno
   await other.terminal.waitFor('There is no engine here.');
   expect(other.terminal.text).toContain('1 recipes');
 });
+
+test('a run that is not there is told at home, with the runs that are', async () => {
+  const client = new ScriptedClient();
+  client.runList = [listed('imdb-lstm', 'done')];
+  await using open = openDashboard(client, { run: 'no-such-run' });
+  await open.terminal.waitFor('There is no run "no-such-run".');
+  await open.terminal.waitFor('1 run,');
+});
