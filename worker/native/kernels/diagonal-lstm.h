@@ -14,7 +14,7 @@ inline void diagonalLstmForward(const DiagonalLstmForward& given, Runtime& runti
   const int pictureRows = given.size.rows, pictureColumns = given.size.columns;
   const Columns columns{units, 4};
   const int width = columns.width(), unitsWidth = padded(units);
-  const Groups parts = partsOf(batch, static_cast<long long>(features + 2 * units) * width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + 2 * units) * 4 * units);
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t sumsFloats = static_cast<ptrdiff_t>(parts.size(0)) * 4 * lanes;
@@ -82,7 +82,7 @@ inline void diagonalLstmBackward(const DiagonalLstmBackward& given, Runtime& run
   const int pictureRows = given.size.rows, pictureColumns = given.size.columns;
   const Columns columns{units, 4};
   const int width = columns.width(), unitsWidth = padded(units);
-  const Groups parts = partsOf(batch, static_cast<long long>(features + 2 * units) * width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + 2 * units) * 4 * units);
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   // Of the kernel, the recurrent kernel, the bias; of the sums that all outside neighbours got, the

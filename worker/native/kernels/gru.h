@@ -80,7 +80,7 @@ inline void gruForward(const GruForward& given, Runtime& runtime) {
   const bool resetAfter = given.resetAfter;
   const Columns columns{units, 4};
   const int width = columns.width(), unitsWidth = padded(units);
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t candidateFloats = static_cast<ptrdiff_t>(units) * unitsWidth;
@@ -179,8 +179,8 @@ inline void gruBackward(const GruBackward& given, Runtime& runtime) {
   const bool resetAfter = given.resetAfter;
   const Columns columns{units, 4};
   const int width = columns.width(), unitsWidth = padded(units);
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
-  const int together = stepsTogether(timesteps, parts.size(0), width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
+  const int together = stepsTogether(timesteps, parts.size(0), 4 * units);
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t candidateFloats = static_cast<ptrdiff_t>(unitsWidth) * unitsWidth;

@@ -30,7 +30,7 @@ inline void lstmForward(const LstmForward& given, Runtime& runtime) {
   const int features = given.size.features, units = given.size.units;
   const Columns columns{units, 4};
   const int width = columns.width();
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t sumsFloats = static_cast<ptrdiff_t>(parts.size(0)) * 4 * lanes;
@@ -79,8 +79,8 @@ inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
   const int features = given.size.features, units = given.size.units;
   const Columns columns{units, 4};
   const int width = columns.width(), unitsWidth = padded(units);
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
-  const int together = stepsTogether(timesteps, parts.size(0), width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
+  const int together = stepsTogether(timesteps, parts.size(0), 4 * units);
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
   const ptrdiff_t gradientFloats = kernelFloats + recurrentFloats + width;

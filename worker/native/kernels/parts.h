@@ -23,8 +23,8 @@ inline Groups partsOf(int batch, long long weights) {
 
 // Steps whose gradients are kept before the weights' gradients are taken from them: enough rows for
 // an efficient product, few enough to stay in the cache.
-inline int stepsTogether(int timesteps, int rows, int width) {
-  const int fitting = (1 << 14) / (rows * width);
+inline int stepsTogether(int timesteps, int rows, int gates) {
+  const int fitting = (1 << 14) / (rows * gates);
   const int efficient = ceilDivide(64, rows);
   const int wanted = fitting > efficient ? fitting : efficient;
   return wanted < timesteps ? wanted : timesteps;

@@ -13,7 +13,7 @@ inline void simpleRnnForward(const SimpleRnnForward& given, Runtime& runtime) {
   const int features = given.size.features, units = given.size.units;
   const Columns columns{units, 1};
   const int width = columns.width();
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * units);
   const ptrdiff_t partFloats = Pieces::rounded(static_cast<ptrdiff_t>(parts.size(0)) * width);
   Pieces shared(runtime.allocate(Pieces::rounded(static_cast<ptrdiff_t>(features) * width) +
                                  Pieces::rounded(static_cast<ptrdiff_t>(units) * width) +
@@ -56,8 +56,8 @@ inline void simpleRnnBackward(const SimpleRnnBackward& given, Runtime& runtime) 
   const int features = given.size.features, units = given.size.units;
   const Columns columns{units, 1};
   const int width = columns.width();
-  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * width);
-  const int together = stepsTogether(timesteps, parts.size(0), width);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * units);
+  const int together = stepsTogether(timesteps, parts.size(0), units);
   const ptrdiff_t stepFloats = static_cast<ptrdiff_t>(parts.size(0)) * width;
   const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
   const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
