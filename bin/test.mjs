@@ -42,8 +42,7 @@ for (const [name, args] of steps) {
   say(`${name}: ${passed ? 'passed' : 'failed'} in ${seconds} s`);
   if (!passed) failed.push(name);
 }
-// Again, because what it says is far above by now: which engine the tests ran on.
-run(engine);
+sayEngine();
 if (environment.TELETRAIN_DATA) {
   say(`data: ${environment.TELETRAIN_DATA}`);
 } else {
@@ -53,3 +52,31 @@ if (environment.TELETRAIN_DATA) {
 }
 if (failed.length > 0) say(`failed: ${failed.join(', ')}`);
 process.exit(failed.length === 0 ? 0 : 1);
+
+/** Which engine the tests ran on: one is opened, in the same environment, and reports. */
+function sayEngine() {
+  const doctor = path.join(root, 'dist', 'worker', 'native', 'doctor.js');
+  const { stdout } = spawnSync(node, [doctor], { cwd: root, encoding: 'utf8', env: environment });
+  let report;
+  try {
+    report = JSON.parse(stdout);
+  } catch {
+    say('engine: none could be opened');
+    return;
+  }
+  const { engine, engineProblem } = report;
+  if (!engine) {
+    say(`engine: none. ${engineProblem.message} ${engineProblem.hint}`);
+    return;
+  }
+  const { kind, device, gpu, cpu, threads, tensorflowVersion, tensorflowSource } = engine;
+  const library = tensorflowVersion
+    ? `TensorFlow ${tensorflowVersion} (${tensorflowSource?.origin})`
+    : `tfjs ${engine.tfjsVersion}`;
+  const where = device === 'gpu' ? `GPU ${gpu?.name}` : `CPU ${cpu}, ${threads} threads`;
+  say(`engine: ${kind}, ${library}, on ${where}`);
+  for (const { name, chosen, reason } of engine.candidates) {
+    if (chosen) break;
+    say(`engine: not ${name}: ${reason}`);
+  }
+}

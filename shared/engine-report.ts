@@ -10,11 +10,16 @@ export const engineCandidateSchema = z.object({
   reason: z.string(),
 });
 
+const gpuSchema = z.object({ name: z.string(), memoryBytes: z.number().int().nonnegative() });
+
 /** What computes, and why nothing better does. `doctor` prints it; `run.json` keeps it. */
 export const engineReportSchema = z.object({
   kind: z.enum(['native', 'wasm']),
   device: z.enum(['cpu', 'gpu']),
-  gpu: z.object({ name: z.string(), memoryBytes: z.number().int().nonnegative() }).optional(),
+  /** The GPU that computes. */
+  gpu: gpuSchema.optional(),
+  /** The GPU that the driver offers, whether or not the engine can use it. */
+  gpuFound: gpuSchema.optional(),
   /** Of the native engine only, e.g. "2.20.0". */
   tensorflowVersion: z.string().optional(),
   /** Folder of the TensorFlow that runs, and whether it was found installed or was fetched. */

@@ -12,12 +12,15 @@ export function lossText(value: number): string {
   return value.toFixed(magnitude >= 100 ? 2 : magnitude >= 10 ? 3 : 4);
 }
 
-/** e.g. `native CPU, TensorFlow 2.20.0` or `WebAssembly`. */
+/** e.g. `native CPU, 2 threads, TensorFlow 2.20.0 (the Tesla T4 is not used)`. */
 export function engineText(report: EngineReport): string {
-  if (report.kind === 'wasm') return `WebAssembly, ${report.threads} threads`;
+  if (report.kind === 'wasm') return `WebAssembly, ${report.threads} threads${unusedGpu(report)}`;
   const device = report.gpu ? `GPU ${report.gpu.name}` : `CPU, ${report.threads} threads`;
-  return `native ${device}, TensorFlow ${report.tensorflowVersion ?? 'unknown'}`;
+  return `native ${device}, TensorFlow ${report.tensorflowVersion ?? 'unknown'}${unusedGpu(report)}`;
 }
+
+const unusedGpu = ({ device, gpuFound }: EngineReport): string =>
+  device === 'cpu' && gpuFound ? ` (the ${gpuFound.name} is not used)` : '';
 
 /** The run, what computes it and how large it is; empty until that is known. */
 export function headerLine(view: RunView): string {

@@ -72,6 +72,10 @@ export class Connection {
   #disconnectedSince = 0;
   #lastHeard = 0;
   #lastPing = 0;
+  /** When the first ping was sent that has no answer yet. */
+  #unansweredSince: number | undefined;
+  /** That answer is late. */
+  #isOverdue = false;
   #epoch: string | undefined;
   #restarted = false;
   #roundTripMs: number | undefined;
@@ -100,7 +104,9 @@ export class Connection {
           kind: 'connected',
           since: phase.since,
           restarted: this.#restarted,
-          ...(this.#roundTripMs === undefined ? {} : { roundTripMs: this.#roundTripMs }),
+          ...(this.#isOverdue
+            ? { unansweredSince: this.#unansweredSince }
+            : { roundTripMs: this.#roundTripMs }),
         };
       case 'waiting':
         return phase;
@@ -184,6 +190,7 @@ export class Connection {
         this.#lose(now, `nothing was heard for ${Math.round((now - this.#lastHeard) / 1000)} s`);
       } else if (now >= this.#lastPing + this.#times.pingMs) {
         this.#ping(now);
+        this.#noteOverdue(now);
       }
     } else {
       for (const request of this.#pending.all()) {
@@ -285,7 +292,6 @@ export class Connection {
       this.#disconnectedSince = now;
       if (now - phase.since >= this.#times.settledMs) this.#attempts = 0;
     }
-    this.#roundTripMs = undefined;
     this.#pending.disconnected();
     for (const follow of this.#follows.values()) follow.disconnected();
     const delay = retryDelay(this.#attempts, this.#times, this.#random());
@@ -335,7 +341,22 @@ export class Connection {
 
   #ping(now: number): void {
     this.#lastPing = now;
+    this.#unansweredSince ??= now;
     this.#send('ping', { time: now });
+  }
+
+  /** The last round trip says nothing of a line on which two pings went unanswered. */
+  #noteOverdue(now: number): void {
+    if (now < (this.#unansweredSince ?? now) + 2 * this.#times.pingMs || this.#isOverdue) return;
+    this.#isOverdue = true;
+    this.#sayState();
+  }
+
+  #answeredPing(now: number, sentAt: number): void {
+    this.#roundTripMs = Math.max(0, now - sentAt);
+    this.#unansweredSince = sentAt < this.#lastPing ? this.#lastPing : undefined;
+    this.#isOverdue = false;
+    this.#sayState();
   }
 
   #askForEvents(now: number, run: string, follow: FollowedRun): void {
@@ -378,8 +399,7 @@ export class Connection {
         this.#send('pong', checkedHeader(pingSchema, frame));
         return;
       case 'pong':
-        this.#roundTripMs = Math.max(0, now - checkedHeader(pingSchema, frame).time);
-        this.#sayState();
+        this.#answeredPing(now, checkedHeader(pingSchema, frame).time);
         return;
       case 'bye':
         this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
@@ -399,6 +419,9 @@ export class Connection {
     const { epoch } = welcome.worker;
     this.#restarted = this.#epoch !== undefined && this.#epoch !== epoch;
     this.#epoch = epoch;
+    this.#roundTripMs = undefined;
+    this.#unansweredSince = undefined;
+    this.#isOverdue = false;
     this.#effects.push({ type: 'welcome', welcome });
     this.#enter({ kind: 'connected', since: now });
     this.#ping(now);

@@ -8,6 +8,12 @@ import type { Sample } from './types.ts';
 
 const separator = 128;
 
+/** Sides of the square that a pixel becomes, so that a person can look at digits of 28 x 28. */
+const enlargement = 3;
+
+/** Rows that were given, not drawn, have less contrast: black is this grey, and white is that. */
+const given = { black: 48, white: 192 } as const;
+
 /** Where a sample's picture lies, relative to the run's folder. */
 export function sampleFile(event: EventOf<'sample'>): string {
   // A name came over the wire: what is not plain in it must not become a path.
@@ -26,11 +32,14 @@ export function inflateSample(event: EventOf<'sample'>): Uint8Array | undefined 
   }
 }
 
-/** All pictures of a sample in one PNG, `columns` a row, one grey pixel between them. */
+/**
+ * All pictures of a sample in one PNG, `columns` a row, with a grey line between them: each pixel a
+ * square of 3 x 3, the given rows in less contrast than the drawn ones.
+ */
 export function sampleGrid(
-  sample: Pick<Sample, 'count' | 'height' | 'width' | 'columns' | 'pixels'>,
+  sample: Pick<Sample, 'count' | 'height' | 'width' | 'columns' | 'givenRows' | 'pixels'>,
 ): Buffer {
-  const { count, height, width } = sample;
+  const { count, height, width, givenRows } = sample;
   const pixels = sample.pixels();
   const columns = Math.min(sample.columns, count);
   const rows = Math.ceil(count / columns);
@@ -42,10 +51,30 @@ export function sampleGrid(
     const top = Math.floor(picture / columns) * (height + 1);
     for (let y = 0; y < height; y += 1) {
       const from = (picture * height + y) * width;
-      grid.set(pixels.subarray(from, from + width), (top + y) * gridWidth + left);
+      const row = pixels.subarray(from, from + width);
+      grid.set(y < givenRows ? row.map(asGiven) : row, (top + y) * gridWidth + left);
     }
   }
-  return encodeGreyPng(grid, gridWidth, gridHeight);
+  return encodeGreyPng(
+    enlarged(grid, gridWidth),
+    gridWidth * enlargement,
+    gridHeight * enlargement,
+  );
+}
+
+const asGiven = (grey: number): number =>
+  Math.round(given.black + (grey / 255) * (given.white - given.black));
+
+/** Every pixel as a square of `enlargement` x `enlargement`. */
+function enlarged(pixels: Uint8Array, width: number): Uint8Array {
+  const wide = width * enlargement;
+  const large = new Uint8Array(pixels.length * enlargement ** 2);
+  for (let at = 0; at < large.length; at += 1) {
+    const y = Math.floor(at / wide / enlargement);
+    const x = Math.floor((at % wide) / enlargement);
+    large[at] = pixels[y * width + x] ?? separator;
+  }
+  return large;
 }
 
 /** Writes a sample's picture into the run's folder, whole or not at all. */

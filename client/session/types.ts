@@ -27,7 +27,10 @@ export type ConnectionState =
   | {
       readonly kind: 'connected';
       readonly since: number;
-      readonly roundTripMs?: number /** The worker was started anew since this client last saw it. */;
+      readonly roundTripMs?: number | undefined;
+      /** When the first ping was sent that should have been answered long ago; there is no round trip then. */
+      readonly unansweredSince?: number | undefined;
+      /** The worker was started anew since this client last saw it. */
       readonly restarted: boolean;
     }
   | {

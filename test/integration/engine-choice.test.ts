@@ -44,11 +44,30 @@ describe('opening the engine', () => {
   });
 
   it('refuses where the driver has a GPU and TensorFlow has no kernels for it', async () => {
-    await giveDriver('Tesla T4, 15360, 580.82.07');
+    await giveDriver('Tesla T4, 15360, 580.82.07, GPU-11112222');
     await expect(openEngine({ require: 'gpu' })).rejects.toMatchObject({
       code: 'gpu-required',
       message: expect.stringMatching(/built for the CPU only.*Tesla T4/),
     });
+  });
+
+  it('reports a GPU that is there and not used, apart from the one that computes', async () => {
+    await giveDriver('Tesla T4, 15360, 580.82.07, GPU-11112222');
+    const { report } = await openEngine();
+    expect(report.device).toBe('cpu');
+    expect(report.gpuFound).toEqual({ name: 'Tesla T4', memoryBytes: 15360 * 2 ** 20 });
+    expect(report).not.toHaveProperty('gpu');
+  });
+
+  it.each([
+    ['gpu', 'gpu-required'],
+    ['native', undefined],
+  ])('never prefers WebAssembly where the environment requires %s', async (required, code) => {
+    vi.stubEnv('PATH', programs);
+    vi.stubEnv('TELETRAIN_REQUIRE_ENGINE', required);
+    const opening = openEngine({ prefer: 'wasm' });
+    if (code) await expect(opening).rejects.toMatchObject({ code });
+    else expect((await opening).kind).toBe('native');
   });
 
   it('refuses where the driver answers and has no GPU', async () => {
@@ -73,7 +92,7 @@ describe('the engine’s environment', () => {
   });
 
   it('keeps TensorFlow from taking all of a GPU’s memory', async () => {
-    await giveDriver('Tesla T4, 15360, 580.82.07');
+    await giveDriver('Tesla T4, 15360, 580.82.07, GPU-11112222');
     expect(await engineEnvironment()).toMatchObject({ TF_FORCE_GPU_ALLOW_GROWTH: 'true' });
   });
 });
@@ -98,7 +117,7 @@ describe('the engine in a process of its own', () => {
     const script = `
       import * as tf from '@tensorflow/tfjs-core';
       const { openEngine } = await import(${JSON.stringify(engine)});
-      const { kind } = await openEngine({ prefer: '${prefer}' });
+      const { kind } = await openEngine({ prefer: '${prefer}', require: 'nothing' });
       const gradient = tf.grad((x) => tf.sum(tf.concat([tf.tanh(tf.matMul(x, x)), x])));
       tf.topk(tf.tensor1d([1, 3, 2]), 2);
       console.log(kind, gradient(tf.zeros([2, 2])).shape.join());`;

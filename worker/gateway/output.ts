@@ -48,7 +48,7 @@ export class Output {
       : report.kind;
     this.#say(
       { event: 'engine', report },
-      `Engine: ${library} on ${device}, ${report.threads} threads.`,
+      `Engine: ${library} on ${device}, ${report.threads} threads.${whyNoGpu(report)}`,
     );
   }
 
@@ -140,4 +140,11 @@ function pairingText(code: string, expiresAt: number): string {
 function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, ' ');
+}
+
+/** A GPU that is there and does not train is worth a word; the reason says what to do. */
+function whyNoGpu({ device, gpuFound, candidates }: EngineReport): string {
+  if (device === 'gpu' || gpuFound === undefined) return '';
+  const reason = candidates.find(({ name }) => name === 'native-gpu')?.reason;
+  return ` The ${gpuFound.name} is not used${reason ? `: ${reason}` : ''}.`;
 }

@@ -50,6 +50,10 @@ export function connectionLine(connection: ConnectionState, now: number, { glyph
         ],
       ];
     case 'connected':
+      if (connection.unansweredSince !== undefined) {
+        const silence = formatDuration(now - connection.unansweredSince);
+        return [[`${glyphs.ring} no answer for ${silence}`, 'warning']];
+      }
       return [
         [glyphs.dot, 'good'],
         [' live', 'plain'],

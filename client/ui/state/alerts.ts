@@ -108,10 +108,10 @@ function engineAlerts({ engine, differs, connection }: RunView): Alert[] {
   if (!engine || connection.kind === 'offline') return [];
   const alerts: Alert[] = [];
   const gpu = engine.candidates.find(({ name }) => name === 'native-gpu');
-  if (engine.device === 'cpu' && engine.gpu) {
+  if (engine.device === 'cpu' && engine.gpuFound) {
     alerts.push({
       level: 'warning',
-      text: `Training on the CPU although there is a ${engine.gpu.name}${gpu ? `: ${gpu.reason}` : ''}.`,
+      text: `Training on the CPU although there is a ${engine.gpuFound.name}${gpu ? `: ${gpu.reason}` : ''}.`,
     });
   }
   if (engine.kind === 'wasm') {

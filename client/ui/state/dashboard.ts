@@ -2,7 +2,6 @@ import { type ExitCode, exitCodes } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
 import { type Command, type Context, commandOf } from '../keys/table.ts';
-import type { StyleName } from '../style/theme.ts';
 import type { Answer, Dialog } from './dialog.ts';
 import { editForm, type FormEdit, firstError } from './form.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type WorkerState,
 } from './home.ts';
 import { performAtHome } from './home-commands.ts';
+import { CurrentNotice, type Notice } from './notice.ts';
 import { type Problem, problemOf } from './problem.ts';
 import { checkRecipeForm, type RecipeForm, startOf } from './recipe-form.ts';
 import { performInRun, runActions } from './run-commands.ts';
@@ -25,12 +25,6 @@ export type Screen =
   | { readonly kind: 'home' }
   | { readonly kind: 'start'; readonly form: RecipeForm }
   | { readonly kind: 'run'; readonly feed: RunFeed; readonly curves: RunCurves };
-
-/** A word on what a key just did, in place of the key hints until the next key. */
-export interface Notice {
-  readonly text: string;
-  readonly style: StyleName;
-}
 
 export interface DashboardOptions {
   readonly dataDir?: string;
@@ -51,7 +45,6 @@ export class Dashboard {
   dialog: Dialog | undefined;
   /** Lines that the help is scrolled; undefined while it is closed. */
   help: number | undefined;
-  notice: Notice | undefined;
   /** An error that stays until Esc. */
   problem: Problem | undefined;
   /** Set by an error that is the program's own fault: it is thrown by whoever runs the dashboard. */
@@ -59,6 +52,7 @@ export class Dashboard {
   readonly client: TeletrainClient;
   readonly #options: DashboardOptions;
   readonly #listeners = new Set<() => void>();
+  readonly #notice = new CurrentNotice(() => this.changed());
   #version = 0;
   #interrupts = 0;
   #left = false;
@@ -79,6 +73,14 @@ export class Dashboard {
   changed(): void {
     this.#version += 1;
     for (const listener of this.#listeners) listener();
+  }
+
+  /** In place of the key hints, until the next key or for a few seconds. */
+  get notice(): Notice | undefined {
+    return this.#notice.shown;
+  }
+  set notice(notice: Notice | undefined) {
+    this.#notice.show(notice);
   }
 
   /** The keys that mean something now, the innermost first. */
@@ -239,6 +241,7 @@ export class Dashboard {
   /** Stops timers and subscriptions. The client and its handles are the caller's. */
   close(): void {
     this.#preparing?.abort();
+    this.notice = undefined;
     if (this.screen.kind === 'run') this.screen.feed.close();
     this.#listeners.clear();
   }

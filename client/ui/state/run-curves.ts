@@ -58,15 +58,8 @@ function partOf(series: Series): 'trainStep' | 'trainEpoch' | 'validation' | 'te
   return series.split;
 }
 
-/**
- * The value a curve stands at: smoothed, as it is drawn; but one that is not finite is told as it
- * was measured, never hidden behind the average.
- */
-export function newestValue(curve: Curve): number {
-  const last = curve.length - 1;
-  const value = curve.values[last] ?? Number.NaN;
-  return curve.smoothing > 0 && Number.isFinite(value) ? (curve.smoothed[last] ?? value) : value;
-}
+/** The newest value as it was measured: the curve may be smoothed, a number is never. */
+export const newestValue = (curve: Curve): number => curve.values[curve.length - 1] ?? Number.NaN;
 
 /** Whether a smaller value of this metric is the better one. */
 export const smallerIsBetter = (name: string): boolean =>

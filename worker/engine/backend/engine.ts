@@ -14,11 +14,15 @@ import { loadWasmBackend, type WasmBackend } from './wasm-backend.ts';
 
 export interface OpenEngineOptions {
   /**
-   * Fail rather than fall back: `native` refuses WebAssembly, `gpu` also refuses the CPU.
-   * Default: `TELETRAIN_REQUIRE_ENGINE`, unless WebAssembly is preferred.
+   * Fail rather than fall back: `native` refuses WebAssembly, `gpu` also refuses the CPU,
+   * `nothing` takes what there is, whatever the environment says. Default:
+   * `TELETRAIN_REQUIRE_ENGINE`.
    */
-  require?: 'native' | 'gpu' | undefined;
-  /** `wasm` takes WebAssembly though a native engine may be there. Default: `native`. */
+  require?: 'native' | 'gpu' | 'nothing' | undefined;
+  /**
+   * `wasm` takes WebAssembly though a native engine may be there. What is required comes before
+   * what is preferred. Default: `native`.
+   */
   prefer?: 'native' | 'wasm';
   /** The cache folder the engine is set up in. Default: `workerFolders().cache`. */
   cacheDir?: string;
@@ -43,8 +47,8 @@ export interface Engine {
  * `engine-self-test-failed` when the engine computes wrongly.
  */
 export async function openEngine(options: OpenEngineOptions = {}): Promise<Engine> {
-  const prefersWasm = options.prefer === 'wasm' && options.require === undefined;
-  const required = prefersWasm ? undefined : (options.require ?? requiredByEnvironment());
+  const required = options.require ?? requiredByEnvironment() ?? 'nothing';
+  const prefersWasm = options.prefer === 'wasm' && required === 'nothing';
   const gpuSearch = await findGpu();
   const ensured = prefersWasm
     ? undefined
@@ -119,13 +123,14 @@ function describe(
   candidates: EngineReport['candidates'],
 ): EngineReport {
   const { model, features } = describeProcessor();
+  const gpuFound = 'gpu' in gpuSearch && {
+    name: gpuSearch.gpu.name,
+    memoryBytes: gpuSearch.gpu.memoryBytes,
+  };
   return {
     kind: native ? 'native' : 'wasm',
     device: native?.usesGpu ? 'gpu' : 'cpu',
-    ...(native?.usesGpu &&
-      'gpu' in gpuSearch && {
-        gpu: { name: gpuSearch.gpu.name, memoryBytes: gpuSearch.gpu.memoryBytes },
-      }),
+    ...(gpuFound && { gpuFound, ...(native?.usesGpu && { gpu: gpuFound }) }),
     ...(native &&
       binding && {
         tensorflowVersion: native.tensorflowVersion,

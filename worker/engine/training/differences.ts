@@ -13,6 +13,7 @@ export function differences(before: Surroundings, now: Surroundings): string[] {
     ['engine', engineName(before.engine), engineName(now.engine)],
     ['GPU', before.engine.gpu?.name, now.engine.gpu?.name],
     ['TensorFlow', before.engine.tensorflowVersion, now.engine.tensorflowVersion],
+    ['TensorFlow build', tensorflowBuild(before.engine), tensorflowBuild(now.engine)],
     ['tfjs', before.engine.tfjsVersion, now.engine.tfjsVersion],
     ['threads', before.engine.threads, now.engine.threads],
     ['CPU', before.engine.cpu, now.engine.cpu],
@@ -27,6 +28,9 @@ export function differences(before: Surroundings, now: Surroundings): string[] {
 }
 
 const engineName = ({ kind, device }: EngineReport) => `${kind} on ${device}`;
+
+/** Wheels of one version differ in how they were compiled: tensorflow-cpu is fetched, another may be installed. */
+const tensorflowBuild = ({ tensorflowSource }: EngineReport) => tensorflowSource?.origin;
 
 const dataHashes = ({ dataset }: Surroundings) =>
   dataset.sources

@@ -1,6 +1,7 @@
 import { cpus, freemem, totalmem } from 'node:os';
 import type { RunStatus } from '../../../shared/events.ts';
 import { findProgram, runCommand } from '../../native/command.ts';
+import { findGpu } from '../../native/gpu.ts';
 
 type Gauges = RunStatus['gauges'];
 
@@ -40,9 +41,11 @@ export class GaugeReader {
   }
 
   #watchGpu(): void {
+    const found = findGpu();
     const again = () => {
       this.#gpuTimer = setTimeout(async () => {
-        this.#gpu = await readGpu();
+        const search = await found;
+        this.#gpu = 'gpu' in search ? await readGpu(search.gpu.uuid) : undefined;
         if (this.#gpuTimer) again();
       }, gpuPeriodMs);
       this.#gpuTimer.unref();
@@ -61,11 +64,12 @@ function cpuTimes() {
   return sum;
 }
 
-/** The first GPU, which is the one that trains. Undefined when nvidia-smi does not tell. */
-async function readGpu(): Promise<Gauges['gpu']> {
+/** Of the GPU that trains. Undefined when nvidia-smi does not tell. */
+async function readGpu(uuid: string): Promise<Gauges['gpu']> {
   const program = await findProgram(['nvidia-smi', '/opt/bin/nvidia-smi']);
   if (program === undefined) return undefined;
   const { stdout } = await runCommand(program, [
+    `--id=${uuid}`,
     '--query-gpu=utilization.gpu,memory.used,memory.total',
     '--format=csv,noheader,nounits',
   ]);

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../../../client/cli/follow-run.ts';
-import { epochLine, finalLines, headerLine, lossText } from '../../../../client/cli/run-text.ts';
+import {
+  engineText,
+  epochLine,
+  finalLines,
+  headerLine,
+  lossText,
+} from '../../../../client/cli/run-text.ts';
+import { nativeEngine } from '../ui/scripted-client.ts';
 import { runView, withMetrics } from './run-views.ts';
 
 describe('a loss or an accuracy in text', () => {
@@ -15,6 +22,21 @@ describe('a loss or an accuracy in text', () => {
     [Number.POSITIVE_INFINITY, 'Infinity'],
   ])('%d is %s', (value, text) => {
     expect(lossText(value)).toBe(text);
+  });
+});
+
+describe('what computes', () => {
+  const gpu = { name: 'Tesla T4', memoryBytes: 15 * 2 ** 30 };
+
+  it('is the CPU, the GPU, or the CPU beside a GPU that is not used', () => {
+    const cpu = 'native CPU, 2 threads, TensorFlow 2.20.0';
+    expect(engineText(nativeEngine)).toBe(cpu);
+    expect(engineText({ ...nativeEngine, device: 'gpu', gpu, gpuFound: gpu })).toBe(
+      'native GPU Tesla T4, TensorFlow 2.20.0',
+    );
+    expect(engineText({ ...nativeEngine, gpuFound: gpu })).toBe(
+      `${cpu} (the Tesla T4 is not used)`,
+    );
   });
 });
 

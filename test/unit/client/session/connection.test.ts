@@ -132,6 +132,43 @@ describe('a connection', () => {
     });
   });
 
+  test('tells that pings go unanswered instead of an old round trip, until one is answered', () => {
+    const wire = new Wire();
+    wire.connect();
+    wire.wait(defaultTimes.pingMs);
+    wire.settle();
+    expect(wire.machine.state).toMatchObject({ kind: 'connected', roundTripMs: 0 });
+
+    wire.wait(defaultTimes.pingMs);
+    const since = wire.now;
+    wire.wait(defaultTimes.pingMs);
+    expect(wire.machine.state).not.toHaveProperty('unansweredSince');
+    wire.effects.length = 0;
+    wire.wait(defaultTimes.pingMs);
+    expect(wire.machine.state).toMatchObject({ kind: 'connected', unansweredSince: since });
+    expect(wire.machine.state).not.toHaveProperty('roundTripMs');
+    expect(wire.effects).toContainEqual({ type: 'state', state: wire.machine.state });
+
+    wire.settle();
+    expect(wire.machine.state).toMatchObject({ kind: 'connected', roundTripMs: 0 });
+    expect(wire.machine.state).not.toHaveProperty('unansweredSince');
+  });
+
+  test('a connection made again does not show the round trip or the silence of the one before', () => {
+    const wire = new Wire();
+    wire.connect();
+    wire.wait(defaultTimes.pingMs);
+    wire.wait(defaultTimes.pingMs);
+    wire.wait(defaultTimes.pingMs);
+    expect(wire.machine.state).toHaveProperty('unansweredSince');
+    wire.cut();
+    wire.wait(10_000);
+    wire.open();
+    wire.up();
+    wire.down();
+    expect(wire.machine.state).toEqual({ kind: 'connected', since: wire.now, restarted: false });
+  });
+
   test('says that the worker was started anew, also where another program saw it before', () => {
     const wire = new Wire();
     wire.connect();

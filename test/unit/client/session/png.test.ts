@@ -43,14 +43,47 @@ const sample = {
   ...{ count: 3, height: 1, width: 2, columns: 2, givenRows: 0 },
 };
 
-test('the pictures of a sample stand in a grid with one grey pixel between them', () => {
+/** One pixel of every square of 3 x 3, after seeing that all nine are the same. */
+function reduced(png: Buffer): { width: number; height: number; pixels: number[] } {
+  const { width, height, pixels } = decode(png);
+  const at = (x: number, y: number) => pixels[y * width + x];
+  const small: number[] = [];
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const corner = at(x - (x % 3), y - (y % 3)) ?? Number.NaN;
+      expect(at(x, y)).toBe(corner);
+      if (x % 3 === 0 && y % 3 === 0) small.push(corner);
+    }
+  }
+  return { width: width / 3, height: height / 3, pixels: small };
+}
+
+test('the pictures of a sample stand in a grid with a grey line between them, each pixel a square', () => {
   const png = sampleGrid({ ...sample, pixels: () => Uint8Array.of(1, 2, 3, 4, 5, 6) });
   const line = 128;
-  expect(decode(png)).toEqual({
+  expect(reduced(png)).toEqual({
     width: 5,
     height: 3,
     pixels: [...[1, 2, line, 3, 4], ...[line, line, line, line, line], ...[5, 6, line, line, line]],
   });
+});
+
+test('rows that were given have less contrast than those that were drawn', () => {
+  const two = { ...sample, count: 1, height: 2, columns: 1, givenRows: 1 };
+  const png = sampleGrid({ ...two, pixels: () => Uint8Array.of(0, 255, 0, 255) });
+  expect(reduced(png).pixels).toEqual([48, 192, 0, 255]);
+});
+
+test('25 digits can be looked at, in a small file', () => {
+  const digits = { ...sample, count: 25, height: 28, width: 28, columns: 5, givenRows: 9 };
+  // Noise is the worst that a model can draw.
+  const noise = Uint8Array.from(
+    { length: 25 * 28 * 28 },
+    (_, at) => ((at * 2654435761) >>> 13) & 255,
+  );
+  const png = sampleGrid({ ...digits, pixels: () => noise });
+  expect(decode(png)).toMatchObject({ width: 432, height: 432 });
+  expect(png.length).toBeLessThan(64_000);
 });
 
 test('the name of a sample cannot lead out of its folder', () => {

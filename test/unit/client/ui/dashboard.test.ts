@@ -42,7 +42,7 @@ test('a run is shown with its numbers, curves, pictures, checkpoints, gauges and
 });
 
 test.each([
-  [40, 12, ['running', 'epoch', '4/10', 'loss', '82', 'live']],
+  [40, 12, ['running', 'epoch', '4/10', 'loss', '81.96', 'live']],
   [60, 15, ['running', 'step 214/780', '1 chart', '? help']],
   [80, 24, ['running', 'step 214/780', 'train', 'validation', 'samples']],
   [100, 30, ['running', 'checkpoints', 'system', 'epochs', 'samples']],
@@ -230,6 +230,23 @@ test('D brings the chosen checkpoint home', async () => {
   expect(run.asked).toEqual(['download step-000002500']);
 });
 
+test('the number beside a smoothed curve is the newest measured value', async () => {
+  const run = live(digitsRun());
+  run.push({
+    type: 'metric',
+    step: 2555,
+    epoch: 4,
+    split: 'train',
+    per: 'step',
+    name: 'loss',
+    value: 12.34,
+  });
+  await using open = openDashboard(new ScriptedClient(), { openRun: run });
+  const { terminal } = open;
+  await terminal.waitFor('smoothed 0.9');
+  expect(terminal.text).toContain('train 12.34');
+});
+
 test('a value that is not finite is a gap with a mark, an alert and its name', async () => {
   const run = live(digitsRun());
   run.push({
@@ -253,6 +270,10 @@ test('a lost connection, a restarted worker and a recovering engine are told whi
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('live 38 ms');
+  const unansweredSince = Date.now() - 12_000;
+  run.connect({ kind: 'connected', since: 0, restarted: false, unansweredSince });
+  await terminal.waitFor(/no answer for 1\ds/);
+  expect(terminal.text).not.toContain('live');
   run.connect({
     kind: 'waiting',
     attempt: 2,

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { TeletrainError } from '../../../../../shared/errors.ts';
 import { explainCandidates } from '../../../../../worker/engine/backend/candidates.ts';
 
-const gpu = { name: 'Tesla T4', memoryBytes: 15 * 2 ** 30, driverVersion: '580.82' };
+const gpu = {
+  name: 'Tesla T4',
+  memoryBytes: 15 * 2 ** 30,
+  driverVersion: '580.82',
+  uuid: 'GPU-11112222',
+};
 const noGpu = { missing: 'no NVIDIA GPU or driver on this machine' };
 const binding = (builtWithCuda: boolean) => ({
   binding: {

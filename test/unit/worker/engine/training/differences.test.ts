@@ -23,6 +23,18 @@ test('the same surroundings differ in nothing, wherever the files lie', () => {
   expect(differences(before, structuredClone(now))).toEqual([]);
 });
 
+test('two builds of the same TensorFlow differ', () => {
+  const engineOf = (origin: 'installed' | 'fetched') => ({
+    ...before.engine,
+    tensorflowSource: { directory: '/tensorflow', origin },
+  });
+  const now = { ...before, engine: engineOf('fetched') };
+  expect(differences({ ...before, engine: engineOf('installed') }, now)).toEqual([
+    'TensorFlow build installed before, fetched now',
+  ]);
+  expect(differences(now, { ...now, engine: engineOf('fetched') })).toEqual([]);
+});
+
 test('each thing that bit-identity rests on is named with its two values', () => {
   expect(
     differences(before, {

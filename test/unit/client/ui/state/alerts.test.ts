@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { alertsOf } from '../../../../../client/ui/state/alerts.ts';
+import type { EngineReport } from '../../../../../shared/engine-report.ts';
+import { nativeEngine, recordOf, ScriptedRun } from '../scripted-client.ts';
+
+const gpu = { name: 'Tesla T4', memoryBytes: 15 * 2 ** 30 };
+
+function alertsOn(report: EngineReport) {
+  const run = new ScriptedRun(recordOf('digits-pixel-rnn'), { worker: 'colab' });
+  run.push({ type: 'state', state: 'running' });
+  const dataset = { name: 'binarized-mnist', sources: [] };
+  run.push({ type: 'engine', report, parameters: 9, stepsPerEpoch: 1, dataset });
+  return alertsOf(run.view, Date.now()).map(({ text }) => text);
+}
+
+test('a GPU that is there and does not train is told of, with the reason', () => {
+  const reason = 'TensorFlow 2.20.0 is built for the CPU only: install tensorflow[and-cuda]';
+  const candidates = [{ name: 'native-gpu' as const, chosen: false, reason }];
+  expect(alertsOn({ ...nativeEngine, gpuFound: gpu, candidates })).toEqual([
+    `Training on the CPU although there is a Tesla T4: ${reason}.`,
+  ]);
+});
+
+test('neither a machine without a GPU nor one that trains on it is warned of', () => {
+  expect(alertsOn(nativeEngine)).toEqual([]);
+  expect(alertsOn({ ...nativeEngine, device: 'gpu', gpu, gpuFound: gpu })).toEqual([]);
+});
