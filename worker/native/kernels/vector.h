@@ -77,7 +77,7 @@ TELETRAIN_INLINE Exponential exponential(Vector x) {
   return {(Vector)exponent, r + (r * r) * q};
 }
 
-// Error at most 2.5 units in the last place, odd, never beyond ±1.
+// Error at most 2.6 units in the last place, odd, never beyond ±1.
 TELETRAIN_INLINE Vector tanh(Vector x) {
   const Integers sign = (Integers)x & INT32_MIN;
   Vector magnitude = (Vector)((Integers)x ^ sign);
@@ -90,7 +90,7 @@ TELETRAIN_INLINE Vector tanh(Vector x) {
   return (Vector)((Integers)result | sign);
 }
 
-// Error at most 2.3 units in the last place down to sigmoid(-87) = 1.6e-38, where it stays for
+// Error at most 2.5 units in the last place down to sigmoid(-87) = 1.6e-38, where it stays for
 // smaller x, so that no result is denormal.
 TELETRAIN_INLINE Vector sigmoid(Vector x) {
   const Vector limit = splat(87.0f);
