@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
+import { type BindingSources, findBindingSources } from './binding-sources.ts';
 import { findProgram, lastWords, runCommand } from './command.ts';
 import type { OnSetupProgress } from './progress.ts';
 import { type TensorFlowInstall, tensorFlowLibraries } from './tensorflow-found.ts';
@@ -17,12 +17,11 @@ export interface NativeBinding {
   readonly tensorflow: TensorFlowInstall;
 }
 
-const require = createRequire(import.meta.url);
 const compilerNames = ['g++', 'c++', 'clang++'];
 const checkedSchema = z.object({ tensorflowVersion: z.string() });
 
 /**
- * Compiles the addon of tfjs-node-gpu against this TensorFlow's own libraries, checks it in a
+ * Compiles the addon of tfjs-node-gpu with our kernels against this TensorFlow's own libraries, checks it in a
  * process of its own (a wrong library ends a process, it does not throw) and keeps it in the cache
  * under the TensorFlow's version, the architecture and a hash of everything it was made from.
  * @throws TeletrainError `no-compiler`, `engine-packages-missing`, `binding-compile-failed` or
@@ -33,8 +32,8 @@ export async function ensureBinding(
   engineCache: string,
   onProgress: OnSetupProgress,
 ): Promise<NativeBinding> {
-  const sources = await findSources();
-  const key = await hashOf(sources.files, tensorflow);
+  const sources = await findBindingSources();
+  const key = await keyOf(sources, tensorflow);
   const folder = join(
     engineCache,
     `binding-${tensorflow.version}-${process.arch}-${key.slice(0, 16)}`,
@@ -45,7 +44,7 @@ export async function ensureBinding(
   const compiler = await requireCompiler();
   onProgress({
     step: 'compile',
-    message: `compiling the engine for TensorFlow ${tensorflow.version} (about 10 s, once)`,
+    message: `compiling the engine for TensorFlow ${tensorflow.version} (about 20 s, once)`,
   });
   const partial = `${folder}.${process.pid}.partial`;
   await mkdir(partial, { recursive: true });
@@ -76,50 +75,11 @@ export async function requireCompiler(): Promise<string> {
   });
 }
 
-interface Sources {
-  /** Files given to the compiler. */
-  readonly units: string[];
-  /** Every file whose change means another addon. */
-  readonly files: string[];
-  /** Folder of Node-API's headers. */
-  readonly headers: string;
-}
-
-async function findSources(): Promise<Sources> {
-  let bindingFolder: string;
-  let headers: string;
-  try {
-    const packageFile = require.resolve('@tensorflow/tfjs-node-gpu/package.json');
-    bindingFolder = join(dirname(packageFile), 'binding');
-    headers = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
-  } catch (cause) {
-    throw new TeletrainError(
-      'engine-packages-missing',
-      'The native engine’s packages are not installed.',
-      { hint: 'Install teletrain with its optional dependencies.', cause },
-    );
-  }
-  const files = (await Promise.all([bindingFolder, headers].map(listSources))).flat();
-  return { files, units: files.filter((file) => file.endsWith('.cc')), headers };
-}
-
-async function listSources(folder: string): Promise<string[]> {
-  const names = await readdir(folder);
-  return names
-    .filter((name) => /\.(cc|h)$/.test(name))
-    .sort()
-    .map((name) => join(folder, name));
-}
-
-const optionFlags = ['-O2', '-fPIC', '-std=c++17', '-DNAPI_VERSION=8'];
-
-/** Of everything an addon is made from, but not of where its sources lie: every clone shares it. */
-async function hashOf(files: readonly string[], tensorflow: TensorFlowInstall): Promise<string> {
-  const hash = createHash('sha256');
+/** Of the sources and of the TensorFlow that they are compiled against. */
+async function keyOf(sources: BindingSources, tensorflow: TensorFlowInstall): Promise<string> {
   const { directory, version } = tensorflow;
-  hash.update(JSON.stringify([optionFlags, directory, version, await libraryStamp(directory)]));
-  for (const file of files) hash.update(basename(file)).update(await readFile(file));
-  return hash.digest('hex');
+  const made = [sources.hash, directory, version, await libraryStamp(directory)];
+  return createHash('sha256').update(JSON.stringify(made)).digest('hex');
 }
 
 async function wasChecked(folder: string): Promise<boolean> {
@@ -133,18 +93,25 @@ async function wasChecked(folder: string): Promise<boolean> {
 
 async function compile(
   compiler: string,
-  { units, headers }: Sources,
+  { units, headers }: BindingSources,
   tensorflow: string,
   folder: string,
   output: string,
 ): Promise<void> {
-  const flags = [...optionFlags, `-I${headers}`, `-I${join(tensorflow, 'include')}`];
+  const includes = [`-I${headers}`, `-I${join(tensorflow, 'include')}`];
   const objects: string[] = [];
   const waiting = units.map((unit, index) => ({ unit, object: join(folder, `${index}.o`) }));
   const compileNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       objects.push(next.object);
-      await runCompiler(compiler, [...flags, '-c', next.unit, '-o', next.object]);
+      await runCompiler(compiler, [
+        ...next.unit.options,
+        ...includes,
+        '-c',
+        next.unit.file,
+        '-o',
+        next.object,
+      ]);
     }
   };
   const lanes = Math.min(availableParallelism(), units.length);

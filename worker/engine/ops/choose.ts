@@ -4,12 +4,32 @@ import { nativeArithmetic } from './native-arithmetic.ts';
 import { type NativeDispatch, nativeDispatch } from './native-dispatch.ts';
 import { tensorArithmetic } from './tensor-arithmetic.ts';
 
-/** `composed` asks for plain tfjs operations also where the native engine runs. */
-export type Implementation = 'best' | 'composed';
+/**
+ * `operations` leaves our own kernels aside and uses TensorFlow's operations alone; `composed` asks
+ * for plain tfjs operations also where the native engine runs.
+ */
+export type Implementation = 'best' | 'operations' | 'composed';
+
+let best: Implementation = 'best';
+
+/** Says what `best` means from now on, so that whole networks can be compared by implementation. */
+export function setBest(implementation: Implementation): void {
+  best = implementation;
+}
+
+function resolved(implementation: Implementation): Implementation {
+  return implementation === 'best' ? best : implementation;
+}
 
 /** The native engine's operations where it runs and may be used, for an operation it has whole. */
 export function chooseNative(implementation: Implementation): NativeDispatch | undefined {
-  return implementation === 'best' ? nativeDispatch() : undefined;
+  return resolved(implementation) === 'composed' ? undefined : nativeDispatch();
+}
+
+/** The native engine where it has our own kernels, which compute on the CPU, and may use them. */
+export function chooseKernels(implementation: Implementation): NativeDispatch | undefined {
+  const native = resolved(implementation) === 'best' ? nativeDispatch() : undefined;
+  return native?.usesGpu === false ? native : undefined;
 }
 
 /** Runs a recurrence by native operations called by name, or by plain tfjs operations elsewhere. */

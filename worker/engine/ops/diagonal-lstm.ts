@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
-import { compute, gradientWanted, type Implementation } from './choose.ts';
+import { chooseKernels, compute, gradientWanted, type Implementation } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
 import {
   type Direction,
@@ -10,6 +10,7 @@ import {
   type SkewedColumn,
   skewedColumns,
 } from './diagonal-order.ts';
+import { fusedDiagonalLstm } from './fused-diagonal-lstm.ts';
 import { type LstmCellValues, lstmCell, lstmCellGradient } from './lstm-cell.ts';
 import {
   joinOutputs,
@@ -38,8 +39,9 @@ export interface DiagonalLstmWeights {
 /**
  * One direction of the Diagonal BiLSTM (van den Oord et al., 2016, section 3.2 and equation 3): an
  * LSTM at every pixel whose state comes from the pixel beside it (cell and output) and the pixel
- * above it (output). The side is the left for direction `left` and the right for `right`. All pixels
- * of a diagonal are computed at once; the input-to-state convolution is one product over all pixels.
+ * above it (output). The side is the left for direction `left` and the right for `right`. On the
+ * native engine's CPU one operation each way; elsewhere all pixels of a diagonal are computed at once,
+ * and the input-to-state convolution is one product over all pixels.
  *
  * The right direction's output at a pixel knows pixels after it: add it to the left one's only after
  * `shiftDown`.
@@ -53,6 +55,19 @@ export function diagonalLstm(
   size: PictureSize,
   direction: Direction,
   implementation: Implementation = 'best',
+): tf.Tensor3D {
+  const kernels = chooseKernels(implementation);
+  return kernels
+    ? fusedDiagonalLstm(kernels, maps, weights, size, direction)
+    : composedDiagonalLstm(maps, weights, size, direction, implementation);
+}
+
+function composedDiagonalLstm(
+  maps: tf.Tensor3D,
+  weights: DiagonalLstmWeights,
+  size: PictureSize,
+  direction: Direction,
+  implementation: Implementation,
 ): tf.Tensor3D {
   const [cells, batch, features] = maps.shape;
   const units = weights.initialCell.shape[0];

@@ -1,8 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 import { blockLstm } from './block-lstm.ts';
-import { chooseNative, compute, gradientWanted, type Implementation } from './choose.ts';
+import {
+  chooseKernels,
+  chooseNative,
+  compute,
+  gradientWanted,
+  type Implementation,
+} from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
+import { fusedLstm } from './fused-lstm.ts';
 import { type LstmCellValues, lstmCell, lstmCellGradient } from './lstm-cell.ts';
 import {
   joinOutputs,
@@ -36,6 +43,8 @@ export function lstm(
   weights: LstmWeights,
   implementation: Implementation = 'best',
 ): tf.Tensor3D {
+  const kernels = chooseKernels(implementation);
+  if (kernels) return fusedLstm(kernels, inputs, weights);
   const native = chooseNative(implementation);
   return native ? blockLstm(native, inputs, weights) : composedLstm(inputs, weights);
 }

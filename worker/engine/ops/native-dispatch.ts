@@ -37,6 +37,7 @@ interface NativeBackend {
   readonly binding: NativeBinding;
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   createOutputTensor(metadata: NativeTensor): tf.Tensor;
+  readonly isUsingGpuDevice: boolean;
 }
 
 /**
@@ -52,6 +53,21 @@ export class NativeDispatch {
     this.#backend = backend;
     this.#binding = backend.binding;
     this.floatType = this.typeAttribute('T', 'float32');
+  }
+
+  get usesGpu(): boolean {
+    return this.#backend.isUsingGpuDevice;
+  }
+
+  /** Runs an operation on tensors that tfjs owns; the results are tfjs' as well. */
+  runOnTensors(
+    name: string,
+    attributes: readonly NativeAttribute[],
+    inputs: readonly tf.Tensor[],
+    outputs: number,
+  ): tf.Tensor[] {
+    const borrowed = inputs.map((tensor) => this.borrow(tensor));
+    return this.runMany(name, attributes, borrowed, outputs).map((native) => this.adopt(native));
   }
 
   /** The native form of a tensor that tfjs owns and goes on owning. */

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
-import { compute, type Implementation } from './choose.ts';
+import { chooseKernels, compute, type Implementation } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
+import { fusedSimpleRnn } from './fused-simple-rnn.ts';
 
 export interface SimpleRnnWeights {
   /** [features, units] */
@@ -13,41 +14,55 @@ export interface SimpleRnnWeights {
 }
 
 /**
- * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel), h(-1) = 0: Keras' SimpleRNN with its
- * defaults, over whole sequences. The product with the inputs is one matrix product over all
- * timesteps, forward and backward; a timestep costs three operations each way.
+ * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel): Keras' SimpleRNN with its defaults,
+ * over whole sequences. On the native engine's CPU one operation each way; elsewhere the product with
+ * the inputs is one matrix product over all timesteps and a timestep costs three operations each way.
  *
  * @param inputs time-major, [timesteps, batch, features]
+ * @param initialState h(-1), [batch, units]; absent where it is zero
  * @returns every h(t), [timesteps, batch, units]
  */
 export function simpleRnn(
   inputs: tf.Tensor3D,
   weights: SimpleRnnWeights,
   implementation: Implementation = 'best',
+  initialState?: tf.Tensor2D,
+): tf.Tensor3D {
+  const state = initialState ?? tf.zeros([inputs.shape[1], weights.bias.shape[0]]);
+  const kernels = chooseKernels(implementation);
+  return kernels
+    ? fusedSimpleRnn(kernels, inputs, weights, state)
+    : composedSimpleRnn(inputs, weights, state, implementation);
+}
+
+function composedSimpleRnn(
+  inputs: tf.Tensor3D,
+  { kernel, recurrentKernel, bias }: SimpleRnnWeights,
+  initialState: tf.Tensor2D,
+  implementation: Implementation,
 ): tf.Tensor3D {
   const [timesteps, batch, features] = inputs.shape;
-  const units = weights.bias.shape[0];
+  const units = bias.shape[0];
   const x: tf.Tensor2D = tf.reshape(inputs, [timesteps * batch, features]);
-  const { kernel, recurrentKernel, bias } = weights;
-  const states = differentiable([x, kernel, recurrentKernel, bias], {
+  const states = differentiable([x, kernel, recurrentKernel, bias, initialState], {
     forward() {
       const projected: tf.Tensor2D = tf.add(tf.matMul(x, kernel), bias);
       const value = compute(implementation, (arithmetic) =>
-        forward(arithmetic, projected, recurrentKernel, timesteps, batch),
+        forward(arithmetic, projected, recurrentKernel, initialState, timesteps, batch),
       );
-      return { value, saved: [x, kernel, recurrentKernel, value] };
+      return { value, saved: [x, kernel, recurrentKernel, initialState, value] };
     },
-    gradient(dy, [x, kernel, recurrentKernel, states]) {
+    gradient(dy, [x, kernel, recurrentKernel, initialState, states]) {
       const dz = compute(implementation, (arithmetic) =>
         backward(arithmetic, states, dy, recurrentKernel, timesteps, batch),
       );
-      const before = tf.slice(states, 0, (timesteps - 1) * batch);
-      const after = tf.slice(dz, batch);
+      const before = tf.concat([initialState, tf.slice(states, 0, (timesteps - 1) * batch)]);
       return [
         tf.matMul(dz, kernel, false, true),
         tf.matMul(x, dz, true, false),
-        tf.matMul(before, after, true, false),
+        tf.matMul(before, dz, true, false),
         tf.sum(dz, 0),
+        tf.matMul(tf.slice(dz, 0, batch), recurrentKernel, false, true),
       ];
     },
   });
@@ -59,6 +74,7 @@ function forward<Matrix>(
   arithmetic: Arithmetic<Matrix>,
   projected: tf.Tensor2D,
   recurrentKernel: tf.Tensor2D,
+  initialState: tf.Tensor2D,
   timesteps: number,
   batch: number,
 ): tf.Tensor2D {
@@ -68,16 +84,12 @@ function forward<Matrix>(
     new Array<number>(timesteps).fill(batch),
   );
   const states: Matrix[] = [];
-  let state: Matrix | undefined;
+  let state = arithmetic.fromTensor(initialState);
   for (const input of inputs) {
-    if (state === undefined) {
-      state = arithmetic.tanh(input);
-    } else {
-      const recurrent = arithmetic.matMul(state, kernel);
-      const sum = arithmetic.add(input, recurrent);
-      state = arithmetic.tanh(sum);
-      arithmetic.release(recurrent, sum);
-    }
+    const recurrent = arithmetic.matMul(state, kernel);
+    const sum = arithmetic.add(input, recurrent);
+    state = arithmetic.tanh(sum);
+    arithmetic.release(recurrent, sum);
     states.push(state);
   }
   const all = arithmetic.toTensor(arithmetic.concatRows(states));

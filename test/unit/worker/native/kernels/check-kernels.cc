@@ -1,0 +1,305 @@
+// Runs every kernel of every instruction set that this processor has, on exact-size memory so that a
+// sanitizer sees a step past it, and fresh memory full of NaN so that a value never written shows.
+// Prints one line of facts for each; exits with 1 where something is wrong.
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "kernels.h"
+#include "thread-pool.h"
+
+using namespace teletrain;
+
+namespace {
+
+int failures = 0;
+
+void expect(bool holds, const char* what, const char* set, const char* kernel) {
+  if (holds) return;
+  failures++;
+  printf("FAILED %s %s: %s\n", set, kernel, what);
+}
+
+class TestRuntime final : public Runtime {
+ public:
+  explicit TestRuntime(int order) : order_(order) {}
+
+  float* allocate(size_t floats) override {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 64, floats * sizeof(float)) != 0) abort();
+    float* values = static_cast<float*>(memory);
+    for (size_t i = 0; i < floats; i++) values[i] = NAN;
+    owned_.emplace_back(values, free);
+    return values;
+  }
+
+  // 0: one after another; 1: backwards; 2: a thread each; 3: the pool.
+  void parallel(int parts, void (*body)(void*, int), void* closure) override {
+    if (order_ == 3) return runInParallel(parts, body, closure);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < parts; i++) {
+      const int part = order_ == 1 ? parts - 1 - i : i;
+      if (order_ == 2) {
+        threads.emplace_back(body, closure, part);
+      } else {
+        body(closure, part);
+      }
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+ private:
+  int order_;
+  std::vector<std::unique_ptr<float, void (*)(void*)>> owned_;
+};
+
+using Values = std::unique_ptr<float[]>;
+
+struct Tensor {
+  size_t size;
+  Values values;
+
+  // Repeatable numbers in [-scale, scale), or NaN everywhere for scale 0.
+  Tensor(size_t size, float scale) : size(size), values(new float[size]) {
+    static unsigned state = 1;
+    for (size_t i = 0; i < size; i++) {
+      state = state * 1664525u + 1013904223u;
+      values[i] =
+          scale == 0 ? NAN : scale * (static_cast<float>(state >> 8) / (1 << 23) - 1.0f);
+    }
+  }
+  operator float*() { return values.get(); }
+};
+
+using Tensors = std::vector<Tensor>;
+Tensor results(size_t size) { return Tensor(size, 0); }
+Tensor given(size_t size) { return Tensor(size, 0.7f); }
+
+// Runs all of a kernel's ways on all instruction sets; call(set, runtime, outputs) fills `outputs`.
+template <typename Call>
+void check(const char* kernel, const std::vector<size_t>& sizes, const Call& call) {
+  Tensors plain, avx2;
+  for (const InstructionSet* const* set = instructionSets(); *set != nullptr; set++) {
+    Tensors first;
+    for (int order = 0; order < 4; order++) {
+      Tensors outputs;
+      for (const size_t size : sizes) outputs.push_back(results(size));
+      TestRuntime runtime(order);
+      call(**set, runtime, outputs);
+      if (order == 0) {
+        first = std::move(outputs);
+        continue;
+      }
+      for (size_t i = 0; i < sizes.size(); i++) {
+        expect(memcmp(outputs[i], first[i], sizes[i] * sizeof(float)) == 0,
+               "another order of the parts gives other bits", (*set)->name, kernel);
+      }
+    }
+    double largest = 0;
+    for (size_t i = 0; i < sizes.size(); i++) {
+      for (size_t j = 0; j < sizes[i]; j++) {
+        const double value = first[i][j];
+        expect(isfinite(value), "a result is not finite", (*set)->name, kernel);
+        if (plain.empty()) continue;
+        const double expected = plain[i][j];
+        const double difference = fabs(value - expected) / fmax(1, fabs(expected));
+        if (difference > largest) largest = difference;
+      }
+    }
+    expect(largest < 1e-4, "differs from the plain code", (*set)->name, kernel);
+    // Going back, gates are summed in the order that they have in a vector's width.
+    const bool isForward = strstr(kernel, "forward") != nullptr;
+    for (size_t i = 0; isForward && i < avx2.size(); i++) {
+      expect(memcmp(first[i], avx2[i], sizes[i] * sizeof(float)) == 0,
+             "has other bits than avx2", (*set)->name, kernel);
+    }
+    if (strcmp((*set)->name, "avx2") == 0) {
+      avx2 = std::move(first);
+    } else if (plain.empty()) {
+      plain = std::move(first);
+    }
+  }
+}
+
+struct Sizes {
+  int timesteps, batch, features, units;
+};
+
+void checkSequences(Sizes s) {
+  const SequenceSize size{s.timesteps, s.batch, s.features, s.units};
+  const size_t steps = static_cast<size_t>(s.timesteps) * s.batch;
+  const size_t units = s.units, features = s.features, state = s.batch * units;
+  Tensor x = given(steps * features), h0 = given(state), c0 = given(state);
+  Tensor dy = given(steps * units), dh = given(state), dc = given(state);
+  {
+    Tensor w = given(features * units), u = given(units * units), b = given(units);
+    Tensor y = results(steps * units);
+    check("SimpleRNN forward", {steps * units}, [&](auto& set, Runtime& runtime, Tensors& to) {
+      set.simpleRnnForward({size, x, w, u, b, h0, to[0]}, runtime);
+      memcpy(y, to[0], to[0].size * sizeof(float));
+    });
+    check("SimpleRNN backward", {x.size, w.size, u.size, b.size, state},
+          [&](auto& set, Runtime& runtime, Tensors& to) {
+            set.simpleRnnBackward(
+                {size, x, w, u, h0, y, dy, dh, to[0], to[1], to[2], to[3], to[4]}, runtime);
+          });
+  }
+  Tensor w = given(features * 4 * units), u = given(units * 4 * units), b = given(4 * units);
+  Tensor y = results(steps * units), gates = results(steps * 4 * units), cells = results(steps * units);
+  check("LSTM forward without gradient", {steps * units, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.lstmForward({size, x, w, u, b, h0, c0, to[0], to[1], nullptr, nullptr}, runtime);
+        });
+  check("LSTM forward", {steps * units, state, gates.size, cells.size},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.lstmForward({size, x, w, u, b, h0, c0, to[0], to[1], to[2], to[3]}, runtime);
+          memcpy(y, to[0], to[0].size * sizeof(float));
+          memcpy(gates, to[2], to[2].size * sizeof(float));
+          memcpy(cells, to[3], to[3].size * sizeof(float));
+        });
+  check("LSTM backward", {x.size, w.size, u.size, b.size, state, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.lstmBackward({size, x, w, u, h0, c0, y, gates, cells, dy, dh, dc, to[0], to[1],
+                            to[2], to[3], to[4], to[5]},
+                           runtime);
+        });
+}
+
+void checkGru(Sizes s, bool resetAfter) {
+  const SequenceSize size{s.timesteps, s.batch, s.features, s.units};
+  const size_t steps = static_cast<size_t>(s.timesteps) * s.batch;
+  const size_t units = s.units, features = s.features, state = s.batch * units;
+  Tensor x = given(steps * features), h0 = given(state), dy = given(steps * units);
+  Tensor w = given(features * 3 * units), u = given(units * 3 * units), dh = given(state);
+  Tensor b = given((resetAfter ? 2 : 1) * 3 * units);
+  Tensor y = results(steps * units), gates = results(steps * 4 * units);
+  check("GRU forward without gradient", {y.size}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.gruForward({size, resetAfter, x, w, u, b, h0, to[0], nullptr}, runtime);
+  });
+  check("GRU forward", {y.size, gates.size}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.gruForward({size, resetAfter, x, w, u, b, h0, to[0], to[1]}, runtime);
+    memcpy(y, to[0], to[0].size * sizeof(float));
+    memcpy(gates, to[1], to[1].size * sizeof(float));
+  });
+  check("GRU backward", {x.size, w.size, u.size, b.size, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.gruBackward({size, resetAfter, x, w, u, h0, y, gates, dy, dh, to[0], to[1], to[2],
+                           to[3], to[4]},
+                          runtime);
+        });
+}
+
+void checkPictures(PictureSize size, bool fromRight) {
+  const size_t pixels = static_cast<size_t>(size.rows) * size.columns * size.batch;
+  const size_t units = size.units, features = size.features;
+  Tensor x = given(pixels * features), w = given(features * 4 * units);
+  Tensor u = given(2 * units * 4 * units), b = given(4 * units);
+  Tensor h0 = given(units), c0 = given(units), dy = given(pixels * units);
+  Tensor y = results(pixels * units), gates = results(pixels * 4 * units);
+  Tensor cells = results(pixels * units);
+  check("DiagonalLSTM forward without gradient", {y.size},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.diagonalLstmForward({size, fromRight, x, w, u, b, h0, c0, to[0], nullptr, nullptr},
+                                  runtime);
+        });
+  check("DiagonalLSTM forward", {y.size, gates.size, cells.size},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.diagonalLstmForward({size, fromRight, x, w, u, b, h0, c0, to[0], to[1], to[2]},
+                                  runtime);
+          memcpy(y, to[0], to[0].size * sizeof(float));
+          memcpy(gates, to[1], to[1].size * sizeof(float));
+          memcpy(cells, to[2], to[2].size * sizeof(float));
+        });
+  check("DiagonalLSTM backward", {x.size, w.size, u.size, b.size, units, units},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.diagonalLstmBackward({size, fromRight, x, w, u, h0, c0, y, gates, cells, dy, to[0],
+                                    to[1], to[2], to[3], to[4], to[5]},
+                                   runtime);
+        });
+}
+
+double unitsInLastPlace(float value, double exact) {
+  const float rounded = static_cast<float>(fabs(exact));
+  return fabs(value - exact) / (nextafterf(rounded, INFINITY) - static_cast<double>(rounded));
+}
+
+// Every `stride`-th float32 in [-120, 120].
+void checkActivations(const InstructionSet& set, unsigned stride) {
+  double worstTanh = 0, worstSigmoid = 0;
+  std::vector<float> from, to;
+  const auto flush = [&] {
+    to.resize(from.size());
+    set.tanh(from.data(), to.data(), from.size());
+    for (size_t i = 0; i < from.size(); i++) {
+      worstTanh = fmax(worstTanh, unitsInLastPlace(to[i], tanh(static_cast<double>(from[i]))));
+      expect(fabsf(to[i]) <= 1, "tanh leaves [-1, 1]", set.name, "tanh");
+    }
+    set.sigmoid(from.data(), to.data(), from.size());
+    for (size_t i = 0; i < from.size(); i++) {
+      if (from[i] < -87) {
+        expect(to[i] > 0 && to[i] < 2e-38f, "sigmoid is not tiny", set.name, "sigmoid");
+        continue;
+      }
+      const double exact = 1 / (1 + exp(-static_cast<double>(from[i])));
+      worstSigmoid = fmax(worstSigmoid, unitsInLastPlace(to[i], exact));
+    }
+    from.clear();
+  };
+  for (unsigned bits = 0x00800000; bits < 0x42f00000; bits += stride) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    from.push_back(value);
+    from.push_back(-value);
+    if (from.size() >= 4096) flush();
+  }
+  flush();
+  const float special[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f};
+  float out[5];
+  set.tanh(special, out, 5);
+  expect(isnan(out[0]) && out[1] == 1 && out[2] == -1 && out[3] == 0 && signbit(out[4]),
+         "special values are wrong", set.name, "tanh");
+  set.sigmoid(special, out, 5);
+  expect(isnan(out[0]) && out[1] == 1 && out[2] < 2e-38f && out[3] == 0.5f && out[4] == 0.5f,
+         "special values are wrong", set.name, "sigmoid");
+  expect(worstTanh < 2.7, "is too far from tanh", set.name, "tanh");
+  expect(worstSigmoid < 2.7, "is too far from sigmoid", set.name, "sigmoid");
+  printf("%s: tanh within %.2f and sigmoid within %.2f units in the last place\n", set.name,
+         worstTanh, worstSigmoid);
+}
+
+}  // namespace
+
+// argv[1]: the stride of the float32 numbers that the activations are measured at. Default: 997.
+int main(int count, char** arguments) {
+  const unsigned stride = count > 1 ? static_cast<unsigned>(atoi(arguments[1])) : 997;
+  for (const InstructionSet* const* set = instructionSets(); *set != nullptr; set++) {
+    checkActivations(**set, stride);
+  }
+  for (const Sizes s : std::vector<Sizes>{{1, 1, 1, 1},
+                                          {3, 2, 5, 7},
+                                          {70, 3, 2, 3},
+                                          {9, 37, 17, 16},
+                                          {5, 33, 33, 33},
+                                          {4, 65, 3, 40},
+                                          {2, 19, 20, 70}}) {
+    checkSequences(s);
+    checkGru(s, true);
+    checkGru(s, false);
+  }
+  for (const PictureSize s : std::vector<PictureSize>{{1, 1, 1, 1, 1},
+                                                      {1, 5, 3, 2, 3},
+                                                      {4, 1, 2, 3, 8},
+                                                      {5, 3, 37, 6, 17},
+                                                      {3, 6, 17, 33, 16}}) {
+    checkPictures(s, false);
+    checkPictures(s, true);
+  }
+  printf("%d failures\n", failures);
+  return failures == 0 ? 0 : 1;
+}

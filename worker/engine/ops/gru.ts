@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { chooseKernels, type Implementation } from './choose.ts';
+import { fusedGru } from './fused-gru.ts';
+
+/** Keras' layouts, gates in the order z, r, h. */
+export interface GruWeights {
+  /** [features, 3 · units] */
+  readonly kernel: tf.Tensor2D;
+  /** [units, 3 · units] */
+  readonly recurrentKernel: tf.Tensor2D;
+  /** [3 · units], or [2, 3 · units] with `resetAfter`: the recurrent product's bias below the inputs' */
+  readonly bias: tf.Tensor;
+}
+
+export interface GruOptions {
+  /** Apply the reset gate after the product with the state, Keras' and cuDNN's way. Default: true. */
+  readonly resetAfter?: boolean;
+  /** h(-1), [batch, units]. Default: zeros. */
+  readonly initialState?: tf.Tensor2D;
+  /** Default: `best`. */
+  readonly implementation?: Implementation;
+}
+
+/**
+ * Keras' GRU with its default activations over whole sequences: h(t) = z · h(t-1) + (1 - z) · g, where
+ * g = tanh(x(t) · W + b + r · (h(t-1) · U + recurrent b)) with `resetAfter` and
+ * g = tanh(x(t) · W + b + (r · h(t-1)) · U) without. On the native engine's CPU one operation each
+ * way; elsewhere plain operations for every timestep.
+ *
+ * @param inputs time-major, [timesteps, batch, features]
+ * @returns every h(t), [timesteps, batch, units]
+ */
+export function gru(
+  inputs: tf.Tensor3D,
+  weights: GruWeights,
+  { resetAfter = true, initialState, implementation = 'best' }: GruOptions = {},
+): tf.Tensor3D {
+  const state = initialState ?? tf.zeros([inputs.shape[1], weights.recurrentKernel.shape[0]]);
+  const kernels = chooseKernels(implementation);
+  return kernels
+    ? fusedGru(kernels, inputs, weights, state, resetAfter)
+    : composedGru(inputs, weights, state, resetAfter);
+}
+
+function composedGru(
+  inputs: tf.Tensor3D,
+  { kernel, recurrentKernel, bias }: GruWeights,
+  initialState: tf.Tensor2D,
+  resetAfter: boolean,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const [timesteps, batch, features] = inputs.shape;
+    const units = recurrentKernel.shape[0];
+    const [inputBias, recurrentBias] = resetAfter
+      ? tf.unstack(bias)
+      : [bias, tf.zeros([3 * units])];
+    const x: tf.Tensor2D = tf.reshape(inputs, [timesteps * batch, features]);
+    const projected = tf.reshape(tf.add(tf.matMul(x, kernel), inputBias as tf.Tensor), [
+      timesteps,
+      batch,
+      3 * units,
+    ]);
+    const candidateKernel = tf.slice(recurrentKernel, [0, 2 * units], [units, units]);
+    let state: tf.Tensor2D = initialState;
+    const states = tf.unstack(projected).map((step) => {
+      const [inputZ, inputR, inputG] = tf.split(step, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const recurrent = tf.add(tf.matMul(state, recurrentKernel), recurrentBias as tf.Tensor);
+      const [stateZ, stateR, stateG] = tf.split(recurrent, 3, 1) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      const z = tf.sigmoid(tf.add(inputZ, stateZ));
+      const r = tf.sigmoid(tf.add(inputR, stateR));
+      const fromState = resetAfter
+        ? tf.mul(r, stateG)
+        : tf.matMul(tf.mul(r, state) as tf.Tensor2D, candidateKernel);
+      const candidate = tf.tanh(tf.add(inputG, fromState));
+      state = tf.add(tf.mul(z, state), tf.mul(tf.sub(1, z), candidate));
+      return state;
+    });
+    return tf.stack(states) as tf.Tensor3D;
+  });
+}

@@ -1,0 +1,40 @@
+// The table of all kernels for the instruction set of the including file.
+
+#include "diagonal-lstm.h"
+#include "gru.h"
+#include "lstm.h"
+#include "simple-rnn.h"
+
+namespace teletrain {
+namespace TELETRAIN_TARGET {
+
+template <Vector (*function)(Vector)>
+void mapEach(const float* from, float* to, size_t count) {
+  for (size_t i = 0; i < count; i += lanes) {
+    const int left = count - i < static_cast<size_t>(lanes) ? static_cast<int>(count - i) : lanes;
+    storeFirst(to + i, function(loadFirst(from + i, left)), left);
+  }
+}
+
+inline Vector tanhOf(Vector x) { return tanh(x); }
+inline Vector sigmoidOf(Vector x) { return sigmoid(x); }
+
+constexpr InstructionSet makeTable(const char* name) {
+  InstructionSet table{};
+  table.name = name;
+  table.lanes = lanes;
+  table.simpleRnnForward = simpleRnnForward;
+  table.simpleRnnBackward = simpleRnnBackward;
+  table.lstmForward = lstmForward;
+  table.lstmBackward = lstmBackward;
+  table.gruForward = gruForward;
+  table.gruBackward = gruBackward;
+  table.diagonalLstmForward = diagonalLstmForward;
+  table.diagonalLstmBackward = diagonalLstmBackward;
+  table.tanh = mapEach<tanhOf>;
+  table.sigmoid = mapEach<sigmoidOf>;
+  return table;
+}
+
+}  // namespace TELETRAIN_TARGET
+}  // namespace teletrain

@@ -1,0 +1,190 @@
+// What the kernels compute, free of TensorFlow: arguments, and the table of one instruction set's
+// code. All matrices are row-major and dense. Sequences are time-major: [timesteps, batch, features].
+// Where a pointer may be null it says so.
+
+#ifndef TELETRAIN_KERNELS_KERNELS_H_
+#define TELETRAIN_KERNELS_KERNELS_H_
+
+#include <stddef.h>
+
+namespace teletrain {
+
+// What a kernel needs of whoever calls it.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+  // Memory for the time of the call, aligned to 64 bytes, its contents unspecified.
+  virtual float* allocate(size_t floats) = 0;
+  // Calls body(closure, part) for every part in 0..parts-1, on any threads, and waits for all.
+  virtual void parallel(int parts, void (*body)(void* closure, int part), void* closure) = 0;
+};
+
+struct SequenceSize {
+  int timesteps, batch, features, units;
+};
+
+// h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel), h(-1) = initialState
+struct SimpleRnnForward {
+  SequenceSize size;
+  const float* inputs;           // [timesteps, batch, features]
+  const float* kernel;           // [features, units]
+  const float* recurrentKernel;  // [units, units]
+  const float* bias;             // [units]
+  const float* initialState;     // [batch, units]
+  float* outputs;                // [timesteps, batch, units]
+};
+
+struct SimpleRnnBackward {
+  SequenceSize size;
+  const float* inputs;
+  const float* kernel;
+  const float* recurrentKernel;
+  const float* initialState;
+  const float* outputs;
+  const float* outputsGradient;    // [timesteps, batch, units]
+  const float* lastStateGradient;  // [batch, units]
+  float* inputsGradient;
+  float* kernelGradient;
+  float* recurrentKernelGradient;
+  float* biasGradient;
+  float* initialStateGradient;
+};
+
+// Gates in the order i, f, c, o:
+// c(t) = sigmoid(f) · c(t-1) + sigmoid(i) · tanh(c), h(t) = sigmoid(o) · tanh(c(t))
+struct LstmForward {
+  SequenceSize size;
+  const float* inputs;           // [timesteps, batch, features]
+  const float* kernel;           // [features, 4 · units]
+  const float* recurrentKernel;  // [units, 4 · units]
+  const float* bias;             // [4 · units]
+  const float* initialState;     // [batch, units]
+  const float* initialCell;      // [batch, units]
+  float* outputs;                // [timesteps, batch, units]
+  float* lastCell;               // [batch, units]
+  float* gates;                  // [timesteps, batch, 4 · units], or null where no gradient is wanted
+  float* cells;                  // [timesteps, batch, units], or null with gates
+};
+
+struct LstmBackward {
+  SequenceSize size;
+  const float* inputs;
+  const float* kernel;
+  const float* recurrentKernel;
+  const float* initialState;
+  const float* initialCell;
+  const float* outputs;
+  const float* gates;
+  const float* cells;
+  const float* outputsGradient;
+  const float* lastStateGradient;
+  const float* lastCellGradient;
+  float* inputsGradient;
+  float* kernelGradient;
+  float* recurrentKernelGradient;
+  float* biasGradient;
+  float* initialStateGradient;
+  float* initialCellGradient;
+};
+
+// Keras' gates in the order z, r, h: h(t) = z · h(t-1) + (1 - z) · candidate, where the candidate is
+// tanh(x · W + b + r · (h(t-1) · U + recurrent b)) if resetAfter, else
+// tanh(x · W + b + (r · h(t-1)) · U).
+struct GruForward {
+  SequenceSize size;
+  bool resetAfter;
+  const float* inputs;           // [timesteps, batch, features]
+  const float* kernel;           // [features, 3 · units]
+  const float* recurrentKernel;  // [units, 3 · units]
+  const float* bias;             // [3 · units], or [2, 3 · units] if resetAfter: recurrent bias below
+  const float* initialState;     // [batch, units]
+  float* outputs;                // [timesteps, batch, units]
+  // [timesteps, batch, 4 · units]: z, r, candidate and, if resetAfter, h(t-1) · U + recurrent b of the
+  // candidate; null where no gradient is wanted.
+  float* gates;
+};
+
+struct GruBackward {
+  SequenceSize size;
+  bool resetAfter;
+  const float* inputs;
+  const float* kernel;
+  const float* recurrentKernel;
+  const float* initialState;
+  const float* outputs;
+  const float* gates;
+  const float* outputsGradient;
+  const float* lastStateGradient;
+  float* inputsGradient;
+  float* kernelGradient;
+  float* recurrentKernelGradient;
+  float* biasGradient;
+  float* initialStateGradient;
+};
+
+struct PictureSize {
+  int rows, columns, batch, features, units;
+};
+
+// An LSTM cell at every pixel, of a state from the pixel beside it (output and cell) and the one above
+// it (output); the side is the left, or the right if `fromRight`. Pixels in raster order.
+struct DiagonalLstmForward {
+  PictureSize size;
+  bool fromRight;
+  const float* inputs;           // [rows · columns, batch, features]
+  const float* kernel;           // [features, 4 · units]
+  const float* recurrentKernel;  // [2 · units, 4 · units]: the upper neighbour's rows first
+  const float* bias;             // [4 · units]
+  const float* initialOutput;    // [units], of neighbours outside the picture
+  const float* initialCell;      // [units]
+  float* outputs;                // [rows · columns, batch, units]
+  float* gates;                  // [rows · columns, batch, 4 · units], or null
+  float* cells;                  // [rows · columns, batch, units], or null with gates
+};
+
+struct DiagonalLstmBackward {
+  PictureSize size;
+  bool fromRight;
+  const float* inputs;
+  const float* kernel;
+  const float* recurrentKernel;
+  const float* initialOutput;
+  const float* initialCell;
+  const float* outputs;
+  const float* gates;
+  const float* cells;
+  const float* outputsGradient;
+  float* inputsGradient;
+  float* kernelGradient;
+  float* recurrentKernelGradient;
+  float* biasGradient;
+  float* initialOutputGradient;
+  float* initialCellGradient;
+};
+
+// The kernels' code for one instruction set.
+struct InstructionSet {
+  const char* name;
+  int lanes;
+  void (*simpleRnnForward)(const SimpleRnnForward&, Runtime&);
+  void (*simpleRnnBackward)(const SimpleRnnBackward&, Runtime&);
+  void (*lstmForward)(const LstmForward&, Runtime&);
+  void (*lstmBackward)(const LstmBackward&, Runtime&);
+  void (*gruForward)(const GruForward&, Runtime&);
+  void (*gruBackward)(const GruBackward&, Runtime&);
+  void (*diagonalLstmForward)(const DiagonalLstmForward&, Runtime&);
+  void (*diagonalLstmBackward)(const DiagonalLstmBackward&, Runtime&);
+  // Element by element, for measuring their error.
+  void (*tanh)(const float* from, float* to, size_t count);
+  void (*sigmoid)(const float* from, float* to, size_t count);
+};
+
+// The best code that this processor runs, for layers of this many units. TELETRAIN_INSTRUCTION_SET
+// (plain, avx2, avx512) asks for less.
+const InstructionSet& instructionSetFor(int units);
+// All that this processor runs, from plain on; the end is null.
+const InstructionSet* const* instructionSets();
+
+}  // namespace teletrain
+
+#endif  // TELETRAIN_KERNELS_KERNELS_H_

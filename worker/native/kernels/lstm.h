@@ -1,0 +1,176 @@
+// LSTM over whole sequences; see kernels.h for what is computed.
+
+#ifndef TELETRAIN_KERNELS_LSTM_H_
+#define TELETRAIN_KERNELS_LSTM_H_
+
+#include "lstm-cell.h"
+
+namespace teletrain {
+namespace TELETRAIN_TARGET {
+
+// Copies rows of `units` to rows of padded units, or back.
+inline void padRows(const float* from, float* to, int rows, int units) {
+  for (int r = 0; r < rows; r++) {
+    for (int column = 0; column < units; column += lanes) {
+      store(to + static_cast<ptrdiff_t>(r) * padded(units) + column,
+            loadFirst(from + static_cast<ptrdiff_t>(r) * units + column, units - column));
+    }
+  }
+}
+
+inline void unpadRows(const float* from, float* to, int rows, int units) {
+  for (int r = 0; r < rows; r++) {
+    memcpy(to + static_cast<ptrdiff_t>(r) * units,
+           from + static_cast<ptrdiff_t>(r) * padded(units), sizeof(float) * units);
+  }
+}
+
+inline void lstmForward(const LstmForward& given, Runtime& runtime) {
+  const int timesteps = given.size.timesteps, batch = given.size.batch;
+  const int features = given.size.features, units = given.size.units;
+  const Columns columns{units, 4};
+  const int width = columns.width();
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
+  const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
+  const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
+  const ptrdiff_t sumsFloats = static_cast<ptrdiff_t>(parts.size(0)) * 4 * lanes;
+  const ptrdiff_t stateFloats = static_cast<ptrdiff_t>(parts.size(0)) * padded(units);
+  const ptrdiff_t partFloats = Pieces::rounded(sumsFloats) + Pieces::rounded(stateFloats);
+  Pieces shared(runtime.allocate(Pieces::rounded(kernelFloats) + Pieces::rounded(recurrentFloats) +
+                                 Pieces::rounded(width) + parts.count * partFloats));
+  const Packed kernel =
+      packColumns(shared.take(kernelFloats), given.kernel, features, columns);
+  const Packed recurrent =
+      packColumns(shared.take(recurrentFloats), given.recurrentKernel, units, columns);
+  float* const bias = shared.take(width);
+  packBias(bias, given.bias, columns);
+  const auto panelOf = [&](int factor, int panel) {
+    return (factor == 0 ? kernel : recurrent).panel(panel);
+  };
+  float* const memoryOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    Pieces own(memoryOfParts + index * partFloats);
+    float* const sums = own.take(sumsFloats);
+    float* const state = own.take(stateFloats);
+    const ptrdiff_t firstState = static_cast<ptrdiff_t>(part.first) * units;
+    padRows(given.initialCell + firstState, state, part.rows, units);
+    const float* before = given.initialState + firstState;
+    for (int t = 0; t < timesteps; t++) {
+      const ptrdiff_t row = static_cast<ptrdiff_t>(t) * batch + part.first;
+      Factors factors[] = {
+          {given.inputs + row * features, features, nullptr, features},
+          {before, units, nullptr, units},
+      };
+      LstmCells to{given.outputs + row * units, nullptr, nullptr};
+      if (given.gates != nullptr) {
+        to.gates = given.gates + row * 4 * units;
+        to.cells = given.cells + row * units;
+      }
+      lstmForwardStep(to, bias, kernel.panels, factors, 2, panelOf, state, part.rows, units, sums);
+      before = to.outputs;
+    }
+    unpadRows(state, given.lastCell + firstState, part.rows, units);
+  });
+}
+
+inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
+  const int timesteps = given.size.timesteps, batch = given.size.batch;
+  const int features = given.size.features, units = given.size.units;
+  const Columns columns{units, 4};
+  const int width = columns.width(), unitsWidth = padded(units);
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * 4 * units);
+  const int together = stepsTogether(timesteps, parts.size(0), 4 * units);
+  const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
+  const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
+  const ptrdiff_t gradientFloats = kernelFloats + recurrentFloats + width;
+  const ptrdiff_t gatesFloats = static_cast<ptrdiff_t>(together + 1) * parts.size(0) * width;
+  const ptrdiff_t stateFloats = static_cast<ptrdiff_t>(parts.size(0)) * unitsWidth;
+  const ptrdiff_t partFloats = Pieces::rounded(gradientFloats) + Pieces::rounded(gatesFloats) +
+                               2 * Pieces::rounded(stateFloats) + mostTile;
+  const ptrdiff_t featuresFloats = static_cast<ptrdiff_t>(width) * padded(features);
+  const ptrdiff_t transposedFloats = static_cast<ptrdiff_t>(width) * unitsWidth;
+  Pieces shared(runtime.allocate(Pieces::rounded(featuresFloats) +
+                                 Pieces::rounded(transposedFloats) + mostTile +
+                                 parts.count * partFloats));
+  const Packed kernel =
+      packTransposed(shared.take(featuresFloats), given.kernel, features, columns);
+  const Packed recurrent =
+      packTransposed(shared.take(transposedFloats), given.recurrentKernel, units, columns);
+  float* const zeros = shared.take(mostTile);
+  clear(zeros, mostTile);
+  float* const memoryOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    Pieces own(memoryOfParts + index * partFloats);
+    float* const kernelGradient = own.take(gradientFloats);
+    float* const recurrentGradient = kernelGradient + kernelFloats;
+    float* const biasGradient = recurrentGradient + recurrentFloats;
+    float* const gradients = own.take(gatesFloats);
+    float* const fromLater = own.take(stateFloats);
+    float* const cellGradient = own.take(stateFloats);
+    float* const spare = own.take(mostTile);
+    clear(kernelGradient, gradientFloats);
+    const ptrdiff_t stepFloats = static_cast<ptrdiff_t>(part.rows) * width;
+    float* const later = gradients + together * stepFloats;
+    const auto rowOf = [&](int t) { return static_cast<ptrdiff_t>(t) * batch + part.first; };
+    padRows(given.lastStateGradient + rowOf(0) * units, fromLater, part.rows, units);
+    padRows(given.lastCellGradient + rowOf(0) * units, cellGradient, part.rows, units);
+
+    for (int end = timesteps; end > 0; end -= together) {
+      const int begin = end > together ? end - together : 0;
+      const int steps = end - begin;
+      for (int t = end - 1; t >= begin; t--) {
+        float* const here = gradients + (t - begin) * stepFloats;
+        if (t < timesteps - 1) {
+          const float* const of = t == end - 1 ? later : here + stepFloats;
+          for (int p = 0; p < recurrent.panels.count; p++) {
+            const Factors factors{of, width, recurrent.panel(p), width};
+            multiplyPanel(part.rows, recurrent.vectors(p), zeros, 0, &factors, 1,
+                          fromLater + recurrent.column(p), unitsWidth);
+          }
+        }
+        LstmBackwardCells from{};
+        from.gates = given.gates + rowOf(t) * 4 * units;
+        from.cells = given.cells + rowOf(t) * units;
+        from.previousCells = t > 0 ? given.cells + (rowOf(t) - batch) * units
+                                   : given.initialCell + rowOf(0) * units;
+        from.previousStride = units;
+        from.directGradient = given.outputsGradient + rowOf(t) * units;
+        from.laterGradient = fromLater;
+        lstmBackwardCells(from, here, cellGradient, part.rows, units);
+      }
+      for (int t = begin; t < end; t++) {
+        multiplyExactly(part.rows, gradients + (t - begin) * stepFloats, width, kernel, zeros,
+                        given.inputsGradient + rowOf(t) * features, features, features, spare);
+      }
+      const ptrdiff_t stepOfInputs = static_cast<ptrdiff_t>(batch) * features;
+      const ptrdiff_t stepOfOutputs = static_cast<ptrdiff_t>(batch) * units;
+      addOuter({given.inputs + rowOf(begin) * features, stepOfInputs, features}, features, steps,
+               part.rows, gradients, width, kernelGradient);
+      const int first = begin == 0 ? 1 : 0;
+      if (first == 1) {
+        addOuter({given.initialState + rowOf(0) * units, 0, units}, units, 1, part.rows, gradients,
+                 width, recurrentGradient);
+      }
+      addOuter({given.outputs + (rowOf(begin + first) - batch) * units, stepOfOutputs, units}, units,
+               steps - first, part.rows, gradients + first * stepFloats, width, recurrentGradient);
+      addRows(gradients, steps * part.rows, width, biasGradient);
+      memcpy(later, gradients, sizeof(float) * stepFloats);
+    }
+    multiplyExactly(part.rows, later, width, recurrent, zeros,
+                    given.initialStateGradient + rowOf(0) * units, units, units, spare);
+    unpadRows(cellGradient, given.initialCellGradient + rowOf(0) * units, part.rows, units);
+  });
+
+  sumParts(memoryOfParts, partFloats, parts.count, features, columns, given.kernelGradient);
+  sumParts(memoryOfParts + kernelFloats, partFloats, parts.count, units, columns,
+           given.recurrentKernelGradient);
+  sumParts(memoryOfParts + kernelFloats + recurrentFloats, partFloats, parts.count, 1, columns,
+           given.biasGradient);
+}
+
+}  // namespace TELETRAIN_TARGET
+}  // namespace teletrain
+
+#endif  // TELETRAIN_KERNELS_LSTM_H_

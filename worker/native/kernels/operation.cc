@@ -1,0 +1,204 @@
+#include "operation.h"
+
+#include <stdio.h>
+
+#include <climits>
+#include <new>
+
+#include "thread-pool.h"
+
+namespace teletrain {
+namespace {
+
+std::string text(const Shape& shape) {
+  std::string all = "[";
+  for (size_t i = 0; i < shape.size(); i++) {
+    all += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return all + "]";
+}
+
+// What was registered; TensorFlow keeps pointers to it until the process ends.
+struct Registered {
+  Operation operation;
+  void (*compute)(Call&, const Attributes&);
+};
+
+struct Kernel {
+  Attributes attributes;
+};
+
+// TensorFlow's C API gives a kernel no pointer of ours, so each registered operation has functions of
+// its own, instantiated by its number.
+constexpr int mostOperations = 8;
+Registered* registered[mostOperations];
+int registeredCount = 0;
+
+template <int number>
+void* create(TF_OpKernelConstruction* construction) {
+  auto kernel = std::make_unique<Kernel>();
+  TF_Status* status = TF_NewStatus();
+  for (const std::string attribute : registered[number]->operation.attributes) {
+    const std::string name = attribute.substr(0, attribute.find(':'));
+    int64_t value = 0;
+    if (attribute.find("bool") == std::string::npos) {
+      TF_OpKernelConstruction_GetAttrInt64(construction, name.c_str(), &value, status);
+    } else {
+      TF_Bool given = 0;
+      TF_OpKernelConstruction_GetAttrBool(construction, name.c_str(), &given, status);
+      value = given;
+    }
+    if (TF_GetCode(status) != TF_OK) {
+      TF_OpKernelConstruction_Failure(construction, status);
+      break;
+    }
+    kernel->attributes.push_back(value);
+  }
+  TF_DeleteStatus(status);
+  return kernel.release();
+}
+
+void fail(TF_OpKernelContext* context, TF_Code code, const std::string& message) {
+  TF_Status* status = TF_NewStatus();
+  TF_SetStatus(status, code, message.c_str());
+  TF_OpKernelContext_Failure(context, status);
+  TF_DeleteStatus(status);
+}
+
+template <int number>
+void compute(void* kernel, TF_OpKernelContext* context) {
+  const Registered& here = *registered[number];
+  try {
+    Call call(here.operation, context);
+    here.compute(call, static_cast<Kernel*>(kernel)->attributes);
+  } catch (const ArgumentError& error) {
+    fail(context, TF_INVALID_ARGUMENT, error.message);
+  } catch (const std::bad_alloc&) {
+    fail(context, TF_RESOURCE_EXHAUSTED,
+         std::string(here.operation.name) + ": not enough memory");
+  }
+}
+
+void destroy(void* kernel) { delete static_cast<Kernel*>(kernel); }
+
+template <int number>
+TF_KernelBuilder* builderOf(int wanted, const char* name) {
+  if constexpr (number < mostOperations) {
+    if (wanted == number) {
+      return TF_NewKernelBuilder(name, "CPU", create<number>, compute<number>, destroy);
+    }
+    return builderOf<number + 1>(wanted, name);
+  } else {
+    return nullptr;
+  }
+}
+
+std::string typeAttribute(const char* argument) { return std::string("T_") + argument; }
+
+}  // namespace
+
+Call::Call(const Operation& operation, TF_OpKernelContext* context)
+    : operation_(operation), context_(context), status_(TF_NewStatus()) {
+  for (size_t i = 0; i < operation.inputs.size(); i++) {
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context, static_cast<int>(i), &tensor, status_);
+    if (TF_GetCode(status_) != TF_OK) refuse(static_cast<int>(i), TF_Message(status_));
+    inputs_.push_back(tensor);
+    owned_.push_back(tensor);
+  }
+}
+
+Call::~Call() {
+  for (TF_Tensor* tensor : owned_) TF_DeleteTensor(tensor);
+  TF_DeleteStatus(status_);
+}
+
+void Call::refuse(int input, const std::string& what) const {
+  throw ArgumentError{std::string(operation_.name) + ": argument " + operation_.inputs[input] +
+                      " " + what};
+}
+
+Shape Call::shape(int input, int rank) const {
+  const TF_Tensor* tensor = inputs_[input];
+  if (TF_TensorType(tensor) != TF_FLOAT) refuse(input, "is not float32");
+  Shape found;
+  for (int i = 0; i < TF_NumDims(tensor); i++) found.push_back(TF_Dim(tensor, i));
+  if (static_cast<int>(found.size()) != rank) {
+    refuse(input, "has the shape " + text(found) + ", not " + std::to_string(rank) +
+                      " dimensions");
+  }
+  for (const int64_t dimension : found) {
+    if (dimension == 0) refuse(input, "is empty, of the shape " + text(found));
+    if (dimension > INT_MAX / 64) refuse(input, "is too large, of the shape " + text(found));
+  }
+  return found;
+}
+
+const float* Call::input(int input, const Shape& wanted) const {
+  const Shape found = shape(input, static_cast<int>(wanted.size()));
+  if (found != wanted) {
+    refuse(input, "has the shape " + text(found) + ", not " + text(wanted));
+  }
+  return static_cast<const float*>(TF_TensorData(inputs_[input]));
+}
+
+float* Call::output(int output, const Shape& shape) {
+  size_t floats = 1;
+  for (const int64_t dimension : shape) floats *= static_cast<size_t>(dimension);
+  TF_Tensor* tensor =
+      TF_AllocateOutput(context_, output, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
+                        floats * sizeof(float), status_);
+  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
+  owned_.push_back(tensor);
+  return static_cast<float*>(TF_TensorData(tensor));
+}
+
+float* Call::allocate(size_t floats) {
+  const int64_t dimension = static_cast<int64_t>(floats);
+  TF_AllocatorAttributes attributes;
+  attributes.struct_size = TF_ALLOCATOR_ATTRIBUTES_STRUCT_SIZE;
+  attributes.on_host = 1;
+  TF_Tensor* tensor = TF_AllocateTemp(context_, TF_FLOAT, &dimension, 1, &attributes, status_);
+  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
+  owned_.push_back(tensor);
+  return static_cast<float*>(TF_TensorData(tensor));
+}
+
+void Call::parallel(int parts, void (*body)(void*, int), void* closure) {
+  runInParallel(parts, body, closure);
+}
+
+void registerOperation(const Operation& operation,
+                       void (*compute)(Call& call, const Attributes& attributes)) {
+  TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(operation.name);
+  for (const char* name : operation.inputs) {
+    const std::string type = typeAttribute(name);
+    // Any type, so that the call and not TensorFlow's dispatch says which argument is wrong.
+    TF_OpDefinitionBuilderAddAttr(definition, (type + ": type").c_str());
+    TF_OpDefinitionBuilderAddInput(definition, (std::string(name) + ": " + type).c_str());
+  }
+  for (const char* name : operation.outputs) {
+    TF_OpDefinitionBuilderAddOutput(definition, (std::string(name) + ": float").c_str());
+  }
+  for (const char* attribute : operation.attributes) {
+    TF_OpDefinitionBuilderAddAttr(definition, attribute);
+  }
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(
+      definition, [](TF_ShapeInferenceContext* context, TF_Status* status) {
+        TF_ShapeInferenceContextSetUnknownShape(context, status);
+      });
+  TF_Status* status = TF_NewStatus();
+  TF_RegisterOpDefinition(definition, status);
+  const int number = registeredCount++;
+  if (TF_GetCode(status) == TF_OK) {
+    registered[number] = new Registered{operation, compute};
+    TF_KernelBuilder* builder = builderOf<0>(number, operation.name);
+    TF_RegisterKernelBuilder(operation.name, builder, status);
+  }
+  if (TF_GetCode(status) != TF_OK) {
+    fprintf(stderr, "teletrain: %s: %s\n", operation.name, TF_Message(status));
+  }
+  TF_DeleteStatus(status);
+}
+
+}  // namespace teletrain

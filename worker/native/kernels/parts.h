@@ -1,0 +1,94 @@
+// How a batch is divided among threads: into parts of whole sequences, by the layer's size alone, so
+// that results do not depend on the number of threads or on who computed what.
+
+#ifndef TELETRAIN_KERNELS_PARTS_H_
+#define TELETRAIN_KERNELS_PARTS_H_
+
+#include "kernels.h"
+#include "product.h"
+
+namespace teletrain {
+namespace TELETRAIN_TARGET {
+
+struct Part {
+  int first, rows;
+};
+
+// More rows a part where the weights are large, as each step reads them all; at least two parts.
+inline Groups partsOf(int batch, long long weights) {
+  const int wanted = weights <= (1 << 14) ? 16 : weights <= (1 << 18) ? 32 : 64;
+  const int half = ceilDivide(batch, 2);
+  return Groups(batch, half < wanted ? (half < 1 ? 1 : half) : wanted);
+}
+
+// Steps whose gradients are kept before the weights' gradients are taken from them: enough rows for
+// an efficient product, few enough to stay in the cache.
+inline int stepsTogether(int timesteps, int rows, int gates) {
+  const int fitting = (1 << 14) / (rows * gates);
+  const int efficient = ceilDivide(64, rows);
+  const int wanted = fitting > efficient ? fitting : efficient;
+  return wanted < timesteps ? wanted : timesteps;
+}
+
+// Calls body(part index, Part) for all parts.
+template <typename Body>
+void forEachPart(Runtime& runtime, Groups parts, const Body& body) {
+  struct Closure {
+    const Body& body;
+    Groups parts;
+  } closure{body, parts};
+  runtime.parallel(
+      parts.count,
+      [](void* given, int part) {
+        const Closure& here = *static_cast<Closure*>(given);
+        here.body(part, Part{here.parts.first(part), here.parts.size(part)});
+      },
+      &closure);
+}
+
+// Hands out pieces of one allocation, each aligned to 64 bytes.
+class Pieces {
+ public:
+  explicit Pieces(float* from) : next_(from) {}
+  float* take(ptrdiff_t floats) {
+    float* piece = next_;
+    next_ += rounded(floats);
+    return piece;
+  }
+  static ptrdiff_t rounded(ptrdiff_t floats) { return (floats + 15) / 16 * 16; }
+
+ private:
+  float* next_;
+};
+
+inline void clear(float* values, ptrdiff_t count) {
+  memset(values, 0, sizeof(float) * static_cast<size_t>(count));
+}
+
+// The gradients of a layer's weights from one part, columns in the kernels' order.
+struct WeightGradients {
+  float* kernel;     // [features, width]
+  float* recurrent;  // [recurrent rows, width]
+  float* bias;       // [width]
+};
+
+// One part's gradients of a matrix, or of a bias with one row, for all parts.
+inline void sumParts(const float* partials, ptrdiff_t partStride, int parts, int rows,
+                     Columns columns, float* to) {
+  const int width = columns.width();
+  const ptrdiff_t stride = static_cast<ptrdiff_t>(columns.gates) * columns.units;
+  for (int row = 0; row < rows; row++) {
+    for (int column = 0; column < width; column += lanes) {
+      const float* from = partials + static_cast<ptrdiff_t>(row) * width + column;
+      Vector sum = load(from);
+      for (int part = 1; part < parts; part++) sum += load(from + part * partStride);
+      const int left = columns.units - column / (lanes * columns.gates) * lanes;
+      storeFirst(to + row * stride + columns.given(column), sum, left);
+    }
+  }
+}
+
+}  // namespace TELETRAIN_TARGET
+}  // namespace teletrain
+
+#endif  // TELETRAIN_KERNELS_PARTS_H_

@@ -1,0 +1,159 @@
+// SimpleRNN over whole sequences; see kernels.h for what is computed.
+
+#ifndef TELETRAIN_KERNELS_SIMPLE_RNN_H_
+#define TELETRAIN_KERNELS_SIMPLE_RNN_H_
+
+#include "parts.h"
+
+namespace teletrain {
+namespace TELETRAIN_TARGET {
+
+inline void simpleRnnForward(const SimpleRnnForward& given, Runtime& runtime) {
+  const int timesteps = given.size.timesteps, batch = given.size.batch;
+  const int features = given.size.features, units = given.size.units;
+  const Columns columns{units, 1};
+  const int width = columns.width();
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * units);
+  const ptrdiff_t partFloats = Pieces::rounded(static_cast<ptrdiff_t>(parts.size(0)) * width);
+  Pieces shared(runtime.allocate(Pieces::rounded(static_cast<ptrdiff_t>(features) * width) +
+                                 Pieces::rounded(static_cast<ptrdiff_t>(units) * width) +
+                                 Pieces::rounded(width) + parts.count * partFloats));
+  float* const kernelFloats = shared.take(static_cast<ptrdiff_t>(features) * width);
+  float* const recurrentFloats = shared.take(static_cast<ptrdiff_t>(units) * width);
+  float* const bias = shared.take(width);
+  const Packed kernel = packColumns(kernelFloats, given.kernel, features, columns);
+  const Packed recurrent = packColumns(recurrentFloats, given.recurrentKernel, units, columns);
+  packBias(bias, given.bias, columns);
+  float* const sumsOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    float* const sums = sumsOfParts + index * partFloats;
+    const float* before = given.initialState + static_cast<ptrdiff_t>(part.first) * units;
+    for (int t = 0; t < timesteps; t++) {
+      const ptrdiff_t row = static_cast<ptrdiff_t>(t) * batch + part.first;
+      for (int p = 0; p < kernel.panels.count; p++) {
+        const Factors factors[] = {
+            {given.inputs + row * features, features, kernel.panel(p), features},
+            {before, units, recurrent.panel(p), units},
+        };
+        multiplyPanel(part.rows, kernel.vectors(p), bias + kernel.column(p), 0, factors, 2,
+                      sums + kernel.column(p), width);
+      }
+      float* const outputs = given.outputs + row * units;
+      for (int r = 0; r < part.rows; r++) {
+        for (int column = 0; column < width; column += lanes) {
+          storeFirst(outputs + static_cast<ptrdiff_t>(r) * units + column,
+                     tanh(load(sums + static_cast<ptrdiff_t>(r) * width + column)), units - column);
+        }
+      }
+      before = outputs;
+    }
+  });
+}
+
+inline void simpleRnnBackward(const SimpleRnnBackward& given, Runtime& runtime) {
+  const int timesteps = given.size.timesteps, batch = given.size.batch;
+  const int features = given.size.features, units = given.size.units;
+  const Columns columns{units, 1};
+  const int width = columns.width();
+  const Groups parts = partsOf(batch, static_cast<long long>(features + units) * units);
+  const int together = stepsTogether(timesteps, parts.size(0), units);
+  const ptrdiff_t stepFloats = static_cast<ptrdiff_t>(parts.size(0)) * width;
+  const ptrdiff_t kernelFloats = static_cast<ptrdiff_t>(features) * width;
+  const ptrdiff_t recurrentFloats = static_cast<ptrdiff_t>(units) * width;
+  const ptrdiff_t gradientFloats = kernelFloats + recurrentFloats + width;
+  const ptrdiff_t partFloats =
+      Pieces::rounded((together + 2) * stepFloats) + Pieces::rounded(gradientFloats) + mostTile;
+  const int featuresWidth = padded(features);
+  Pieces shared(runtime.allocate(Pieces::rounded(static_cast<ptrdiff_t>(width) * featuresWidth) +
+                                 Pieces::rounded(static_cast<ptrdiff_t>(width) * width) +
+                                 mostTile + parts.count * partFloats));
+  const Packed kernel =
+      packTransposed(shared.take(static_cast<ptrdiff_t>(width) * featuresWidth), given.kernel,
+                     features, columns);
+  const Packed recurrent = packTransposed(shared.take(static_cast<ptrdiff_t>(width) * width),
+                                          given.recurrentKernel, units, columns);
+  float* const zeros = shared.take(mostTile);
+  clear(zeros, mostTile);
+  float* const memoryOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    Pieces own(memoryOfParts + index * partFloats);
+    float* const gradients = own.take((together + 2) * stepFloats);
+    float* const later = gradients + together * stepFloats;
+    float* const fromLater = later + stepFloats;
+    float* const kernelGradient = own.take(gradientFloats);
+    float* const recurrentGradient = kernelGradient + kernelFloats;
+    float* const biasGradient = recurrentGradient + recurrentFloats;
+    float* const spare = own.take(mostTile);
+    clear(kernelGradient, gradientFloats);
+    const ptrdiff_t rowFloats = static_cast<ptrdiff_t>(part.rows) * width;
+
+    const auto multiplyByRecurrent = [&](const float* of) {
+      for (int p = 0; p < recurrent.panels.count; p++) {
+        const Factors factors{of, width, recurrent.panel(p), width};
+        multiplyPanel(part.rows, recurrent.vectors(p), zeros, 0, &factors, 1,
+                      fromLater + recurrent.column(p), width);
+      }
+    };
+    const auto rowOf = [&](int t) { return static_cast<ptrdiff_t>(t) * batch + part.first; };
+
+    for (int end = timesteps; end > 0; end -= together) {
+      const int begin = end > together ? end - together : 0;
+      const int steps = end - begin;
+      for (int t = end - 1; t >= begin; t--) {
+        float* const here = gradients + (t - begin) * rowFloats;
+        const bool isLast = t == timesteps - 1;
+        if (!isLast) multiplyByRecurrent(t == end - 1 ? later : here + rowFloats);
+        const float* const outputs = given.outputs + rowOf(t) * units;
+        const float* const direct = given.outputsGradient + rowOf(t) * units;
+        for (int r = 0; r < part.rows; r++) {
+          for (int column = 0; column < width; column += lanes) {
+            const int left = units - column;
+            const ptrdiff_t at = static_cast<ptrdiff_t>(r) * units + column;
+            const ptrdiff_t to = static_cast<ptrdiff_t>(r) * width + column;
+            const Vector output = loadFirst(outputs + at, left);
+            const Vector through =
+                isLast ? loadFirst(given.lastStateGradient +
+                                       static_cast<ptrdiff_t>(part.first) * units + at,
+                                   left)
+                       : load(fromLater + to);
+            const Vector gradient = loadFirst(direct + at, left) + through;
+            store(here + to, gradient * (splat(1.0f) - output * output));
+          }
+        }
+      }
+      for (int t = begin; t < end; t++) {
+        multiplyExactly(part.rows, gradients + (t - begin) * rowFloats, width, kernel, zeros,
+                        given.inputsGradient + rowOf(t) * features, features, features, spare);
+      }
+      const ptrdiff_t stepOfInputs = static_cast<ptrdiff_t>(batch) * features;
+      const ptrdiff_t stepOfOutputs = static_cast<ptrdiff_t>(batch) * units;
+      addOuter({given.inputs + rowOf(begin) * features, stepOfInputs, features}, features, steps,
+               part.rows, gradients, width, kernelGradient);
+      const int first = begin == 0 ? 1 : 0;
+      if (first == 1) {
+        addOuter({given.initialState + rowOf(0) * units, 0, units}, units, 1, part.rows, gradients,
+                 width, recurrentGradient);
+      }
+      addOuter({given.outputs + (rowOf(begin + first) - batch) * units, stepOfOutputs, units}, units,
+               steps - first, part.rows, gradients + first * rowFloats, width, recurrentGradient);
+      addRows(gradients, steps * part.rows, width, biasGradient);
+      memcpy(later, gradients, sizeof(float) * rowFloats);
+    }
+    multiplyExactly(part.rows, later, width, recurrent, zeros,
+                    given.initialStateGradient + rowOf(0) * units, units, units, spare);
+  });
+
+  const float* const partials = memoryOfParts + Pieces::rounded((together + 2) * stepFloats);
+  sumParts(partials, partFloats, parts.count, features, columns, given.kernelGradient);
+  sumParts(partials + kernelFloats, partFloats, parts.count, units, columns,
+           given.recurrentKernelGradient);
+  sumParts(partials + kernelFloats + recurrentFloats, partFloats, parts.count, 1, columns,
+           given.biasGradient);
+}
+
+}  // namespace TELETRAIN_TARGET
+}  // namespace teletrain
+
+#endif  // TELETRAIN_KERNELS_SIMPLE_RNN_H_
