@@ -19,9 +19,13 @@ export interface StartCommand {
   readonly record: RunRecord;
   /** `<home>/runs/<id>`: checkpoints go below it; run.json is already there. */
   readonly directory: string;
-  /** Go on from the newest whole checkpoint on disk; without one, from the start. */
+  /** Go on from the newest whole checkpoint on disk. */
   readonly resume: boolean;
-  /** Changes made while it ran before. */
+  /** It left checkpoints or came with one: where none is whole, fail rather than start over. */
+  readonly needsCheckpoint: boolean;
+  /** Step at which the run was done and its test split scored, if it was: not scored again there. */
+  readonly testedStep?: number;
+  /** Changes made since its start. */
   readonly changed?: { readonly epochs?: number; readonly patience?: number };
   /** Last step that was journaled, so that the engine can say `rewind` when it goes back behind it. */
   readonly lastStep: number;

@@ -106,7 +106,7 @@ export function startCommand(
   recipe: RecipeName,
   directory: string,
   settings: Readonly<Record<string, unknown>>,
-  more: Partial<Pick<StartCommand, 'resume' | 'lastStep' | 'changed'>> = {},
+  more: Partial<Omit<StartCommand, 'type' | 'record' | 'directory'>> = {},
 ): StartCommand {
   const record: RunRecord = {
     format: 1,
@@ -123,6 +123,7 @@ export function startCommand(
     record,
     directory,
     resume: false,
+    needsCheckpoint: false,
     lastStep: 0,
     cacheDir: workerFolders().cache,
     ...(dataDir ? { dataDir } : {}),

@@ -87,6 +87,34 @@ test('stopped now, a run leaves a checkpoint and goes on from it when it is resu
   expect(client.events.some((event) => event.type === 'rewind')).toBe(false);
 });
 
+test('a run that is done is not resumed until its epochs are raised; then it goes on from its end', async () => {
+  await using home = await homeWithToken();
+  await using worker = home.start();
+  using client = await home.connect(worker);
+  await client.request('run.start', { record: smallRun('one', 2) });
+  await client.request('run.follow', { run: 'one', fromSeq: 1 });
+  await client.untilState('done');
+  const refused = { code: 'run-done', hint: expect.stringContaining('teletrain change one') };
+  await expect(client.request('run.resume', { run: 'one' })).rejects.toMatchObject(refused);
+  await client.request('run.change', { run: 'one', epochs: 1 });
+  await client.request('run.change', { run: 'one', patience: 9 });
+  await expect(client.request('run.resume', { run: 'one' })).rejects.toMatchObject(refused);
+  await client.request('run.change', { run: 'one', epochs: 3 });
+  // What was changed outlives the worker.
+  client.socket.terminate();
+  await worker.stop();
+  await using next = home.start();
+  using again = await home.connect(next);
+  await again.request('run.follow', { run: 'one', fromSeq: client.events.length + 1 });
+  await again.request('run.resume', { run: 'one' });
+  await again.untilState('done');
+  const events = [...client.events, ...again.events];
+  expect(numbers(events)).toEqual(events.map((_, index) => index + 1));
+  const steps = events.flatMap((event) => (event.type === 'metric' ? [event.step] : []));
+  expect(steps).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+  await expect(again.request('run.resume', { run: 'one' })).rejects.toMatchObject(refused);
+});
+
 /** Steps follow one another, and after a crash those after the last checkpoint's, the voided ones rewound. */
 function expectStepsFromCheckpoints(events: readonly RunEvent[]): void {
   let saved = 0;

@@ -139,6 +139,61 @@ describe.each(available)(
       );
     });
 
+    test('a run whose checkpoints are all damaged fails rather than start over', async () => {
+      await cp(folder('undisturbed'), folder('unusable'), { recursive: true });
+      for (const id of await listOf(folder('unusable'))) {
+        await truncate(join(folder('unusable'), 'checkpoints', id, 'model.safetensors'), 100);
+      }
+      await using engine = await EngineDriver.start();
+      // Also when the journal that knew of the checkpoints was lost, and when it is tried again.
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        engine.messages.splice(0);
+        engine.send(startCommand(recipe, folder('unusable'), settings, { resume: true }));
+        expect(await engine.untilEnd()).toMatchObject({ state: 'failed', reason: 'no-checkpoint' });
+        expect(engine.events.some((event) => event.type === 'metric')).toBe(false);
+      }
+    });
+
+    test('a run whose checkpoints are gone fails, one that never had any starts', async () => {
+      await using engine = await EngineDriver.start();
+      const gone = { resume: true, needsCheckpoint: true };
+      engine.send(startCommand(recipe, folder('gone'), settings, gone));
+      expect(await engine.untilEnd()).toMatchObject({ state: 'failed', reason: 'no-checkpoint' });
+      engine.messages.splice(0);
+      engine.send(startCommand(recipe, folder('gone'), settings, { resume: true }));
+      expect(await engine.untilEvent((event) => event.type === 'metric')).toMatchObject({
+        step: 1,
+      });
+    });
+
+    test('a run that is done and extended ends with the bits of one that had those epochs from the start, tested at each end', async () => {
+      const epochs = Number(settings.epochs);
+      const shorter = { ...settings, epochs: epochs - 1 };
+      await using engine = await EngineDriver.start();
+      engine.send(startCommand(recipe, folder('extended'), shorter));
+      expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+      const before = engine.events;
+      const tests = before.filter(isTest);
+      const testedStep = lastStepOf(before);
+      expect(tests.length).toBeGreaterThan(0);
+      const again = { resume: true, needsCheckpoint: true, lastStep: testedStep, testedStep };
+
+      engine.messages.splice(0);
+      engine.send(startCommand(recipe, folder('extended'), shorter, again));
+      expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+      expect(engine.events.filter((event) => event.type === 'metric')).toEqual([]);
+
+      engine.messages.splice(0);
+      const changed = { epochs };
+      engine.send(startCommand(recipe, folder('extended'), shorter, { ...again, changed }));
+      expect(await engine.untilEnd()).toMatchObject({ state: 'done', reason: 'epochs' });
+      const trained = before.filter((event) => !isTest(event));
+      expect(facts([...trained, ...engine.events])).toEqual(facts(undisturbed));
+      expect(await finalTensors(folder('extended'))).toEqual(
+        await finalTensors(folder('undisturbed')),
+      );
+    });
+
     test('a run that goes on with other threads says that its bits may differ', async () => {
       await using engine = await EngineDriver.start({ TF_NUM_INTRAOP_THREADS: '7' });
       const lastStep = lastStepOf(undisturbed);
@@ -212,6 +267,8 @@ function facts(events: readonly EventBody[]): unknown[] {
     return [];
   });
 }
+
+const isTest = (event: EventBody) => event.type === 'metric' && event.split === 'test';
 
 function lastStepOf(events: readonly EventBody[]): number {
   return Math.max(0, ...events.map((event) => (event.type === 'metric' ? event.step : 0)));

@@ -3,15 +3,27 @@ import { isFinal, type RunEvent, type RunState } from '../../shared/events.ts';
 /** What was asked of a run and has not happened yet. */
 export type Asked = 'pause' | 'continue' | 'stop-now' | 'stop-epoch';
 
+interface Mark {
+  readonly type: 'checkpoint' | 'epoch';
+  readonly step: number;
+  readonly epoch: number;
+}
+
 /** What a run's events add up to, as far as the gateway has to know. */
 export interface RunFold {
   readonly state: RunState;
   readonly reason: string | undefined;
   readonly step: number;
   readonly epoch: number;
-  /** As last changed while it ran; absent when its settings hold. */
+  /** As last changed; absent when its settings hold. */
   readonly changed: { readonly epochs?: number; readonly patience?: number };
   readonly asked: Asked | undefined;
+  /** It left a checkpoint at some time, or came with one: it never starts over. */
+  readonly hasCheckpoint: boolean;
+  /** Checkpoints and ends of epochs up to its step, oldest first: they tell the epoch of a step. */
+  readonly marks: readonly Mark[];
+  /** When it was last done, which is when its test split was scored; void once it rewinds. */
+  readonly done: { readonly step: number; readonly changed: RunFold['changed'] } | undefined;
   /** Restarts of the engine after a crash since the run was last started or resumed by somebody. */
   readonly restarts: number;
 }
@@ -38,6 +50,9 @@ export function foldOfNew(imported?: {
     epoch: imported?.epoch ?? 0,
     changed: imported?.changed ?? {},
     asked: undefined,
+    hasCheckpoint: imported !== undefined,
+    marks: imported ? [{ type: 'checkpoint', step: imported.step, epoch: imported.epoch }] : [],
+    done: undefined,
     restarts: 0,
   };
 }
@@ -50,19 +65,23 @@ export function foldEvent(fold: RunFold, event: RunEvent): RunFold {
         state: event.state,
         reason: event.reason,
         asked: settles(fold.asked, event.state) ? undefined : fold.asked,
+        done: event.state === 'done' ? { step: fold.step, changed: fold.changed } : fold.done,
         restarts: restartsAfter(fold.restarts, event.state, event.reason),
       };
     case 'metric':
-    case 'epoch':
-    case 'checkpoint':
     case 'sample':
+      return reached(fold, event);
+    case 'epoch':
+    case 'checkpoint': {
+      const { type, step, epoch } = event;
       return {
-        ...fold,
-        step: Math.max(fold.step, event.step),
-        epoch: Math.max(fold.epoch, event.epoch),
+        ...reached(fold, event),
+        hasCheckpoint: fold.hasCheckpoint || type === 'checkpoint',
+        marks: [...fold.marks, { type, step, epoch }],
       };
+    }
     case 'rewind':
-      return { ...fold, step: event.toStep };
+      return rewound(fold, event.toStep);
     case 'change': {
       const { epochs, patience, asked } = event;
       return {
@@ -78,6 +97,20 @@ export function foldEvent(fold: RunFold, event: RunEvent): RunFold {
     default:
       return fold;
   }
+}
+
+function reached(fold: RunFold, { step, epoch }: { step: number; epoch: number }): RunFold {
+  return { ...fold, step: Math.max(fold.step, step), epoch: Math.max(fold.epoch, epoch) };
+}
+
+/** The epoch is that of the checkpoint gone back to; of any other step, the one after the last that ended. */
+function rewound(fold: RunFold, toStep: number): RunFold {
+  const marks = fold.marks.filter(({ step }) => step <= toStep);
+  const source = marks.findLast(({ type, step }) => type === 'checkpoint' && step === toStep);
+  const ended = marks.findLast(({ type }) => type === 'epoch')?.epoch ?? 0;
+  const epoch = toStep === 0 ? 0 : Math.min(fold.epoch, source?.epoch ?? ended + 1);
+  const done = fold.done && fold.done.step <= toStep ? fold.done : undefined;
+  return { ...fold, step: Math.min(fold.step, toStep), epoch, marks, done };
 }
 
 /** Whether a state is the effect of what was asked for, or makes it void. */

@@ -2,6 +2,7 @@ import type { EngineReport } from '../../shared/engine-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { type EventBody, isFinal, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
+import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { FromEngine, StartCommand } from '../channel.ts';
 import type { EngineEnd, EngineProcess } from './engine-process.ts';
 import { EventKeeper } from './event-keeper.ts';
@@ -106,7 +107,10 @@ export class Training {
     });
   }
 
-  /** Goes on with a paused run, or with an ended one from its last checkpoint. @throws TeletrainError `worker-busy`, `no-checkpoint`, `journal-failed`. */
+  /**
+   * Goes on with a paused run, or with an ended one from its last checkpoint.
+   * @throws TeletrainError `worker-busy`, `run-done`, `no-checkpoint`, `journal-failed`.
+   */
   async resume(run: Run): Promise<void> {
     await this.#inTurn(async () => {
       if (run === this.#active) {
@@ -117,6 +121,7 @@ export class Training {
         return;
       }
       this.#refuseBusy();
+      refuseDone(run);
       run.retryJournal();
       const starting: EventBody = {
         type: 'state',
@@ -153,12 +158,22 @@ export class Training {
     });
   }
 
-  /** @throws TeletrainError `run-not-active`. */
+  /**
+   * Of an active run, or of one that ended: then for when it is resumed.
+   * @throws TeletrainError `run-not-active` for one that was brought here and did not begin: its
+   * first event is another. `journal-failed`.
+   */
   async change(run: Run, changed: { epochs?: number; patience?: number }): Promise<void> {
     await this.#inTurn(async () => {
-      this.#refuseInactive(run);
+      if (run === this.#active) {
+        await run.append({ type: 'change', ...changed });
+        this.#tellEngine({ type: 'change', ...changed });
+        return;
+      }
+      if (!run.isBegun) this.#refuseInactive(run);
+      run.retryJournal();
       await run.append({ type: 'change', ...changed });
-      this.#tellEngine({ type: 'change', ...changed });
+      await run.rest();
     });
   }
 
@@ -258,13 +273,15 @@ export class Training {
 
   #startCommand(run: Run): StartCommand {
     const { dataDir, cacheDir } = this.#options;
-    const { changed, step } = run.fold;
+    const { changed, step, hasCheckpoint, done } = run.fold;
     return {
       type: 'start',
       record: run.record,
       directory: run.directory.path,
       resume: run.imported !== undefined || run.lastSeq > run.firstSeq,
+      needsCheckpoint: hasCheckpoint,
       lastStep: step,
+      ...(done ? { testedStep: done.step } : {}),
       cacheDir,
       ...(Object.keys(changed).length > 0 ? { changed } : {}),
       ...(dataDir === undefined ? {} : { dataDir }),
@@ -374,6 +391,27 @@ async function requireCheckpoint(run: Run, id: string): Promise<void> {
     `Checkpoint ${id}, from which run "${run.id}" is to go on, has not wholly arrived here.`,
     { hint: `Send the rest of it: teletrain resume ${run.id} --on <this worker>.` },
   );
+}
+
+/**
+ * A run that is done has nothing left to train until its limits are raised; resumed all the same it
+ * would only score the test split again.
+ */
+function refuseDone({ id, record, fold }: Run): void {
+  const { state, reason, epoch, changed, done } = fold;
+  if (state !== 'done') return;
+  const settings = completeSettings(recipeNamed(record.recipe).name, record.settings);
+  const { epochs, patience } = { ...settings, ...changed };
+  const endedBy = { ...settings, ...done?.changed };
+  const isPatienceOver = reason === 'patience' && patience > 0 && patience <= endedBy.patience;
+  if (epochs > epoch && !isPatienceOver) return;
+  const why = isPatienceOver ? `with patience ${patience}` : `after ${epoch} of ${epochs} epochs`;
+  const raise = isPatienceOver
+    ? `Raise the patience first (0: never), with "teletrain change ${id} --patience N"`
+    : `Raise the epochs first, with "teletrain change ${id} --epochs N"`;
+  throw new TeletrainError('run-done', `Run "${id}" is done ${why}.`, {
+    hint: `${raise}; then resume it.`,
+  });
 }
 
 function neverReady({ how, lastWords }: EngineEnd): WireError {

@@ -7,9 +7,9 @@ import { wholeNumber } from '../options.ts';
 export function addChange(program: Command, context: CommandContext): void {
   program
     .command('change')
-    .summary('change epochs or patience while a run goes on')
+    .summary('change epochs or patience')
     .description(
-      'Change the number of epochs or the early-stopping patience of a run while it goes on.',
+      'Change the number of epochs or the early-stopping patience of a run, while it goes on or, once it has ended, before it is resumed.',
     )
     .argument('<run>', "a run's name, a unique beginning of it, or last")
     .option('--epochs <count>', 'passes over the training examples in all', wholeNumber(1))

@@ -7,6 +7,8 @@ import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { sha256 } from './save.ts';
 import { type CheckpointState, stateSchema } from './state.ts';
 
+const damagedPrefix = '.damaged-';
+
 /** A checkpoint read back: every file had the size and the SHA-256 of its manifest. */
 export interface LoadedCheckpoint {
   readonly manifest: Manifest;
@@ -75,13 +77,19 @@ export async function loadNewestCheckpoint(
       return await loadCheckpoint(folder, id);
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
-      const aside = join(folder, `.damaged-${id}`);
+      const aside = join(folder, `${damagedPrefix}${id}`);
       await rm(aside, { recursive: true, force: true });
       await rename(join(folder, id), aside);
       onDamaged(id, error);
     }
   }
   return undefined;
+}
+
+/** Whether a checkpoint was ever set aside because it was damaged. */
+export async function hasDamaged(folder: string): Promise<boolean> {
+  const names: string[] = await readdir(folder).catch(() => []);
+  return names.some((name) => name.startsWith(damagedPrefix));
 }
 
 /** Ends what `saveCheckpoint` had begun when its process died. */

@@ -4,7 +4,7 @@ import type { RunStatus } from '../../../shared/events.ts';
 import { completeSettings, recipeNamed } from '../../../shared/recipes.ts';
 import type { StartCommand } from '../../channel.ts';
 import type { Engine } from '../backend/engine.ts';
-import { type LoadedCheckpoint, loadNewestCheckpoint } from '../checkpoints/load.ts';
+import { hasDamaged, type LoadedCheckpoint, loadNewestCheckpoint } from '../checkpoints/load.ts';
 import { initialProgress, type Progress } from '../checkpoints/state.ts';
 import { restoreVariables, toTensor } from '../checkpoints/tensors.ts';
 import { loadDataset } from '../datasets/load.ts';
@@ -43,7 +43,8 @@ export async function performRun(command: StartCommand, surroundings: RunSurroun
   try {
     const parts = await assemble(command, surroundings, status, release);
     const { progress, isSaved } = await takeUp(command, parts);
-    await train(parts, progress, new CheckpointKeeper(parts, isSaved ? progress : undefined));
+    const keeper = new CheckpointKeeper(parts, isSaved ? progress : undefined);
+    await train(parts, progress, keeper, command.testedStep);
   } catch (caught) {
     reportEnd(caught instanceof Error ? asUserError(caught) : caught, journal, status);
   } finally {
@@ -92,7 +93,7 @@ async function assemble(
 /** Sets the weights to where the run begins and says what runs from there. */
 async function takeUp(command: StartCommand, parts: RunParts) {
   const { settings, engine, dataset, model, journal, status, version } = parts;
-  const checkpoint = command.resume ? await newestCheckpoint(parts) : undefined;
+  const checkpoint = command.resume ? await newestCheckpoint(parts, command) : undefined;
   if (checkpoint) restore(checkpoint, parts);
   const progress: Progress = {
     ...(checkpoint?.state.progress ?? initialProgress(settings)),
@@ -121,13 +122,26 @@ async function takeUp(command: StartCommand, parts: RunParts) {
   return { progress, isSaved: checkpoint !== undefined };
 }
 
-async function newestCheckpoint(parts: RunParts): Promise<LoadedCheckpoint | undefined> {
-  const { journal, checkpointFolder, status } = parts;
+/** @throws TeletrainError `no-checkpoint` where there were some and none is whole any more. */
+async function newestCheckpoint(
+  { journal, checkpointFolder, status }: RunParts,
+  { record, needsCheckpoint }: StartCommand,
+): Promise<LoadedCheckpoint | undefined> {
   status.phase('loading the checkpoint');
-  return await loadNewestCheckpoint(checkpointFolder, (id, error) => {
-    logTo(journal).warning(`${error.message} The one before it is tried.`);
+  const checkpoint = await loadNewestCheckpoint(checkpointFolder, (id, error) => {
+    logTo(journal).warning(`${error.message} The one before it is tried, if there is one.`);
     journal.send({ type: 'checkpoint-removed', id });
   });
+  if (checkpoint === undefined && (needsCheckpoint || (await hasDamaged(checkpointFolder)))) {
+    throw new TeletrainError(
+      'no-checkpoint',
+      'None of the checkpoints that the run left on this worker can be used.',
+      {
+        hint: `Go on from a copy at home, with "teletrain resume ${record.id} --on <worker>", or start a new run.`,
+      },
+    );
+  }
+  return checkpoint;
 }
 
 function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: RunParts): void {
@@ -145,7 +159,13 @@ function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: Run
   for (const slot of tensors.values()) slot.dispose();
 }
 
-async function train(parts: RunParts, begin: Progress, keeper: CheckpointKeeper): Promise<void> {
+/** @param testedStep where the test split was scored before. */
+async function train(
+  parts: RunParts,
+  begin: Progress,
+  keeper: CheckpointKeeper,
+  testedStep: number | undefined,
+): Promise<void> {
   const { controls, journal, status } = parts;
   const loop = new TrainingLoop(parts, begin, keeper);
   status.follow(loop);
@@ -167,7 +187,10 @@ async function train(parts: RunParts, begin: Progress, keeper: CheckpointKeeper)
   });
   try {
     const reason = await loop.run();
-    if (reason !== 'stop-epoch') await testRun(parts, loop.progress);
+    const isTested = begin.step === testedStep && loop.progress.step === testedStep;
+    if (isTested)
+      logTo(journal).info('Nothing was left to train; the test split is not read again.');
+    else if (reason !== 'stop-epoch') await testRun(parts, loop.progress);
     const state = reason === 'stop-epoch' ? 'stopped' : 'done';
     status.state(state);
     journal.send({ type: 'state', state, reason });

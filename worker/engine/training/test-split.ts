@@ -7,7 +7,8 @@ import { logTo } from './journal.ts';
 import type { RunParts } from './parts.ts';
 
 /**
- * The only use of the test split's scores, once, after the last epoch. Two sets of weights are
+ * The only use of the test split's scores, once, after the last epoch; a run that is extended
+ * afterwards is scored again at its new end. Two sets of weights are
  * tested: the last epoch's (`loss`, `accuracy`) and those with the lowest validation loss
  * (`bestLoss`, `bestAccuracy`); digits have `hiddenLoss` and `bestHiddenLoss` instead of an
  * accuracy. All are reported at the last step, for that is when it was known which were the best.

@@ -23,10 +23,60 @@ const metric = (step: number): EventBody => ({
   value: 1,
 });
 
+const checkpoint = (step: number, epoch: number): EventBody => ({
+  type: 'checkpoint',
+  id: `step-${String(step).padStart(9, '0')}`,
+  step,
+  epoch,
+  reason: 'time',
+  best: false,
+  bytes: 1,
+  manifestSha256: '0'.repeat(64),
+});
+
 describe("what a run's events add up to", () => {
   test('its step goes back where it rewinds', () => {
     expect(foldOf(state('running'), metric(7), metric(8)).step).toBe(8);
     expect(foldOf(state('running'), metric(8), { type: 'rewind', toStep: 5 }).step).toBe(5);
+  });
+
+  test('its epoch goes back with its step', () => {
+    const end = (step: number, epoch: number): EventBody[] => [
+      { type: 'epoch', step, epoch, seconds: 1, examplesPerSecond: 1, liveTensors: 0 },
+      checkpoint(step, epoch),
+    ];
+    const events = [
+      ...[state('running'), ...end(10, 1), checkpoint(14, 2), ...end(20, 2)],
+      { ...metric(25), epoch: 3 } as EventBody,
+    ];
+    const epochAfter = (toStep: number) => foldOf(...events, { type: 'rewind', toStep }).epoch;
+    expect(epochAfter(20)).toBe(2);
+    expect(epochAfter(14)).toBe(2);
+    expect(epochAfter(12)).toBe(2);
+    expect(epochAfter(10)).toBe(1);
+    expect(epochAfter(4)).toBe(1);
+    expect(epochAfter(0)).toBe(0);
+    // What came after the step gone back to is forgotten for good.
+    const twice = foldOf(...events, { type: 'rewind', toStep: 10 }, { type: 'rewind', toStep: 9 });
+    expect(twice).toMatchObject({ step: 9, epoch: 1 });
+  });
+
+  test('that it was done holds until it goes back behind that step', () => {
+    const done = foldOf(metric(8), { type: 'change', epochs: 4 }, state('done', 'epochs'));
+    expect(done.done).toEqual({ step: 8, changed: { epochs: 4 } });
+    const rewind = (toStep: number): RunEvent => ({
+      ...{ type: 'rewind', toStep },
+      ...{ run: 'one', seq: 9, time: 9 },
+    });
+    expect(foldEvent(done, rewind(8)).done?.step).toBe(8);
+    expect(foldEvent(done, rewind(7)).done).toBeUndefined();
+  });
+
+  test('once it left a checkpoint it is one that has them, also when they were removed', () => {
+    expect(foldOf(state('running'), metric(3)).hasCheckpoint).toBe(false);
+    const removed: EventBody = { type: 'checkpoint-removed', id: 'step-000000003' };
+    expect(foldOf(checkpoint(3, 1), removed).hasCheckpoint).toBe(true);
+    expect(foldOfNew({ step: 20, epoch: 2, changed: {} }).hasCheckpoint).toBe(true);
   });
 
   test('changes are kept one by one', () => {
