@@ -140,11 +140,13 @@ export class RunStore {
     for (const id of await this.ids()) {
       const record = await this.read(id);
       if (!record) continue;
-      const { journalBytes: _, ...summary } = await this.#summary(id);
+      const journal = await stat(this.journalPath(id)).catch(() => undefined);
+      const { journalBytes: _, ...summary } = await this.#summary(id, journal?.size ?? 0);
       const place = await this.place(id).catch(() => undefined);
       items.push({
         record,
         directory: this.directoryOf(id),
+        lastHeardAt: journal?.mtimeMs ?? record.createdAt,
         ...definedOnly(summary),
         ...(place ? { worker: place.worker } : {}),
       });
@@ -152,12 +154,8 @@ export class RunStore {
     return items;
   }
 
-  async #summary(id: string): Promise<Summary> {
+  async #summary(id: string, journalBytes: number): Promise<Summary> {
     const path = join(this.directoryOf(id), 'summary.json');
-    const journalBytes = await stat(this.journalPath(id)).then(
-      (status) => status.size,
-      () => 0,
-    );
     const kept = await readJsonFile(path, summarySchema).catch(() => undefined);
     if (kept?.journalBytes === journalBytes) return kept;
     const summary = { journalBytes, ...summarise(await this.load(id)) };

@@ -143,6 +143,8 @@ export interface RunListItem {
   readonly epoch: number;
   readonly epochs: number;
   readonly worker?: string;
+  /** When this machine last heard of it; a run that has not ended may long have gone on, or be no more. */
+  readonly lastHeardAt: number;
   /** Last and best value of the monitored validation loss, nats an example. */
   readonly lastLoss?: number;
   readonly bestLoss?: number;
@@ -213,10 +215,18 @@ export interface TeletrainClient {
    * a unique beginning or `last`; a run that is not on this machine is looked for on paired workers.
    */
   openRun(id: string, options?: { offline?: boolean; signal?: AbortSignal }): Promise<RunHandle>;
-  /** Where it ran, or on another worker, to which the last checkpoint here is uploaded first. */
+  /**
+   * Where it ran, or on another worker, to which the last checkpoint here is uploaded first. With
+   * `replace`, a copy of the run that ended there and is not known here is moved aside on the worker.
+   */
   resumeRun(
     id: string,
-    options?: { on?: string; onProgress?: (progress: SetupProgress) => void; signal?: AbortSignal },
+    options?: {
+      on?: string;
+      replace?: boolean;
+      onProgress?: (progress: SetupProgress) => void;
+      signal?: AbortSignal;
+    },
   ): Promise<RunHandle>;
   checkpoints(
     id: string,

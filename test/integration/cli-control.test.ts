@@ -195,6 +195,11 @@ it('a worker that is lost ends a followed run with exit code 3', async () => {
   const ended = await command.ended;
   expect(ended.stderr).toMatch(/The worker cannot be reached[\s\S]*teletrain (attach|resume)/);
   expect(ended.code).toBe(3);
+  // It will never be heard of again: this machine's copy can go.
+  const { runs } = JSON.parse((await teletrain(['runs', '--json'], { home: own })).stdout);
+  expect(runs[0]).toMatchObject({ state: 'running', lastHeardAt: expect.stringMatching(/Z$/) });
+  const cleaned = await teletrain(['clean', '--run', runs[0].id, '--json'], { home: own });
+  expect(JSON.parse(cleaned.stdout).removedRuns).toEqual([runs[0].directory]);
 
   // A run that had ended is here, whole, and needs no worker.
   const { run: id } = JSON.parse(first.slice(0, first.indexOf('\n')));

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { cacheReportSchema } from '../../../shared/cache-report.ts';
 import { TeletrainError, UsageError } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
+import type { TeletrainClient } from '../../session/types.ts';
 import { formatBytes } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
 import { collect } from '../options.ts';
@@ -14,6 +15,7 @@ interface CleanOptions {
   engine?: boolean;
   data?: boolean;
   run?: readonly string[];
+  force?: boolean;
 }
 
 export function addClean(program: Command, context: CommandContext): void {
@@ -31,8 +33,12 @@ export function addClean(program: Command, context: CommandContext): void {
     .option('--all', 'both')
     .option(
       '--run <run>',
-      "remove this machine's copy of an ended run, checkpoints and all; may be given many times",
+      "remove this machine's copy of a run that has ended or whose worker is gone, checkpoints and all; may be given many times",
       collect,
+    )
+    .option(
+      '--force',
+      'with --run: also of a run that has not ended and whose worker can be reached; it goes on there',
     )
     .option('--json', 'one document')
     .addHelpText(
@@ -44,7 +50,7 @@ Examples:
   teletrain clean --run digits-pixel-rnn-20261123-001522-k3f9`,
     )
     .action(async (options: CleanOptions) => {
-      const removedRuns = await removeRuns(context, options.run ?? []);
+      const removedRuns = await removeRuns(context, options);
       const names = [
         ...(options.engine || options.all ? ['engine'] : []),
         ...(options.data || options.all ? ['datasets'] : []),
@@ -66,11 +72,29 @@ Examples:
     });
 }
 
-async function removeRuns(context: CommandContext, runs: readonly string[]): Promise<string[]> {
-  if (runs.length === 0) return [];
-  const client = await context.client();
+async function removeRuns(
+  context: CommandContext,
+  { run: ids = [], force = false }: CleanOptions,
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const directories = await removableRuns(await context.client(), ids, force);
+  for (const directory of directories) await rm(directory, { recursive: true });
+  return directories;
+}
+
+/**
+ * The folders of these runs. A run that has not ended may be removed where nobody can end it: its
+ * worker cannot be reached.
+ * @throws UsageError `unknown-run`; TeletrainError `run-active`, unless `force`.
+ */
+export async function removableRuns(
+  client: Pick<TeletrainClient, 'runs' | 'workerInfo'>,
+  ids: readonly string[],
+  force: boolean,
+): Promise<string[]> {
   const known = await client.runs();
-  const chosen = runs.map((id) => {
+  const directories: string[] = [];
+  for (const id of ids) {
     const run = known.find((candidate) => candidate.record.id === id);
     if (!run) {
       throw new UsageError(
@@ -79,13 +103,26 @@ async function removeRuns(context: CommandContext, runs: readonly string[]): Pro
         'Give its whole name, as "teletrain runs" lists it.',
       );
     }
-    if (!isFinal(run.state)) {
+    if (!force && !isFinal(run.state) && (await canBeReached(client, run.worker))) {
       throw new TeletrainError('run-active', `${id} has not ended: it is ${run.state}.`, {
-        hint: `End it first with "teletrain stop ${id}".`,
+        hint: `End it first with "teletrain stop ${id}", or give --force: it goes on there then.`,
       });
     }
-    return run.directory;
-  });
-  for (const directory of chosen) await rm(directory, { recursive: true });
-  return chosen;
+    directories.push(run.directory);
+  }
+  return directories;
+}
+
+async function canBeReached(
+  client: Pick<TeletrainClient, 'workerInfo'>,
+  worker: string | undefined,
+): Promise<boolean> {
+  if (worker === undefined) return false;
+  try {
+    await client.workerInfo(worker);
+    return true;
+  } catch (error) {
+    if (error instanceof TeletrainError) return false;
+    throw error;
+  }
 }

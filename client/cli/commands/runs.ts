@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { RunListItem } from '../../session/types.ts';
+import { formatAgo } from '../../ui/formatting.ts';
+import { unheardMs } from '../../ui/state/stale-run.ts';
 import type { CommandContext } from '../context.ts';
 import { lossText } from '../run-text.ts';
 import { formatTable } from '../table.ts';
@@ -24,23 +26,33 @@ Examples:
       if (output.json) output.document({ runs: runs.map(listItemToJson) });
       else if (runs.length === 0)
         output.line('No runs yet. Start one: teletrain run digits-pixel-rnn --quick');
-      else for (const line of runTable(runs)) output.line(line);
+      else for (const line of runTable(runs, Date.now())) output.line(line);
     });
 }
 
-function listItemToJson({ record, ...rest }: RunListItem): Record<string, unknown> {
+function listItemToJson({ record, lastHeardAt, ...rest }: RunListItem): Record<string, unknown> {
   const { id, recipe, quick, createdAt, settings } = record;
-  return { id, recipe, quick, createdAt: new Date(createdAt).toISOString(), ...rest, settings };
+  const times = {
+    createdAt: new Date(createdAt).toISOString(),
+    lastHeardAt: new Date(lastHeardAt).toISOString(),
+  };
+  return { id, recipe, quick, ...times, ...rest, settings };
 }
 
-export function runTable(runs: readonly RunListItem[]): string[] {
+export function runTable(runs: readonly RunListItem[], now: number): string[] {
   const rows = runs.map((run) => [
     run.record.id,
-    run.state,
+    stateText(run, now),
     `${run.epoch}/${run.epochs}`,
     String(run.step),
     run.bestLoss === undefined ? '' : lossText(run.bestLoss),
     run.worker ?? '',
   ]);
   return formatTable(['run', 'state', 'epoch', 'step', 'best loss', 'worker'], rows);
+}
+
+/** `running`, or where that was long ago `running, last heard 3 h ago`. */
+function stateText(run: RunListItem, now: number): string {
+  const silence = unheardMs(run, now);
+  return silence === undefined ? run.state : `${run.state}, last heard ${formatAgo(silence)}`;
 }

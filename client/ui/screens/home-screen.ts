@@ -11,6 +11,7 @@ import {
   localWorkerName,
   type WorkerState,
 } from '../state/home.ts';
+import { unheardMs } from '../state/stale-run.ts';
 import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
 import {
@@ -176,7 +177,15 @@ interface RunColumn {
 /** In the order in which they are left out where there is less room: the last go first. */
 const runColumns = (now: number, look: Look): readonly RunColumn[] => [
   { title: 'recipe', width: 25, cell: ({ record }) => [record.recipe] },
-  { title: 'state', width: 14, cell: (run) => stateSpan(run, look) },
+  {
+    title: 'state',
+    width: 14,
+    // Its last known state, with a doubt.
+    cell: (run) =>
+      unheardMs(run, now) === undefined
+        ? stateSpan(run, look)
+        : [`${look.glyphs.ring} ${run.state}?`, 'label'],
+  },
   {
     title: 'started',
     width: 13,

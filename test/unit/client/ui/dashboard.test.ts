@@ -336,6 +336,7 @@ test('home lists recipes, runs and workers; Enter opens a run', async () => {
   client.runList = [
     listed('digits-pixel-rnn', 'running', { id: run.id }),
     listed('imdb-lstm', 'failed', { id: 'imdb-lstm-20261101-101010-aaaa' }),
+    listed('imdb-lstm', 'running', { lastHeardAt: Date.now() - 3 * 3_600_000 }),
   ];
   await using open = openDashboard(client, { columns: 120, rows: 32 });
   const { terminal } = open;
@@ -345,7 +346,8 @@ test('home lists recipes, runs and workers; Enter opens a run', async () => {
     'digits-pixel-cnn-report',
     'imdb-lstm',
     'failed',
-    '2 runs, 1 worker',
+    'running?',
+    '3 runs, 1 worker',
     'CPU, 2 threads',
   ])
     expect(terminal.text).toContain(part);

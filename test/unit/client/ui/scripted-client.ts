@@ -493,6 +493,7 @@ export const listed = (
     epoch: 1,
     epochs: 10,
     directory: `/tmp/runs/${record.id}`,
+    lastHeardAt: Date.now(),
     ...options,
   };
 };
