@@ -1,11 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../../shared/errors.ts';
+import { runAlone } from './commands/alone.ts';
 import { addAttach } from './commands/attach.ts';
 import { addChange } from './commands/change.ts';
 import { addCheckpoints } from './commands/checkpoints.ts';
 import { addClean } from './commands/clean.ts';
 import { addConnect } from './commands/connect.ts';
-import { openDashboard } from './commands/dashboard.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addNotebook } from './commands/notebook.ts';
@@ -42,7 +42,7 @@ export function createProgram(context: CommandContext): Command {
     .action(async (options: { dataDir?: string }, command: Command) => {
       const unknown = command.args[0];
       if (unknown !== undefined) throw unknownCommand(unknown, program);
-      await openDashboard(context, options);
+      await runAlone(context, options);
     });
   addRun(program, context);
   addAttach(program, context);

@@ -67,7 +67,7 @@ function sequences(definition: StyleDefinition, depth: ColourDepth): [start: str
 
 /** A painter for one colour depth. */
 export function createPainter(depth: ColourDepth): Painter {
-  const names = Object.keys(theme) as StyleName[];
+  const names = Object.keys(theme) as StyleName[]; // the theme is a constant: it has these keys and no others
   const table = new Map(names.map((name) => [name, sequences(theme[name], depth)]));
   return {
     depth,
