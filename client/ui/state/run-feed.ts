@@ -72,7 +72,8 @@ export class RunFeed {
     const ticks =
       !this.#frozen &&
       (connection.kind === 'waiting' ||
-        (connection.kind === 'connected' && !isFinal(state) && state !== 'paused'));
+        (connection.kind === 'connected' &&
+          (connection.unansweredSince !== undefined || (!isFinal(state) && state !== 'paused'))));
     if (ticks && !this.#clock) {
       this.#clock = setInterval(() => this.#changed(), clockMs);
       this.#clock.unref();
