@@ -1,4 +1,5 @@
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
+import { isFinal } from '../../shared/events.ts';
 import type { ResultOf } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
@@ -8,6 +9,7 @@ import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';
 import { LocalWorker } from './local-worker.ts';
 import { resumeRun } from './resume-run.ts';
+import type { RunLimits } from './run-done.ts';
 import { SessionHandle } from './run-handle.ts';
 import { RunSession } from './run-session.ts';
 import { RunStore } from './run-store.ts';
@@ -143,14 +145,17 @@ class SessionClient implements TeletrainClient {
     given: string,
     options: {
       on?: string;
+      replace?: boolean;
+      changes?: RunLimits;
       onProgress?: (progress: SetupProgress) => void;
       signal?: AbortSignal;
     } = {},
   ): Promise<RunHandle> {
-    const { on, onProgress, signal } = options;
+    const { on, replace, changes, onProgress, signal } = options;
     const id = await this.#store.find(given);
     if (id === undefined) {
       const handle = await this.#openFromWorker(given, signal);
+      if (changes) await handle.change(changes);
       await handle.resume();
       return handle;
     }
@@ -158,7 +163,7 @@ class SessionClient implements TeletrainClient {
     const store = this.#store;
     const target = on === undefined ? await this.#workerOf(id) : await links.choose(on);
     return this.#handle(id, (session) =>
-      resumeRun({ links, store, session, target, onProgress, signal }),
+      resumeRun({ links, store, session, target, replace, changes, onProgress, signal }),
     );
   }
 
@@ -211,7 +216,11 @@ class SessionClient implements TeletrainClient {
     const store = this.#store;
     const resume = async (): Promise<void> =>
       resumeRun({ links, store, session, target: await this.#workerOf(id) });
-    return new SessionHandle(session, resume, release);
+    const change = async (changes: RunLimits): Promise<void> => {
+      await this.#wake(session);
+      await session.command('run.change', { run: id, ...changes });
+    };
+    return new SessionHandle(session, { resume, change, release });
   }
 
   async #openSession(id: string): Promise<OpenRun> {
@@ -254,6 +263,14 @@ class SessionClient implements TeletrainClient {
     }
     session.attach(link, worker);
     await session.firstLook(firstLookMs, signal);
+  }
+
+  /** Starts the local worker for what is asked of a run that ended there. */
+  async #wake(session: RunSession): Promise<void> {
+    if (session.link || !isFinal(session.view.state)) return;
+    if ((await this.#workerOf(session.id)) !== localName) return;
+    await this.#links.ensureLocal({});
+    await this.#reach(session, undefined);
   }
 
   /** A run that this machine has never seen may be on a worker that it is paired with. */

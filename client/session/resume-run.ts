@@ -3,6 +3,7 @@ import { isFinal } from '../../shared/events.ts';
 import { contains, type History } from '../../shared/lives.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import { eventsMissing, runDiverged } from './errors.ts';
+import { type RunLimits, requireMoreToTrain } from './run-done.ts';
 import type { RunSession } from './run-session.ts';
 import type { RunStore } from './run-store.ts';
 import type { SetupProgress } from './types.ts';
@@ -19,6 +20,8 @@ export interface ResumeOptions {
   readonly target: string;
   /** Another copy of the run that ended there may be moved aside, though this machine never saw all of it. */
   readonly replace?: boolean | undefined;
+  /** Limits that hold from now on. */
+  readonly changes?: RunLimits | undefined;
   readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,10 +33,10 @@ const oldWorkerPatienceMs = 4_000;
  * Goes on with a run: where it was, or on a worker that does not have all of it, to which the last
  * checkpoint at home is brought first.
  * @throws TeletrainError `run-active-elsewhere`, `run-diverged`, `events-missing`, `no-checkpoint`,
- *   `worker-busy`, `worker-lost`, ...
+ *   `run-done`, `worker-busy`, `worker-lost`, ...
  */
 export async function resumeRun(options: ResumeOptions): Promise<void> {
-  const { links, store, session, target, replace, onProgress, signal } = options;
+  const { links, store, session, target, replace, changes, onProgress, signal } = options;
   if (target === localName) await links.ensureLocal({ onProgress, signal });
   const link = await links.to(target);
   await link.connected(patient(signal));
@@ -42,14 +45,21 @@ export async function resumeRun(options: ResumeOptions): Promise<void> {
   const isThere = there !== undefined && goesOn(there, session.history);
   if (!isThere) {
     if (there) requireReplaceable(there, session, target, replace);
-    await importRun({ link, session, store, replaces: there, onProgress, signal });
+    requireMoreToTrain(session.view, changes);
+    await importRun({ link, session, store, replaces: there, changes, onProgress, signal });
   } else if (session.history.lastSeq > 0 && there.firstSeq > session.history.lastSeq + 1) {
     throw eventsMissing(session.id, target, there.firstSeq, session.history.lastSeq);
   }
   await store.setPlace(session.id, await links.placeAt(target, link));
   // A worker that now has the run may have refused to give its events before.
   if (session.link !== link || !isThere) session.attach(link, target);
+  const change = async (): Promise<void> => {
+    if (changes) await session.command('run.change', { run: session.id, ...changes });
+  };
+  if (isThere) await change();
   await session.command('run.resume', { run: session.id }, 'resuming');
+  // An import took them already; who reads the events is to know them too.
+  if (!isThere) await change();
 }
 
 /**

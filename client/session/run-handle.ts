@@ -1,23 +1,28 @@
 import type { RunEvent } from '../../shared/events.ts';
+import type { RunLimits } from './run-done.ts';
 import type { RunSession } from './run-session.ts';
 import type { RunHandle, RunView } from './types.ts';
+
+/** What needs more than the run's session. */
+export interface HandleActions {
+  /** Goes on with the run, for which its worker may have to be started. */
+  readonly resume: () => Promise<void>;
+  /** Changes limits, for which the local worker of a run that ended may have to be started. */
+  readonly change: (changes: RunLimits) => Promise<void>;
+  /** Called once, when this handle lets go. */
+  readonly release: () => Promise<void>;
+}
 
 /** What one user of a run holds; several may hold the same run. */
 export class SessionHandle implements RunHandle {
   readonly #session: RunSession;
-  readonly #resume: () => Promise<void>;
-  readonly #release: () => Promise<void>;
+  readonly #actions: HandleActions;
   readonly #subscriptions = new Set<() => void>();
   #closed: Promise<void> | undefined;
 
-  /**
-   * @param resume goes on with the run, for which its worker may have to be started.
-   * @param release called once, when this handle lets go.
-   */
-  constructor(session: RunSession, resume: () => Promise<void>, release: () => Promise<void>) {
+  constructor(session: RunSession, actions: HandleActions) {
     this.#session = session;
-    this.#resume = resume;
-    this.#release = release;
+    this.#actions = actions;
   }
 
   get id(): string {
@@ -42,15 +47,15 @@ export class SessionHandle implements RunHandle {
   }
 
   resume(): Promise<void> {
-    return this.#resume();
+    return this.#actions.resume();
   }
 
   stop(when: 'now' | 'epoch'): Promise<void> {
     return this.#session.command('run.stop', { run: this.id, when }, 'stopping');
   }
 
-  change(changes: { epochs?: number; patience?: number }): Promise<void> {
-    return this.#session.command('run.change', { run: this.id, ...changes });
+  change(changes: RunLimits): Promise<void> {
+    return this.#actions.change(changes);
   }
 
   download(checkpoint: string, signal?: AbortSignal): Promise<string> {
@@ -67,7 +72,7 @@ export class SessionHandle implements RunHandle {
 
   close(): Promise<void> {
     for (const unsubscribe of this.#subscriptions) unsubscribe();
-    this.#closed ??= this.#release();
+    this.#closed ??= this.#actions.release();
     return this.#closed;
   }
 }

@@ -218,12 +218,14 @@ export interface TeletrainClient {
   /**
    * Where it ran, or on another worker, to which the last checkpoint here is uploaded first. With
    * `replace`, a copy of the run that ended there and is not known here is moved aside on the worker.
+   * `changes` hold from then on: a run that is done goes on only with more epochs or patience.
    */
   resumeRun(
     id: string,
     options?: {
       on?: string;
       replace?: boolean;
+      changes?: { epochs?: number; patience?: number };
       onProgress?: (progress: SetupProgress) => void;
       signal?: AbortSignal;
     },

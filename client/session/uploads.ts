@@ -8,6 +8,7 @@ import { type History, lifeOf } from '../../shared/lives.ts';
 import type { Manifest } from '../../shared/run.ts';
 import { sha256 } from './download-checkpoint.ts';
 import { cancelled } from './errors.ts';
+import type { RunLimits } from './run-done.ts';
 import type { RunSession } from './run-session.ts';
 import { noCheckpoint, type RunStore } from './run-store.ts';
 import type { SetupProgress } from './types.ts';
@@ -22,6 +23,8 @@ export interface ImportOptions {
   readonly store: RunStore;
   /** What the worker has of the run, which is moved aside there. */
   readonly replaces?: History | undefined;
+  /** Limits that hold from now on. */
+  readonly changes?: RunLimits | undefined;
   readonly onProgress?: ((progress: SetupProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,13 +47,13 @@ interface Target {
  * @throws TeletrainError `no-checkpoint`, `checkpoint-corrupt`, what the worker answers, `worker-lost`.
  */
 export async function importRun(options: ImportOptions): Promise<void> {
-  const { link, session, store, replaces, onProgress, signal } = options;
+  const { link, session, store, replaces, changes, onProgress, signal } = options;
   const { view, history, id: run } = session;
   const { last, best } = await copiesAtHome(session, store);
   await verify(last, onProgress, signal);
   const soundBest = best && (await isSound(best, onProgress, signal)) ? best : undefined;
   const request = { patienceMs: uploadPatienceMs, ...(signal ? { signal } : {}) };
-  const { epochs, patience } = view;
+  const { epochs, patience } = { epochs: view.epochs, patience: view.patience, ...changes };
   await link.request(
     'run.import',
     {

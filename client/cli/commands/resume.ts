@@ -8,6 +8,9 @@ import { sayProgress } from './run.ts';
 
 interface ResumeOptions {
   on?: string;
+  replace?: boolean;
+  epochs?: number;
+  patience?: number;
   detach?: boolean;
   plain?: boolean;
   lostAfter: number;
@@ -25,6 +28,16 @@ export function addResume(program: Command, context: CommandContext): void {
       '--on <worker>',
       'name of a connected worker, its address, or local (default: where it ran)',
     )
+    .option(
+      '--replace',
+      'move aside a copy of the run that ended on that worker and is not known here',
+    )
+    .option('--epochs <count>', 'passes over the training examples in all', wholeNumber(1))
+    .option(
+      '--patience <epochs>',
+      'epochs without a better validation loss after which it ends; 0: never',
+      wholeNumber(0),
+    )
     .option('--detach', 'do not follow it')
     .option('--plain', 'no dashboard: one line an epoch')
     .option(
@@ -39,15 +52,23 @@ export function addResume(program: Command, context: CommandContext): void {
       `
 Examples:
   teletrain resume last
-  teletrain resume imdb-lstm-20261123 --on colab`,
+  teletrain resume imdb-lstm-20261123 --on colab
+  teletrain resume last --epochs 20             a run that is done goes on for more epochs`,
     )
     .action(async (run: string, options: ResumeOptions) => {
       const signal = context.interruption();
       const client = await context.client();
+      const { epochs, patience } = options;
+      const changes = {
+        ...(epochs === undefined ? {} : { epochs }),
+        ...(patience === undefined ? {} : { patience }),
+      };
       const handle = await client.resumeRun(run, {
         signal,
         onProgress: sayProgress(context),
         ...(options.on === undefined ? {} : { on: options.on }),
+        ...(options.replace ? { replace: true } : {}),
+        ...(Object.keys(changes).length > 0 ? { changes } : {}),
       });
       if (options.detach) {
         const { id, view } = handle;
