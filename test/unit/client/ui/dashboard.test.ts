@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { TeletrainError } from '../../../../shared/errors.ts';
 import { listed, ScriptedClient, type ScriptedRun } from './scripted-client.ts';
 import { digitsRun, sentimentRun } from './scripts.ts';
-import { keySequences as keys, openDashboard } from './terminal.ts';
+import { keySequences as keys, type OpenOptions, openDashboard } from './terminal.ts';
 
 /** A run that is live now, not at the time its script tells of. */
 function live(run: ScriptedRun): ScriptedRun {
@@ -10,12 +10,16 @@ function live(run: ScriptedRun): ScriptedRun {
   return run;
 }
 
+/** The dashboard with a run of the digits recipe that is live. */
+function openLiveRun(options: Omit<OpenOptions, 'openRun'> = {}) {
+  const run = live(digitsRun());
+  const open = openDashboard(new ScriptedClient(), { ...options, openRun: run });
+  const { terminal, ended } = open;
+  return { run, terminal, ended, [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+}
+
 test('a run is shown with its numbers, curves, pictures, checkpoints, gauges and log', async () => {
-  await using open = openDashboard(new ScriptedClient(), {
-    openRun: live(digitsRun()),
-    columns: 160,
-    rows: 48,
-  });
+  await using open = openLiveRun({ columns: 160, rows: 48 });
   const { terminal } = open;
   await terminal.waitFor('digits-pixel-rnn');
   expect(terminal.onAlternateScreen).toBe(true);
@@ -52,11 +56,7 @@ test.each([
 ])(
   'at %dx%d the screen is full, and nothing is wider or higher than the terminal',
   async (columns, rows, parts) => {
-    await using open = openDashboard(new ScriptedClient(), {
-      openRun: live(digitsRun()),
-      columns,
-      rows,
-    });
+    await using open = openLiveRun({ columns, rows });
     const { terminal } = open;
     await terminal.waitFor('running');
     for (const part of parts) expect(terminal.text).toContain(part);
@@ -82,9 +82,8 @@ test('two metrics are drawn side by side where there is room, and the arrows go 
 });
 
 test('space pauses and resumes; what was asked and what took effect are both shown', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('running');
   await terminal.press(' ');
   await terminal.waitFor('pausing…');
@@ -97,9 +96,8 @@ test('space pauses and resumes; what was asked and what took effect are both sho
 });
 
 test('S asks how to stop, and Esc leaves the run as it is', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('running');
   await terminal.press('S');
   await terminal.waitFor('finish this epoch, then stop');
@@ -112,9 +110,8 @@ test('S asks how to stop, and Esc leaves the run as it is', async () => {
 });
 
 test('Enter in the stop dialog takes the answer that is marked', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('running');
   await terminal.press('S');
   await terminal.waitFor('▸   cancel');
@@ -124,9 +121,8 @@ test('Enter in the stop dialog takes the answer that is marked', async () => {
 });
 
 test('patience and epochs are changed in a dialog that refuses what is no number', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('patience 0/3');
   await terminal.press('p');
   await terminal.waitFor('Patience');
@@ -160,8 +156,7 @@ test('a command that the worker refuses is told with what to do, until Esc', asy
 });
 
 test('earlier samples can be looked at, and the newest are followed again', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run, columns: 160, rows: 48 });
+  await using open = openLiveRun({ columns: 160, rows: 48 });
   const { terminal } = open;
   await terminal.waitFor('12/12');
   await terminal.press('[', '[');
@@ -171,7 +166,7 @@ test('earlier samples can be looked at, and the newest are followed again', asyn
 });
 
 test('+, -, 0, y and o change how the chart is drawn and say so', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()) });
+  await using open = openLiveRun();
   const { terminal } = open;
   await terminal.waitFor('smoothed 0.9');
   await terminal.press('+');
@@ -183,9 +178,8 @@ test('+, -, 0, y and o change how the chart is drawn and say so', async () => {
 });
 
 test('freezing holds the picture while data comes in, and says how much it holds back', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('epoch 4/10');
   await terminal.press('f');
   await terminal.waitFor('FROZEN');
@@ -207,7 +201,7 @@ test('freezing holds the picture while data comes in, and says how much it holds
 });
 
 test('z shows the focused pane alone, and Esc backs out of it before it leaves the run', async () => {
-  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()) });
+  await using open = openLiveRun();
   const { terminal } = open;
   await terminal.waitFor('running');
   await terminal.press('6', 'z');
@@ -221,9 +215,8 @@ test('z shows the focused pane alone, and Esc backs out of it before it leaves t
 });
 
 test('D brings the chosen checkpoint home', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('3/4 here');
   await terminal.press('D');
   await terminal.waitFor('4/4 here');
@@ -266,9 +259,8 @@ test('a value that is not finite is a gap with a mark, an alert and its name', a
 });
 
 test('a lost connection, a restarted worker and a recovering engine are told while they last', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run });
-  const { terminal } = open;
+  await using open = openLiveRun();
+  const { run, terminal } = open;
   await terminal.waitFor('live 38 ms');
   const unansweredSince = Date.now() - 12_000;
   run.connect({ kind: 'connected', since: 0, restarted: false, unansweredSince });
@@ -491,11 +483,7 @@ test('Ctrl-L writes the whole screen again', async () => {
 });
 
 test('the help has every key, and Esc closes it', async () => {
-  await using open = openDashboard(new ScriptedClient(), {
-    openRun: live(digitsRun()),
-    columns: 160,
-    rows: 60,
-  });
+  await using open = openLiveRun({ columns: 160, rows: 60 });
   const { terminal } = open;
   await terminal.waitFor('running');
   await terminal.press('?');
@@ -508,12 +496,7 @@ test.each([
   [{ NO_COLOR: '1', TERM: 'xterm-256color' }],
   [{ FORCE_COLOR: '0', TERM: 'xterm-256color', COLORTERM: 'truecolor' }],
 ])('with %o not one colour is sent', async (env) => {
-  await using open = openDashboard(new ScriptedClient(), {
-    openRun: live(digitsRun()),
-    columns: 160,
-    rows: 48,
-    env,
-  });
+  await using open = openLiveRun({ columns: 160, rows: 48, env });
   const { terminal } = open;
   await terminal.waitFor('completed digits');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are sent with them
@@ -525,24 +508,14 @@ test.each([
 });
 
 test('without Unicode the screen is plain ASCII', async () => {
-  await using open = openDashboard(new ScriptedClient(), {
-    openRun: live(digitsRun()),
-    columns: 100,
-    rows: 30,
-    env: { TERM: 'linux' },
-  });
+  await using open = openLiveRun({ columns: 100, rows: 30, env: { TERM: 'linux' } });
   const { terminal } = open;
   await terminal.waitFor('running');
   expect(terminal.text).toMatch(/^[\x20-\x7e\n]*$/);
 });
 
 test('16 colours are enough: nothing of 256 or truecolor is sent', async () => {
-  await using open = openDashboard(new ScriptedClient(), {
-    openRun: live(digitsRun()),
-    columns: 100,
-    rows: 30,
-    env: { TERM: 'xterm' },
-  });
+  await using open = openLiveRun({ columns: 100, rows: 30, env: { TERM: 'xterm' } });
   await open.terminal.waitFor('running');
   expect(open.terminal.written).not.toMatch(/[34]8;[25];/);
   expect(open.terminal.written).toContain('\x1b[94m');
@@ -580,9 +553,8 @@ test('nothing is written while nothing changes', async () => {
 });
 
 test('a screen reader gets sentences: changes at once, numbers now and then, no pictures', async () => {
-  const run = live(digitsRun());
-  await using open = openDashboard(new ScriptedClient(), { openRun: run, screenReader: true });
-  const { terminal } = open;
+  await using open = openLiveRun({ screenReader: true });
+  const { run, terminal } = open;
   await terminal.waitFor('digits-pixel-rnn: running, connected.');
   expect(terminal.onAlternateScreen).toBe(false);
   expect(terminal.text).toContain('Epoch 4 of 10, step 2,554, 1h 05m left.');
