@@ -116,6 +116,15 @@ export function eventsMissing(
   );
 }
 
+/** Another program of this machine moved the run, and what still comes from its old worker is another life. */
+export function runMoved(id: string): TeletrainError {
+  return new TeletrainError(
+    'run-diverged',
+    `Run "${id}" went on elsewhere meanwhile; what this worker still says of it is not kept.`,
+    { hint: `Open it again: teletrain attach ${id}.` },
+  );
+}
+
 function eventName(history: History): string {
   const life = lifeOf(history, history.lastSeq);
   return `event ${history.lastSeq}${life === undefined ? '' : ` of life ${life}`}`;

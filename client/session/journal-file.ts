@@ -2,7 +2,9 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent } from '../../shared/events.ts';
 import { decodeEvent, encodeRecord, scanRecords } from '../../shared/journal.ts';
+import { type Life, lifeOf, livesAfter } from '../../shared/lives.ts';
 import { diskError } from './disk-errors.ts';
+import { runMoved } from './errors.ts';
 import { FileLock } from './file-lock.ts';
 import { hasCode } from './private-file.ts';
 
@@ -52,7 +54,8 @@ export async function readJournal(
  * The client's journal of one run. Several programs may follow one run (a dashboard and an
  * `attach`): each appends what it hears, under a lock held for that one write, after looking at
  * what the others appended meanwhile. So whichever hears an event first writes it, nobody writes it
- * twice, and it does not matter which of them ends first.
+ * twice, and it does not matter which of them ends first. One that follows another life of the run,
+ * on a worker from which it was moved meanwhile, finds that out before it writes.
  */
 export class JournalFile {
   readonly path: string;
@@ -60,6 +63,9 @@ export class JournalFile {
   onFailure: (error: TeletrainError) => void = () => {};
   #end = 0;
   #lastSeq = 0;
+  /** Of the events on disk, and of those with the ones that wait. */
+  #lives: readonly Life[] = [];
+  #heardLives: readonly Life[] = [];
   #waiting: RunEvent[] = [];
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => {};
@@ -73,6 +79,7 @@ export class JournalFile {
   static async open(path: string, onEvent: (event: RunEvent) => void): Promise<JournalFile> {
     const journal = new JournalFile(path);
     await journal.#catchUp(onEvent);
+    journal.#heardLives = journal.#lives;
     return journal;
   }
 
@@ -85,6 +92,7 @@ export class JournalFile {
   append(event: RunEvent): void {
     // Nothing after an event that could not be kept may be kept: there would be a gap.
     if (this.#failure) return;
+    this.#heardLives = livesAfter(this.#heardLives, event);
     this.#waiting.push(event);
     this.#writing ??= this.#write();
   }
@@ -123,6 +131,7 @@ export class JournalFile {
   async #writeTogether(events: readonly RunEvent[]): Promise<void> {
     await using _ = await FileLock.take(`${this.path}.lock`);
     await this.#catchUp(() => {});
+    this.#requireSameLife(events);
     const fresh = events.filter((event) => event.seq > this.#lastSeq);
     if (fresh.length === 0) return;
     const bytes = Buffer.concat(fresh.map(encodeRecord));
@@ -137,6 +146,17 @@ export class JournalFile {
     }
     this.#end += bytes.length;
     this.#lastSeq = fresh.at(-1)?.seq ?? this.#lastSeq;
+    for (const event of fresh) this.#lives = livesAfter(this.#lives, event);
+  }
+
+  /** @throws TeletrainError `run-diverged` when another program wrote events of another life. */
+  #requireSameLife(events: readonly RunEvent[]): void {
+    const last = events.at(-1);
+    if (!last) return;
+    const shared = Math.min(last.seq, this.#lastSeq);
+    const here = lifeOf({ lives: this.#lives }, shared);
+    const heard = lifeOf({ lives: this.#heardLives }, shared);
+    if (here !== heard) throw runMoved(last.run);
   }
 
   async #catchUp(onEvent: (event: RunEvent) => void): Promise<void> {
@@ -152,6 +172,7 @@ export class JournalFile {
       this.path,
       (event) => {
         this.#lastSeq = event.seq;
+        this.#lives = livesAfter(this.#lives, event);
         onEvent(event);
       },
       this.#end,

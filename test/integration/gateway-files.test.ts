@@ -148,6 +148,10 @@ test('a run goes on at another worker: its checkpoint is sent, broken off, conti
   await expect(broken.request('checkpoint.commit', place)).rejects.toMatchObject({
     code: 'checkpoint-incomplete',
   });
+  // It would start over.
+  await expect(broken.request('run.resume', { run: 'one' })).rejects.toMatchObject({
+    code: 'no-checkpoint',
+  });
   await second.kill();
 
   await using third = to.start();

@@ -34,6 +34,12 @@ function losses(view: RunView): { steps: number[]; values: number[] } {
   return { steps: [...steps.subarray(0, length)], values: [...values.subarray(0, length)] };
 }
 
+/** What the test split gave: of the last weights and of the best. */
+function scores(view: RunView): { loss: unknown; bestLoss: unknown } {
+  const score = (name: string) => view.series.get(`test/${name}/epoch`)?.values[0];
+  return { loss: score('loss'), bestLoss: score('bestLoss') };
+}
+
 /** Of the last checkpoint's tensors: their names, types and places, and their bytes' SHA-256. */
 async function lastTensors(view: RunView): Promise<unknown> {
   const home = view.checkpoints.at(-1)?.home;
@@ -49,40 +55,72 @@ async function lastTensors(view: RunView): Promise<unknown> {
   return tensors;
 }
 
+/** Of the chunks of weights that the client sent over this line, in their order. */
+function uploadedOffsets({ frames }: BadLine): number[] {
+  return frames.flatMap(({ kind, header, payload }) => {
+    if (kind !== 'request' || payload.length === 0) return [];
+    // Requests with a payload are those of file.write.
+    const { params } = header as { params: { file: string; offset: number } };
+    return params.file === 'model.safetensors' ? [params.offset] : [];
+  });
+}
+
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
 describe('a run whose worker was taken away', () => {
-  test('goes on on another worker from the checkpoint at home, and ends with the same bits', async () => {
+  test('goes on on another worker from the checkpoints at home, also after an upload that was given up, and ends with the same bits', async () => {
     await using home = await temporaryHome();
     const client = createClient({ home: home.path, times: quickTimes });
     const options = { args: [...endsWithTest, '--engine-program', realEngine] };
     await using _one = await anotherWorker(client, 'one', options);
     await using two = await anotherWorker(client, 'two', options);
     const settings = {
-      ...{ dataset: 'mnist-10k', units: 4, outputUnits: 4, batchSize: 8, epochs: 2 },
-      ...{ trainExamples: 92, validationExamples: 16, testExamples: 16 },
+      ...{ dataset: 'mnist-10k', units: 4, outputUnits: 4, batchSize: 8, epochs: 3 },
+      ...{ trainExamples: 60, validationExamples: 16, testExamples: 16 },
+      // So large that the first epoch's weights stay the best ones.
+      learningRate: 0.5,
       ...{ sampleSteps: 0, sampleCount: 1 },
     };
     const undisturbed = await client.startRun({ recipe, settings, on: 'one' });
     const expected = await undisturbed.finished();
     expect(expected).toMatchObject({ state: 'done', step: 24 });
+    expect(scores(expected).bestLoss).not.toEqual(scores(expected).loss);
 
     const handle = await client.startRun({ recipe, settings, on: 'two' });
-    await until(handle, ({ checkpoints }) =>
-      checkpoints.some(({ home: { state } }) => state === 'verified'),
-    );
+    await until(handle, ({ checkpoints }) => {
+      const last = checkpoints.at(-1);
+      return last?.home.state === 'verified' && !last.best;
+    });
     await two.worker.kill();
+    const [best] = handle.view.checkpoints.filter((checkpoint) => checkpoint.best);
+    const givenUp = new AbortController();
+    await expect(
+      client.resumeRun(handle.id, {
+        on: 'one',
+        signal: givenUp.signal,
+        onProgress: ({ message, done = 0 }) => {
+          if (message.startsWith('uploading') && !message.includes(`${best?.id}`) && done > 0) {
+            givenUp.abort();
+          }
+        },
+      }),
+    ).rejects.toMatchObject({ code: 'cancelled' });
     const messages: string[] = [];
     const resumed = await client.resumeRun(handle.id, {
       on: 'one',
       onProgress: ({ message }) => messages.push(message),
     });
     const view = await resumed.finished();
+    // The best one had arrived whole.
+    expect(
+      messages.filter((message) => message.includes(`uploading checkpoint ${best?.id}`)),
+    ).toEqual([]);
     expect(messages.at(-1)).toMatch(/^uploading checkpoint step-/);
     expect(view).toMatchObject({ state: 'done', step: 24, worker: 'one' });
     expect(losses(view)).toEqual(losses(expected));
     expect(losses(view).steps).toEqual(upTo(24));
     expect(await lastTensors(view)).toEqual(await lastTensors(expected));
+    expect(scores(view)).toEqual(scores(expected));
     expect(view.differs).toEqual([]);
 
     const seqs: number[] = [];
@@ -101,12 +139,7 @@ describe('a run whose worker was taken away', () => {
     );
     await all.worker.kill();
     await using other = await anotherWorker(all.client, 'other', { environment });
-    const offsets = () =>
-      other.line.frames.flatMap(({ kind, header, payload }) => {
-        if (kind !== 'request' || payload.length === 0) return [];
-        const { params } = header as { params: { file: string; offset: number } };
-        return params.file === 'model.safetensors' ? [params.offset] : [];
-      });
+    const offsets = () => uploadedOffsets(other.line);
     const cutter = setInterval(() => {
       if (offsets().length === 3 && other.line.connections < 3) other.line.cut();
     }, 1);
@@ -119,6 +152,103 @@ describe('a run whose worker was taken away', () => {
     const view = await resumed.finished();
     expect(view.state).toBe('done');
     expect(losses(view).steps).toEqual(upTo(40));
+  });
+
+  test('is not started over where an upload was given up: the rest of it comes first', async () => {
+    const fileBytes = 6 * limits.chunkBytes + 99;
+    const environment = { SMALL_ENGINE_FILE_BYTES: String(fileBytes) };
+    await using all = await pairedClient({ environment });
+    const handle = await all.client.startRun({ recipe, settings: { epochs: 20 }, on: 'colab' });
+    await until(handle, ({ checkpoints }) =>
+      checkpoints.some(({ home: { state } }) => state === 'verified'),
+    );
+    await all.worker.kill();
+    await using other = await anotherWorker(all.client, 'other', { environment });
+    const givenUp = new AbortController();
+    await expect(
+      all.client.resumeRun(handle.id, {
+        on: 'other',
+        signal: givenUp.signal,
+        onProgress: ({ done = 0 }) => done > 2 * limits.chunkBytes && givenUp.abort(),
+      }),
+    ).rejects.toMatchObject({ code: 'cancelled' });
+    const resumed = await all.client.resumeRun(handle.id, { on: 'other' });
+    const sent = uploadedOffsets(other.line);
+    expect(sent).toEqual(upTo(7).map((chunk) => (chunk - 1) * limits.chunkBytes));
+    const view = await resumed.finished();
+    expect(view.state).toBe('done');
+    expect(losses(view).steps).toEqual(upTo(200));
+    for await (const event of resumed.events()) {
+      if (event.type === 'rewind') expect(event.toStep).toBeGreaterThan(0);
+    }
+  });
+
+  test('is refused where it lived on unseen: the two lives are never mixed', async () => {
+    await using all = await pairedClient();
+    const { client, line } = all;
+    const handle = await client.startRun({ recipe, settings: { epochs: 30 }, on: 'colab' });
+    await until(handle, ({ checkpoints }) =>
+      checkpoints.some(({ home: { state } }) => state === 'verified'),
+    );
+    await using _other = await anotherWorker(client, 'other');
+    // The tunnel breaks, the worker does not: it trains on.
+    line.isDown = true;
+    line.cut();
+    await client.resumeRun(handle.id, { on: 'other' });
+    const before = handle.view.lastSeq;
+    await until(handle, (view) => view.lastSeq > before + 20);
+    await handle.stop('now');
+    const moved = await handle.finished();
+    line.isDown = false;
+    const { lastSeq, step } = moved;
+    const goOn = (options: { replace?: boolean } = {}) =>
+      client.resumeRun(handle.id, { on: 'colab', ...options });
+    await expect(goOn()).rejects.toMatchObject({
+      code: 'run-diverged',
+      message: expect.stringMatching(
+        /event \d+ of life \S+ and this machine's with event \d+ of life/,
+      ),
+    });
+    expect(handle.view).toMatchObject({ lastSeq, step, worker: 'other' });
+    await all.worker.line('state', ({ state }) => state === 'done');
+    await expect(goOn()).rejects.toMatchObject({ code: 'run-diverged' });
+    // Given up by a person, its copy makes room.
+    await goOn({ replace: true });
+    const view = await handle.finished();
+    expect(view).toMatchObject({ state: 'done', worker: 'colab', step: 300 });
+    expect(losses(view).steps).toEqual(upTo(300));
+    const seqs: number[] = [];
+    for await (const event of handle.events()) seqs.push(event.seq);
+    expect(seqs).toEqual(upTo(view.lastSeq));
+  });
+
+  test('is kept as it went on, though a program still follows the worker that was taken for lost', async () => {
+    await using all = await pairedClient();
+    const { client, line } = all;
+    const handle = await client.startRun({ recipe, settings: { epochs: 500 }, on: 'colab' });
+    await until(handle, ({ checkpoints }) =>
+      checkpoints.some(({ home: { state } }) => state === 'verified'),
+    );
+    await using _other = await anotherWorker(client, 'other');
+    line.isDown = true;
+    line.cut();
+    await until(handle, ({ connection }) => connection.kind !== 'connected');
+    // What this program received is on disk before the other one reads it there.
+    for await (const { seq } of handle.events()) if (seq === handle.view.lastSeq) break;
+    const secondProgram = createClient({ home: all.home, times: quickTimes });
+    const second = await secondProgram.resumeRun(handle.id, { on: 'other' });
+    const before = second.view.lastSeq;
+    await until(second, (view) => view.lastSeq > before + 5);
+    line.isDown = false;
+    await expect(handle.finished()).rejects.toMatchObject({ code: 'run-diverged' });
+    await expect(handle.close()).rejects.toMatchObject({ code: 'run-diverged' });
+    await second.stop('now');
+    const view = await second.finished();
+    expect(losses(view).steps).toEqual(upTo(view.step));
+    const read = await createClient({ home: all.home }).openRun(handle.id, { offline: true });
+    expect(read.view).toMatchObject({ lastSeq: view.lastSeq, step: view.step });
+    expect(losses(read.view)).toEqual(losses(view));
+    await secondProgram.close();
   });
 
   test('comes back to the first worker with what it did on the second', async () => {
