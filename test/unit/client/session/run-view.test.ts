@@ -74,6 +74,17 @@ describe('the view of a run', () => {
     expect(fold).toMatchObject({ step: 4, epoch: 1, epochsDone: [] });
   });
 
+  test('has the best checkpoint of before again where a better one is void', () => {
+    const fold = folded(...[checkpoint(10, true), checkpoint(20), checkpoint(30, true)], {
+      type: 'rewind',
+      toStep: 20,
+    });
+    expect(fold.checkpoints.map(({ step, best }) => [step, best])).toEqual([
+      [10, true],
+      [20, false],
+    ]);
+  });
+
   test('has one best checkpoint, and remembers those that the worker rotated away', () => {
     const fold = folded(checkpoint(10, true), checkpoint(20), checkpoint(30, true), {
       type: 'checkpoint-removed',

@@ -141,6 +141,39 @@ describe('the journal of a run', () => {
     expect(events).toMatchObject([{ message: 'a' }]);
   });
 
+  test('names a life of the run with its first event, and another one after its end was lost', async () => {
+    const { journal } = await open();
+    await journal.append([log('a'), log('b')], 1);
+    await journal.append([log('c')], 2);
+    await journal.close();
+    const whole = await open();
+    await whole.journal.append([log('d')], 3);
+    await whole.journal.close();
+    const lives = (await open()).events.map(({ life }) => life);
+    expect(lives).toEqual([expect.any(String), undefined, undefined, undefined]);
+
+    // Events that somebody has seen are gone: their numbers are given to others.
+    await truncate(path, (await readFile(path)).length - 3);
+    const cut = await open();
+    await cut.journal.append([log('other'), log('things')], 4);
+    await cut.journal.close();
+    const [first, second, third, fourth, fifth] = (await open()).events.map(({ life }) => life);
+    expect([first, second, third, fifth]).toEqual([lives[0], undefined, undefined, undefined]);
+    expect(fourth).toEqual(expect.any(String));
+    expect(fourth).not.toBe(first);
+  });
+
+  test('begins a life again where the disk refused its first event', async () => {
+    const { journal } = await open();
+    await mkdir(path);
+    await expect(journal.append([log('a')], 1)).rejects.toMatchObject({ code: 'journal-failed' });
+    await rm(path, { recursive: true });
+    journal.retry();
+    const [event] = await journal.append([log('b')], 2);
+    expect(event).toMatchObject({ seq: 1, life: expect.any(String) });
+    await journal.close();
+  });
+
   test("takes no other run's events and none out of order for its own", async () => {
     const { journal } = await open();
     await journal.append([log('a')], 1);
