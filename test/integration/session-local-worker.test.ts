@@ -60,6 +60,11 @@ test('the local worker is started once for all programs of a home, comes back wh
     reason: 'the worker on this machine is not running',
   });
   expect((await opened.finished()).step).toBe(view.step);
+  // What a run that ended is asked for starts it again.
+  await opened.change({ epochs: 50 });
+  await until(opened, ({ epochs }) => epochs === 50);
+  expect(opened.view.state).toBe('stopped');
+  await two.stopWorker('local');
   await Promise.all([one.close(), two.close()]);
 }, 120_000);
 

@@ -28,11 +28,11 @@ export function performInRun(dashboard: Dashboard, command: Command, feed: RunFe
       if (canCommand(dashboard, handle)) dashboard.dialog = runDialogs.stopDialog(handle, actions);
       return;
     case 'run.patience':
-      if (canCommand(dashboard, handle))
+      if (isFinal(handle.view.state) || canCommand(dashboard, handle))
         dashboard.dialog = runDialogs.numberDialog('patience', handle, actions);
       return;
     case 'run.epochs':
-      if (canCommand(dashboard, handle))
+      if (isFinal(handle.view.state) || canCommand(dashboard, handle))
         dashboard.dialog = runDialogs.numberDialog('epochs', handle, actions);
       return;
     case 'run.download':
@@ -69,9 +69,9 @@ function canCommand(dashboard: Dashboard, { view }: RunHandle): boolean {
 
 function pauseOrResume(dashboard: Dashboard, handle: RunHandle): void {
   const { view } = handle;
-  if (view.state === 'done')
+  if (view.state === 'done' && view.epochs <= view.epoch)
     dashboard.notice = {
-      text: 'The run is done. More epochs: start it again with more.',
+      text: 'The run is done. Give it more epochs with e, then Space resumes it.',
       style: 'warning',
     };
   else if (isFinal(view.state)) dashboard.attempt(offerResume(dashboard, handle));

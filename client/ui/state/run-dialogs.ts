@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isFinal } from '../../../shared/events.ts';
 import { recipeNamed, settingsSchemas } from '../../../shared/recipes.ts';
 import type { RunHandle, WorkerReference } from '../../session/types.ts';
 import { formatCount } from '../formatting.ts';
@@ -46,7 +47,7 @@ export function stopDialog(handle: RunHandle, actions: RunActions, line?: string
   };
 }
 
-/** Changes epochs or patience while the run goes on. */
+/** Changes epochs or patience, of a run that ended for when it is resumed. */
 export function numberDialog(
   what: 'epochs' | 'patience',
   handle: RunHandle,
@@ -55,6 +56,7 @@ export function numberDialog(
   const { view } = handle;
   const shape: Readonly<Record<string, z.ZodType>> =
     settingsSchemas[recipeNamed(view.record.recipe).name].shape;
+  const isOver = isFinal(view.state);
   const least = what === 'epochs' ? Math.max(1, view.epoch) : 0;
   const check = (form: Form): Form => ({
     ...form,
@@ -77,8 +79,9 @@ export function numberDialog(
     lines: [
       shape[what]?.description ?? '',
       what === 'epochs'
-        ? `Now ${view.epochs}; epoch ${view.epoch} is running.`
+        ? `Now ${view.epochs}; epoch ${view.epoch} ${isOver ? 'was the last' : 'is running'}.`
         : `Now ${view.patience === 0 ? '0, the run never ends early' : view.patience}.`,
+      ...(isOver ? ['It holds once the run is resumed.'] : []),
     ],
     form: {
       fields: [

@@ -301,6 +301,26 @@ test('a past run is the same screen, labelled offline, and takes no commands', a
   expect(run.asked).toEqual([]);
 });
 
+test('a run that is done is given more epochs before it is resumed', async () => {
+  const run = digitsRun();
+  const { epoch, epochs } = run.view;
+  run.push({ type: 'change', epochs: epoch });
+  run.push({ type: 'state', state: 'done', reason: 'epochs' });
+  await using open = openDashboard(new ScriptedClient(), { openRun: run });
+  const { terminal } = open;
+  await terminal.waitFor('done');
+  await terminal.press(' ');
+  await terminal.waitFor('Give it more epochs with e');
+  await terminal.press('e');
+  await terminal.waitFor(`epoch ${epoch} was the last`);
+  expect(terminal.text).toContain('It holds once the run is resumed.');
+  await terminal.press(keys.ctrlU, ...String(epochs), keys.enter);
+  await terminal.waitFor(`Asked for epochs ${epochs}`);
+  expect(run.asked).toEqual([`change {"epochs":${epochs}}`]);
+  await terminal.press(' ');
+  await terminal.waitFor('Resume the run?');
+});
+
 test('a run that was stopped can be resumed on another worker', async () => {
   const client = new ScriptedClient();
   client.workerList = [
