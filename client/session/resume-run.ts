@@ -63,8 +63,8 @@ export async function resumeRun(options: ResumeOptions): Promise<void> {
 }
 
 /**
- * Whether the run can go on with what the worker has: all that is at home, and events or, of an
- * import that broke off, at least the checkpoint to have them from.
+ * Whether the worker has all that is at home and can go on with it. An import from which nothing was
+ * made yet may lack its checkpoints, so it is brought once more: what arrived is not sent again.
  */
 function goesOn(there: RunSummary, here: History): boolean {
   const isImportOnly = there.firstSeq > 1 && there.lastSeq < there.firstSeq;
