@@ -4,7 +4,7 @@ import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
 import type { FrameKind, Hello, Welcome } from '../../shared/messages.ts';
 import { Follower } from './follow.ts';
-import type { Outcome } from './handlers.ts';
+import type { Outcome, RunFollower } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
 
@@ -15,7 +15,7 @@ export interface ConnectionHost {
     hello: Hello,
     address: string,
   ): Promise<{ welcome: Welcome } | { refused: TeletrainError; code: number }>;
-  perform(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome>;
+  perform(client: string, request: CheckedRequest, connection: RunFollower): Promise<Outcome>;
   /** A fault of ours, for the worker's own log. */
   onFault(what: string, error: unknown): void;
 }
@@ -23,7 +23,7 @@ export interface ConnectionHost {
 const closeGraceMs = 2_000;
 
 /** One socket: carries out what its session says, and lets nothing pile up in memory. */
-export class Connection {
+export class Connection implements RunFollower {
   readonly #socket: WebSocket;
   readonly #address: string;
   readonly #host: ConnectionHost;
@@ -57,7 +57,6 @@ export class Connection {
     return this.#session.isWelcomed;
   }
 
-  /** Follows a run from an event on; events begin after the request was answered. */
   follow(run: Run, fromSeq: number): void {
     const isNew = !this.#followers.has(run.id);
     if (isNew && this.#followers.size >= limits.followsPerConnection) {

@@ -1,25 +1,20 @@
 import { statfs } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
-import type { MethodName, ParamsOf, ResultOf } from '../../shared/messages.ts';
+import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
-import type { Connection } from './connection.ts';
 import { readCheckpointFile } from './files.ts';
+import type { Outcome, RunFollower } from './outcome.ts';
 import type { Runs } from './runs.ts';
 import type { CheckedRequest } from './session.ts';
 import type { Training } from './training.ts';
 import type { Uploads } from './uploads.ts';
 
-export interface Outcome<Method extends MethodName = MethodName> {
-  readonly result: ResultOf<Method>;
-  readonly payload?: Uint8Array;
-}
-
 export type Handlers = {
   [Method in MethodName]: (
     params: ParamsOf<Method>,
-    context: { readonly payload: Uint8Array; readonly connection: Connection },
+    context: { readonly payload: Uint8Array; readonly connection: RunFollower },
   ) => Promise<Outcome<Method>>;
 };
 
@@ -181,7 +176,7 @@ export function createHandlers({
 export async function handle<Method extends MethodName>(
   handlers: Handlers,
   request: CheckedRequest<Method>,
-  connection: Connection,
+  connection: RunFollower,
 ): Promise<Outcome> {
   return await handlers[request.method](request.params, { payload: request.payload, connection });
 }

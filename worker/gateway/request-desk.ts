@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
 import { methods } from '../../shared/messages.ts';
 import { pack } from '../../shared/msgpack.ts';
-import type { Connection } from './connection.ts';
-import { type Handlers, handle, type Outcome } from './handlers.ts';
+import { type Handlers, handle } from './handlers.ts';
 import type { Answer } from './ledger.ts';
 import type { LedgerFile } from './ledger-file.ts';
+import type { Outcome, RunFollower } from './outcome.ts';
 import type { CheckedRequest } from './session.ts';
 
 /** Where requests are done: once each, as far as they change something. */
@@ -26,7 +26,11 @@ export class RequestDesk {
   }
 
   /** @throws TeletrainError what the request is answered with instead. */
-  async perform(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome> {
+  async perform(
+    client: string,
+    request: CheckedRequest,
+    connection: RunFollower,
+  ): Promise<Outcome> {
     const work = methods[request.method].changes
       ? this.#once(client, request, connection)
       : handle(this.#handlers, request, connection);
@@ -41,7 +45,7 @@ export class RequestDesk {
     while (this.#underway.size > 0) await Promise.all(this.#underway);
   }
 
-  async #once(client: string, request: CheckedRequest, connection: Connection): Promise<Outcome> {
+  async #once(client: string, request: CheckedRequest, connection: RunFollower): Promise<Outcome> {
     const { ledger } = this.#ledgerFile;
     const asked = digest(request);
     const verdict = ledger.begin(client, request.id, asked);
@@ -74,7 +78,7 @@ export class RequestDesk {
     }
   }
 
-  async #answer(request: CheckedRequest, connection: Connection): Promise<Answer> {
+  async #answer(request: CheckedRequest, connection: RunFollower): Promise<Answer> {
     try {
       const { result } = await handle(this.#handlers, request, connection);
       return { result };

@@ -1,0 +1,15 @@
+import type { MethodName, ResultOf } from '../../shared/messages.ts';
+import type { Run } from './run.ts';
+
+/** What a method is answered with. */
+export interface Outcome<Method extends MethodName = MethodName> {
+  readonly result: ResultOf<Method>;
+  readonly payload?: Uint8Array;
+}
+
+/** What a method may do to the connection that it was asked over. */
+export interface RunFollower {
+  /** Follows a run from an event on; events begin after the request was answered. */
+  follow(run: Run, fromSeq: number): void;
+  unfollow(run: string): void;
+}
