@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import type { EventBody } from '../../../shared/events.ts';
 import type { Split } from '../datasets/dataset.ts';
-import { evenlySpaced } from '../datasets/evenly-spaced.ts';
+import { evenlySpaced, spreadOut } from '../datasets/evenly-spaced.ts';
 import type { PictureModel, TrainableModel } from '../models/model.ts';
 import { createRandom } from '../random.ts';
 
@@ -27,7 +27,7 @@ export interface SampleOptions {
 
 /**
  * Completes `count` digits of a split whose lower half is hidden, always the same ones, spread over
- * the split: a published file sorted by digit would otherwise show zeros only. The random numbers
+ * the split and mixed: a published file sorted by digit would otherwise show zeros first. The random numbers
  * follow from (seed, step) alone, so drawing a grid changes nothing in the training.
  */
 export async function sampleGrid(
@@ -36,9 +36,11 @@ export async function sampleGrid(
   { seed, step, epoch, count, gate, onProgress }: SampleOptions,
 ): Promise<EventBody> {
   const taken = Math.min(count, split.count);
+  const columns = Math.min(64, Math.ceil(Math.sqrt(taken)));
+  const shown = spreadOut(evenlySpaced(taken, split.count), Math.ceil(taken / columns));
   const pixels = height * width;
   const occluded = new Uint8Array(taken * pixels);
-  evenlySpaced(taken, split.count).forEach((from, to) => {
+  shown.forEach((from, to) => {
     const given = split.inputs.subarray(from * pixels, from * pixels + givenRows * width);
     occluded.set(given, to * pixels);
   });
@@ -61,7 +63,7 @@ export async function sampleGrid(
     count: taken,
     height,
     width,
-    columns: Math.min(64, Math.ceil(Math.sqrt(taken))),
+    columns,
     givenRows,
     pixels: await promisify(deflate)(completed.map((bit) => 255 * bit)),
   };

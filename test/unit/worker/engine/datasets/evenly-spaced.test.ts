@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { evenlySpaced } from '../../../../../worker/engine/datasets/evenly-spaced.ts';
+import { evenlySpaced, spreadOut } from '../../../../../worker/engine/datasets/evenly-spaced.ts';
 
 test('all places in order when all are taken', () => {
   expect([...evenlySpaced(5, 5)]).toEqual([0, 1, 2, 3, 4]);
@@ -17,4 +17,11 @@ test('places lie in the middles of equal parts, each once and within', () => {
     expect(new Set(places).size).toBe(taken);
     expect(Math.max(...places)).toBeLessThan(available);
   }
+});
+
+test('spread out, the same places come with neighbours far apart', () => {
+  expect([...spreadOut(Uint32Array.of(5, 15, 25, 35, 45), 2)]).toEqual([5, 25, 45, 15, 35]);
+  const hundred = spreadOut(evenlySpaced(100, 10_000), 10);
+  expect([...hundred.subarray(0, 3)]).toEqual([50, 1050, 2050]);
+  expect(new Set(hundred).size).toBe(100);
 });
