@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { DiagonalLstmWeights } from '../ops/diagonal-lstm.ts';
 import { diagonalLstmCell, type PixelState } from '../ops/diagonal-lstm-cell.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive } from '../ops/masked-convolution.ts';
 import { pixelsOf } from '../ops/pictures.ts';
+import type { DiagonalLstmWeights } from '../ops/recurrent-weights.ts';
 import type { PixelByPixel } from './ancestral-sampling.ts';
 import { livePixels } from './live-pixels.ts';
 import { combine, outputLogits, pixelRnnLayers } from './pixel-rnn-network.ts';

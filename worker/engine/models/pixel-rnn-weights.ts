@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
-import type { DiagonalLstmWeights } from '../ops/diagonal-lstm.ts';
 import type { Direction } from '../ops/diagonal-order.ts';
+import type { DiagonalLstmWeights } from '../ops/recurrent-weights.ts';
 import { glorotUniform, unitForgetBias, zeros } from './initializers.ts';
 import type { WeightSpecification, Weights } from './weights.ts';
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientWanted } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
-import type { LstmWeights } from './lstm.ts';
 import type { NativeDispatch, NativeTensor } from './native-dispatch.ts';
+import type { LstmWeights } from './recurrent-weights.ts';
 
 /** [timesteps, batch, features], [features + units, 4 · units], [4 · units] */
 type Arguments = [inputs: tf.Tensor3D, kernels: tf.Tensor2D, bias: tf.Tensor1D];

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { compute } from './choose.ts';
-import type { DiagonalLstmWeights } from './diagonal-lstm.ts';
 import { lstmCell } from './lstm-cell.ts';
+import type { DiagonalLstmWeights } from './recurrent-weights.ts';
 
 /** The state of one pixel; each [batch, units]. */
 export interface PixelState {

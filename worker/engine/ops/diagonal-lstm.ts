@@ -21,20 +21,7 @@ import {
   splitSteps,
 } from './lstm-sequence.ts';
 import { permuteCells } from './permute-cells.ts';
-
-/** One direction's weights; gates in the order i, f, c, o. */
-export interface DiagonalLstmWeights {
-  /** [features, 4 · units], the input-to-state 1x1 convolution */
-  readonly kernel: tf.Tensor2D;
-  /** [2 · units, 4 · units], the 2x1 state-to-state convolution: the upper neighbour's rows first */
-  readonly recurrentKernel: tf.Tensor2D;
-  /** [4 · units] */
-  readonly bias: tf.Tensor1D;
-  /** [units], the output h that every neighbour outside the picture has */
-  readonly initialOutput: tf.Tensor1D;
-  /** [units], the cell state c that every neighbour outside the picture has */
-  readonly initialCell: tf.Tensor1D;
-}
+import type { DiagonalLstmWeights } from './recurrent-weights.ts';
 
 /**
  * One direction of the Diagonal BiLSTM (van den Oord et al., 2016, section 3.2 and equation 3): an

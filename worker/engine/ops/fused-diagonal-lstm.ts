@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientWanted } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
-import type { DiagonalLstmWeights } from './diagonal-lstm.ts';
 import type { Direction, PictureSize } from './diagonal-order.ts';
 import type { NativeDispatch } from './native-dispatch.ts';
+import type { DiagonalLstmWeights } from './recurrent-weights.ts';
 
 /** `diagonalLstm` by our own kernel, one operation each way on the picture as it is. */
 export function fusedDiagonalLstm(

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientWanted } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
-import type { LstmWeights } from './lstm.ts';
 import type { NativeDispatch } from './native-dispatch.ts';
+import type { LstmWeights } from './recurrent-weights.ts';
 
 /** `lstm` by our own kernel, one operation each way for the whole sequence. */
 export function fusedLstm(

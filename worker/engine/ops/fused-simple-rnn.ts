@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { differentiable } from './custom-gradient.ts';
 import type { NativeDispatch } from './native-dispatch.ts';
-import type { SimpleRnnWeights } from './simple-rnn.ts';
+import type { SimpleRnnWeights } from './recurrent-weights.ts';
 
 /** `simpleRnn` by our own kernel, one operation each way for the whole sequence. */
 export function fusedSimpleRnn(

@@ -1,16 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { chooseKernels, type Implementation } from './choose.ts';
 import { fusedGru } from './fused-gru.ts';
-
-/** Keras' layouts, gates in the order z, r, h. */
-export interface GruWeights {
-  /** [features, 3 · units] */
-  readonly kernel: tf.Tensor2D;
-  /** [units, 3 · units] */
-  readonly recurrentKernel: tf.Tensor2D;
-  /** [3 · units], or [2, 3 · units] with `resetAfter`: the recurrent product's bias below the inputs' */
-  readonly bias: tf.Tensor;
-}
+import type { GruWeights } from './recurrent-weights.ts';
 
 export interface GruOptions {
   /** Apply the reset gate after the product with the state, Keras' and cuDNN's way. Default: true. */

@@ -19,16 +19,7 @@ import {
   sequenceToTensors,
   splitSteps,
 } from './lstm-sequence.ts';
-
-/** Keras' layouts, gates in the order i, f, c, o. */
-export interface LstmWeights {
-  /** [features, 4 · units] */
-  readonly kernel: tf.Tensor2D;
-  /** [units, 4 · units] */
-  readonly recurrentKernel: tf.Tensor2D;
-  /** [4 · units] */
-  readonly bias: tf.Tensor1D;
-}
+import type { LstmWeights } from './recurrent-weights.ts';
 
 /**
  * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output, zero initial states) over

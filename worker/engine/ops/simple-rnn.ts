@@ -3,15 +3,7 @@ import type { Arithmetic } from './arithmetic.ts';
 import { chooseKernels, compute, type Implementation } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
 import { fusedSimpleRnn } from './fused-simple-rnn.ts';
-
-export interface SimpleRnnWeights {
-  /** [features, units] */
-  readonly kernel: tf.Tensor2D;
-  /** [units, units] */
-  readonly recurrentKernel: tf.Tensor2D;
-  /** [units] */
-  readonly bias: tf.Tensor1D;
-}
+import type { SimpleRnnWeights } from './recurrent-weights.ts';
 
 /**
  * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel): Keras' SimpleRNN with its defaults,

@@ -1,17 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { Implementation } from '../../../../../worker/engine/ops/choose.ts';
-import {
-  type DiagonalLstmWeights,
-  diagonalLstm,
-  shiftDown,
-} from '../../../../../worker/engine/ops/diagonal-lstm.ts';
+import { diagonalLstm, shiftDown } from '../../../../../worker/engine/ops/diagonal-lstm.ts';
 import {
   diagonalOrder,
   type PictureSize,
   skewedColumns,
 } from '../../../../../worker/engine/ops/diagonal-order.ts';
 import { maskedConvolution } from '../../../../../worker/engine/ops/masked-convolution.ts';
+import type { DiagonalLstmWeights } from '../../../../../worker/engine/ops/recurrent-weights.ts';
 import {
   directionalRatios,
   largestDifference,

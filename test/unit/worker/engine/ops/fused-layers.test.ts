@@ -3,17 +3,20 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Engine, openEngine } from '../../../../../worker/engine/backend/engine.ts';
 import type { Implementation } from '../../../../../worker/engine/ops/choose.ts';
-import {
-  type DiagonalLstmWeights,
-  diagonalLstm,
-} from '../../../../../worker/engine/ops/diagonal-lstm.ts';
-import { type GruWeights, gru } from '../../../../../worker/engine/ops/gru.ts';
-import { type LstmWeights, lstm } from '../../../../../worker/engine/ops/lstm.ts';
+import { diagonalLstm } from '../../../../../worker/engine/ops/diagonal-lstm.ts';
+import { gru } from '../../../../../worker/engine/ops/gru.ts';
+import { lstm } from '../../../../../worker/engine/ops/lstm.ts';
 import {
   NativeDispatch,
   nativeDispatch,
 } from '../../../../../worker/engine/ops/native-dispatch.ts';
-import { type SimpleRnnWeights, simpleRnn } from '../../../../../worker/engine/ops/simple-rnn.ts';
+import type {
+  DiagonalLstmWeights,
+  GruWeights,
+  LstmWeights,
+  SimpleRnnWeights,
+} from '../../../../../worker/engine/ops/recurrent-weights.ts';
+import { simpleRnn } from '../../../../../worker/engine/ops/simple-rnn.ts';
 import { randomTensor, valueAndGradients } from '../on-each-engine.ts';
 import { diagonalLstm64, gru64, lstm64, simpleRnn64 } from './double-precision-layers.ts';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { DiagonalLstmWeights } from '../../../../../worker/engine/ops/diagonal-lstm.ts';
 import type { Direction, PictureSize } from '../../../../../worker/engine/ops/diagonal-order.ts';
+import type { DiagonalLstmWeights } from '../../../../../worker/engine/ops/recurrent-weights.ts';
 
 /**
  * What published re-implementations got wrong (`carpedm20/pixel-rnn-tensorflow` and its copies):
