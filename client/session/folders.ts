@@ -1,6 +1,7 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { hasCode } from './private-file.ts';
 
 /** Where the client keeps what it knows; the worker's folders are its own. Nothing here is a cache. */
 export interface ClientFolders {
@@ -49,8 +50,35 @@ function stateFolder(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform):
   return join(states, 'teletrain', 'client');
 }
 
-/** Makes a folder that only its owner can enter, also where it was there with another mode. */
+/**
+ * Makes a folder that only its owner can enter, also where it was there with another mode.
+ * @throws the file system's error.
+ */
 export async function makePrivateFolder(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeMissing(directory);
   await chmod(directory, 0o700);
+}
+
+/**
+ * Makes a folder and those above it that are missing, one by one: Node's recursive mkdir never ends
+ * where a folder can hold none, as /proc.
+ */
+async function makeMissing(directory: string): Promise<void> {
+  if (await isFolder(directory)) return;
+  if (dirname(directory) !== directory) await makeMissing(dirname(directory));
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another program may have made it meanwhile.
+    if (!hasCode(error, 'EEXIST') || !(await isFolder(directory))) throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
 }

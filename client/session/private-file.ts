@@ -3,6 +3,9 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../../shared/errors.ts';
 
+// The worker has durable-file.ts of its own for this: client and worker never import each other,
+// and what they share touches no disk.
+
 /**
  * Writes a file that only its owner can read, whole or not at all: beside it first, on disk, then
  * renamed over the old one.

@@ -1,5 +1,8 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+// The client has private-file.ts of its own for this: client and worker never import each other,
+// and what they share touches no disk.
 
 /**
  * Replaces a file as a whole: after a crash there is the old content or the new, never a part.
@@ -33,9 +36,29 @@ export async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** @throws the file system's error. */
+/**
+ * Makes a folder that only its owner can enter, and those above it that are missing, one by one:
+ * Node's recursive mkdir never ends where a folder can hold none, as /proc.
+ * @throws the file system's error.
+ */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  if (await isFolder(path)) return;
+  if (dirname(path) !== path) await makePrivateFolder(dirname(path));
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!isSystemError(error, 'EEXIST') || !(await isFolder(path))) throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /** Whether an error is the file system's, with one of these codes (`ENOENT`, `ENOSPC`, ...). */
