@@ -20,6 +20,7 @@ const unsortedSegmentSum: ComposedKernel = {
   kernelName: tf.UnsortedSegmentSum,
   kernelFunc: ({ inputs, attrs }) => {
     const { x, segmentIds } = asTensors(inputs);
+    // tfjs calls a kernel with its own attributes, which the registry's types do not tell apart.
     const { numSegments } = attrs as unknown as tf.UnsortedSegmentSumAttrs;
     if (x === undefined || segmentIds === undefined) throw new TypeError('inputs are missing');
     return tf.tidy(() => {
@@ -40,9 +41,11 @@ const conv2DBackpropFilter: ComposedKernel = {
   kernelFunc: ({ inputs, attrs }) => {
     const { x, dy } = asTensors(inputs);
     if (x === undefined || dy === undefined) throw new TypeError('inputs are missing');
+    // As above: the registry's types do not tell attributes apart.
     const { strides, pad, dataFormat, dimRoundingMode, filterShape } =
       attrs as unknown as tf.Conv2DBackpropFilterAttrs;
     if (dataFormat !== 'NHWC') throw new TypeError(`no Conv2DBackpropFilter for ${dataFormat}`);
+    // A convolution's input and output have four dimensions; tfjs checked so before it called this.
     const convolution = tf.backend_util.computeConv2DInfo(
       x.shape as [number, number, number, number],
       filterShape,

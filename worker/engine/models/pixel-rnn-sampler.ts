@@ -70,6 +70,7 @@ export class PixelRnnSampler implements PixelByPixel {
 
   endRow(_pictures: Uint8Array, row: number): void {
     for (const [index, layer] of this.#weights.layers.entries()) {
+      // As many states as layers.
       const state = this.#states[index] as LayerState;
       const above = state.right;
       if (row + 1 < this.#size.rows) {
@@ -92,6 +93,7 @@ export class PixelRnnSampler implements PixelByPixel {
 
   /** One layer at one pixel: [count, 2 · units] to the same shape. Keeps what is needed later. */
   #advance(layer: PixelRnnLayer, state: LayerState, input: tf.Tensor2D, column: number) {
+    // One for every column, from the start on.
     const above = state.above[column] as tf.Tensor2D;
     const before = state.before ?? this.#outside(layer.left);
     const here = diagonalLstmCell(layer.left, input, above, before);
@@ -143,6 +145,7 @@ export class PixelRnnSampler implements PixelByPixel {
       const whole = tf.tensor(Float32Array.from(pictures), [this.#count, rows, columns, 1]);
       const given = tf.slice(whole, 0, [this.#count, firstRow, columns, 1]);
       const layers = pixelRnnLayers(this.#weights, pixelsOf(given, above), above);
+      // What is unstacked has one dimension less than the maps' three.
       const lastRow = (maps: tf.Tensor3D) =>
         tf
           .unstack(tf.slice(maps, [(firstRow - 1) * columns, 0, 0], [columns, -1, -1]))
@@ -153,7 +156,7 @@ export class PixelRnnSampler implements PixelByPixel {
         right: lastRow(right),
         inputs: [],
       }));
-    }) as LayerState[];
+    });
   }
 
   #outside({ initialOutput, initialCell }: DiagonalLstmWeights): PixelState {

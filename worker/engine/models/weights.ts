@@ -33,6 +33,7 @@ export class Weights {
     if (variable === undefined) {
       throw new Error(`No weight is named ${name}.`);
     }
+    // A variable's type does not keep its rank; the caller knows it.
     return variable as tf.Tensor as T;
   }
 

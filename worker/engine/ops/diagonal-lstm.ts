@@ -93,6 +93,7 @@ function composedDiagonalLstm(
       });
     },
     gradient(dy, [x, kernel, recurrentKernel, _bias, initialOutput, initialCell, ...kept]) {
+      // What `forward` saved after its inputs, with a gradient wanted.
       const [neighbours, ...values] = kept as [tf.Tensor2D, ...tf.Tensor[]];
       const sequence = sequenceFromTensors(values);
       const { dz, initial } = compute(implementation, (arithmetic) => {
@@ -209,6 +210,7 @@ function neighbourOutputs<Matrix>(
   // From the row above the column's first to the column's last row: one row more than the column.
   const parts = [...(startsAtTop ? [outside] : []), previous, ...(endsAtSide ? [outside] : [])];
   const all = arithmetic.concatRows(parts);
+  // Two sizes give two blocks, here and in the next line.
   const [upper, below] = arithmetic.splitRows(all, [cells * batch, batch]) as [Matrix, Matrix];
   const [above, side] = arithmetic.splitRows(all, [batch, cells * batch]) as [Matrix, Matrix];
   const both = arithmetic.concatColumns([upper, side]);
@@ -230,7 +232,7 @@ function sideNeighbourCells<Matrix>(
   const made: Matrix[] = [];
   let cells: Matrix = previous;
   if (!startsAtTop) {
-    // The previous column's first row has ended.
+    // The previous column's first row has ended; two sizes give two blocks.
     const sizes = [batch, (previousCells - 1) * batch];
     const [ended, rest] = arithmetic.splitRows(cells, sizes) as [Matrix, Matrix];
     made.push(ended, rest);
@@ -272,6 +274,7 @@ function backward<Matrix>(
     }
     dz.push(here.gates);
     const around = arithmetic.matMul(here.gates, recurrentKernel, false, true);
+    // Two blocks, as asked for.
     const [upper, side] = arithmetic.splitColumns(around, 2) as [Matrix, Matrix];
     arithmetic.release(around);
     if (index === 0) {
@@ -311,6 +314,7 @@ function toPreviousOutputs<Matrix>(
   batch: number,
 ): { previous: Matrix; outside: Matrix[] } {
   const inner = (cells - 1) * batch;
+  // Both callers give two sizes, so there are two blocks.
   const split = (matrix: Matrix, sizes: readonly number[]) =>
     inner === 0 ? undefined : (arithmetic.splitRows(matrix, sizes) as [Matrix, Matrix]);
   const uppers = split(upper, [batch, inner]);
@@ -340,6 +344,7 @@ function toPreviousCells<Matrix>(
   // The previous column's first row has ended, so nothing in this column followed from it.
   const ended = startsAtTop ? [] : [arithmetic.zerosLike(outsideCell)];
   const sizes = endsAtSide ? [(cells - 1) * batch, batch] : [cells * batch];
+  // At least one size gives at least one block.
   const [inner, ...outside] = arithmetic.splitRows(side, sizes) as [Matrix, ...Matrix[]];
   const previous = arithmetic.concatRows([...ended, inner]);
   arithmetic.release(side, inner, ...ended);

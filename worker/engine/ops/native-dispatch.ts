@@ -102,10 +102,7 @@ export class NativeDispatch {
     inputs: readonly NativeTensor[],
     outputs: number,
   ): NativeTensor[] {
-    const ids = new Array<number>(inputs.length);
-    for (let index = 0; index < inputs.length; index++) {
-      ids[index] = (inputs[index] as NativeTensor).id;
-    }
+    const ids = inputs.map(({ id }) => id);
     return this.#binding.executeOp(name, attributes, ids, outputs);
   }
 

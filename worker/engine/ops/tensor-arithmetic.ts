@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 
-/** The operations of a recurrence as plain tfjs calls, for every backend. */
+/**
+ * The operations of a recurrence as plain tfjs calls, for every backend. Where a list is cast, tfjs
+ * only reads it, and its types do not say so.
+ */
 export const tensorArithmetic: Arithmetic<tf.Tensor2D> = {
   fromTensor: (tensor) => tensor,
   toTensor: (matrix) => matrix,

@@ -18,8 +18,10 @@ export function clipByGlobalNorm(
   clipNorm: number,
 ): ClippedGradients {
   return tf.tidy(() => {
-    const squares = Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)));
-    const norm = tf.sqrt(tf.addN(squares)) as tf.Scalar;
+    const squares = Object.values(gradients).map((gradient) =>
+      tf.sum<tf.Scalar>(tf.square(gradient)),
+    );
+    const norm = tf.sqrt(tf.addN(squares));
     const factor = tf.div(clipNorm, tf.maximum(norm, clipNorm));
     const clipped = Object.entries(gradients).map(
       ([name, gradient]) => [name, tf.mul(gradient, factor)] as const,

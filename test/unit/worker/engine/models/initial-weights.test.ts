@@ -17,8 +17,7 @@ import { onEachEngine } from '../on-each-engine.ts';
 
 function weightsOf(name: RecipeName, seed: number): Map<string, Float32Array> {
   const settings = completeSettings(name, { seed });
-  // Each recipe's settings come from its own schema.
-  const model = createModel(name, settings as never) as TrainableModel;
+  const model: TrainableModel = createModel(name, settings);
   const values = new Map(
     [...model.variables].map(([key, variable]) => [key, variable.dataSync<'float32'>().slice()]),
   );
@@ -70,7 +69,7 @@ onEachEngine((engine) => {
     'are improved by training, with a constant number of live tensors (%s)',
     (name) => {
       const settings = completeSettings(name, name === 'digits-pixel-rnn' ? { units: 4 } : {});
-      const model = createModel(name, settings as never) as TrainableModel;
+      const model: TrainableModel = createModel(name, settings);
       const sizes = [...model.variables.values()].map(({ size }) => size);
       if (name === 'digits-pixel-cnn-report') {
         expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2140);
