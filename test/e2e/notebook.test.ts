@@ -14,6 +14,7 @@ import { pathWithoutNode } from './support/path-without-node.ts';
 
 const project = resolve(import.meta.dirname, '..', '..');
 const python = peersPython();
+const gpuTools = await findProgram(['nvidia-smi']);
 
 let folder: string;
 beforeAll(async () => {
@@ -79,8 +80,16 @@ function executed(kernelPython: string): void {
     await expectNoToken(cell.text, home);
   }, 280_000);
 
+  if (gpuTools) {
+    it('what it says without a GPU could not be checked here', () => {
+      console.warn(
+        `NOT CHECKED: that the notebook says there is no GPU where one is required. In the way: ${gpuTools}.`,
+      );
+    });
+    return;
+  }
+
   it('says in two lines, without a stack, that there is no GPU where one is required', async () => {
-    if (await findProgram(['nvidia-smi'])) return;
     const { environment } = await prepare(kernelPython);
     const notebook = join(folder, 'gpu.ipynb');
     await writeFile(notebook, withFields(await buildNotebook(project), { way_in: '"none"' }));
