@@ -29,6 +29,12 @@ const known: Readonly<Record<string, readonly [code: string, what: string, hint:
   ENOTDIR: ['not-a-folder', 'A part of the path is a file, not a folder', 'Check the path.'],
   // What mkdir says of a file that stands where a folder is wanted.
   EEXIST: ['not-a-folder', 'Something that is no folder is there already', 'Check the path.'],
+  // The parent is there, and the system lets nobody make a folder in it, as in /proc.
+  'ENOENT of mkdir': [
+    'not-permitted',
+    'No folder can be made there',
+    'Choose another folder; TELETRAIN_HOME moves the one that teletrain uses.',
+  ],
   EISDIR: ['not-a-file', 'The path is a folder, not a file', 'Give the path of a file.'],
 };
 
@@ -38,7 +44,8 @@ const known: Readonly<Record<string, readonly [code: string, what: string, hint:
  */
 export function diskTrouble(error: unknown): TeletrainError | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  const found = known[String(error.code)];
+  const call = 'syscall' in error ? error.syscall : '';
+  const found = known[String(error.code)] ?? known[`${error.code} of ${call}`];
   if (!found) return undefined;
   const [code, what, hint] = found;
   const path = 'path' in error && typeof error.path === 'string' ? `: ${error.path}` : '';

@@ -20,6 +20,7 @@ test('what the system says of a path that is wrong is told with the path, as som
       [await failureOf(mkdir(file, { recursive: true })), 'not-a-folder'],
       [await failureOf(mkdir(join(file, 'in-it'), { recursive: true })), 'not-a-folder'],
       [await failureOf(writeFile(folder, '')), 'not-a-file'],
+      [await failureOf(mkdir(join(folder, 'not-there', 'in-it'))), 'not-permitted'],
     ] as const) {
       expect(diskTrouble(error)).toMatchObject({ code, message: expect.stringContaining(folder) });
     }
@@ -30,5 +31,7 @@ test('what the system says of a path that is wrong is told with the path, as som
 
 test('a fault of the program is not taken for trouble with the disk', () => {
   expect(diskTrouble(new TypeError('x is not a function'))).toBeUndefined();
+  const missing = Object.assign(new Error('gone'), { code: 'ENOENT', syscall: 'open' });
+  expect(diskTrouble(missing)).toBeUndefined();
   expect(diskTrouble(Object.assign(new Error('odd'), { code: 'ERR_ODD' }))).toBeUndefined();
 });
