@@ -144,18 +144,8 @@ inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
         multiplyExactly(part.rows, gradients + (t - begin) * stepFloats, width, kernel, zeros,
                         given.inputsGradient + rowOf(t) * features, features, features, spare);
       }
-      const ptrdiff_t stepOfInputs = static_cast<ptrdiff_t>(batch) * features;
-      const ptrdiff_t stepOfOutputs = static_cast<ptrdiff_t>(batch) * units;
-      addOuter({given.inputs + rowOf(begin) * features, stepOfInputs, features}, features, steps,
-               part.rows, gradients, width, kernelGradient);
-      const int first = begin == 0 ? 1 : 0;
-      if (first == 1) {
-        addOuter({given.initialState + rowOf(0) * units, 0, units}, units, 1, part.rows, gradients,
-                 width, recurrentGradient);
-      }
-      addOuter({given.outputs + (rowOf(begin + first) - batch) * units, stepOfOutputs, units}, units,
-               steps - first, part.rows, gradients + first * stepFloats, width, recurrentGradient);
-      addRows(gradients, steps * part.rows, width, biasGradient);
+      addSequenceGradients(given, part, begin, steps, gradients, width,
+                           {kernelGradient, recurrentGradient, biasGradient});
       memcpy(later, gradients, sizeof(float) * stepFloats);
     }
     multiplyExactly(part.rows, later, width, recurrent, zeros,

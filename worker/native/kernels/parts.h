@@ -72,6 +72,27 @@ struct WeightGradients {
   float* bias;       // [width]
 };
 
+// Adds what steps begin .. begin + steps - 1 give to the weights' gradients of a layer over a sequence:
+// gradients [steps, part's rows, width] times the step's inputs and the state before it.
+template <typename Given>
+void addSequenceGradients(const Given& given, Part part, int begin, int steps,
+                          const float* gradients, int width, WeightGradients to) {
+  const int features = given.size.features, units = given.size.units;
+  const ptrdiff_t batch = given.size.batch;
+  const ptrdiff_t row = begin * batch + part.first;
+  addOuter({given.inputs + row * features, batch * features, features}, features, steps, part.rows,
+           gradients, width, to.kernel);
+  const int first = begin == 0 ? 1 : 0;
+  if (first == 1) {
+    addOuter({given.initialState + static_cast<ptrdiff_t>(part.first) * units, 0, units}, units, 1,
+             part.rows, gradients, width, to.recurrent);
+  }
+  const ptrdiff_t stepFloats = static_cast<ptrdiff_t>(part.rows) * width;
+  addOuter({given.outputs + (row + (first - 1) * batch) * units, batch * units, units}, units,
+           steps - first, part.rows, gradients + first * stepFloats, width, to.recurrent);
+  addRows(gradients, steps * part.rows, width, to.bias);
+}
+
 // One part's gradients of a matrix, or of a bias with one row, for all parts.
 inline void sumParts(const float* partials, ptrdiff_t partStride, int parts, int rows,
                      Columns columns, float* to) {

@@ -127,18 +127,8 @@ inline void simpleRnnBackward(const SimpleRnnBackward& given, Runtime& runtime) 
         multiplyExactly(part.rows, gradients + (t - begin) * rowFloats, width, kernel, zeros,
                         given.inputsGradient + rowOf(t) * features, features, features, spare);
       }
-      const ptrdiff_t stepOfInputs = static_cast<ptrdiff_t>(batch) * features;
-      const ptrdiff_t stepOfOutputs = static_cast<ptrdiff_t>(batch) * units;
-      addOuter({given.inputs + rowOf(begin) * features, stepOfInputs, features}, features, steps,
-               part.rows, gradients, width, kernelGradient);
-      const int first = begin == 0 ? 1 : 0;
-      if (first == 1) {
-        addOuter({given.initialState + rowOf(0) * units, 0, units}, units, 1, part.rows, gradients,
-                 width, recurrentGradient);
-      }
-      addOuter({given.outputs + (rowOf(begin + first) - batch) * units, stepOfOutputs, units}, units,
-               steps - first, part.rows, gradients + first * rowFloats, width, recurrentGradient);
-      addRows(gradients, steps * part.rows, width, biasGradient);
+      addSequenceGradients(given, part, begin, steps, gradients, width,
+                           {kernelGradient, recurrentGradient, biasGradient});
       memcpy(later, gradients, sizeof(float) * rowFloats);
     }
     multiplyExactly(part.rows, later, width, recurrent, zeros,
