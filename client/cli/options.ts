@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../../shared/errors.ts';
 
 /** For commander: a whole number from `min` to `max`. */
@@ -19,6 +19,18 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
 /** For commander: an option that may be given many times. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
+}
+
+/** What the commands that follow a run take alike. */
+export function addFollowOptions(command: Command): Command {
+  return command
+    .option('--plain', 'no dashboard: one line an epoch')
+    .option(
+      '--lost-after <seconds>',
+      'without a dashboard: give up a worker not heard of for so long',
+      wholeNumber(1),
+      300,
+    );
 }
 
 /**

@@ -3,22 +3,16 @@ import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, TeletrainClient } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
-import { wholeNumber } from '../options.ts';
+import { addFollowOptions } from '../options.ts';
 import { showDashboard } from './dashboard.ts';
 
 export function addAttach(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('attach')
     .summary('follow a run again')
     .description('Follow a run again, from where this machine left off, to its end.')
-    .argument('[run]', "a run's name, a unique beginning of it, or last", 'last')
-    .option('--plain', 'no dashboard: one line an epoch')
-    .option(
-      '--lost-after <seconds>',
-      'without a dashboard: give up a worker not heard of for so long',
-      wholeNumber(1),
-      300,
-    )
+    .argument('[run]', "a run's name, a unique beginning of it, or last", 'last');
+  addFollowOptions(command)
     .option('--json', 'one event a line, from the first')
     .addHelpText(
       'after',

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { isFinal } from '../../../shared/events.ts';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
-import { wholeNumber } from '../options.ts';
+import { addFollowOptions, wholeNumber } from '../options.ts';
 import { showDashboard } from './dashboard.ts';
 import { sayProgress } from './run.ts';
 
@@ -17,7 +17,7 @@ interface ResumeOptions {
 }
 
 export function addResume(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('resume')
     .summary('go on with a run')
     .description(
@@ -38,14 +38,8 @@ export function addResume(program: Command, context: CommandContext): void {
       'epochs without a better validation loss after which it ends; 0: never',
       wholeNumber(0),
     )
-    .option('--detach', 'do not follow it')
-    .option('--plain', 'no dashboard: one line an epoch')
-    .option(
-      '--lost-after <seconds>',
-      'without a dashboard: give up a worker not heard of for so long',
-      wholeNumber(1),
-      300,
-    )
+    .option('--detach', 'do not follow it');
+  addFollowOptions(command)
     .option('--json', 'one event a line; with --detach one document')
     .addHelpText(
       'after',

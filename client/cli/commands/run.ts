@@ -9,7 +9,7 @@ import {
 import type { SetupProgress, StartOptions } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
 import { followRun } from '../follow-run.ts';
-import { collect, existingFolder, wholeNumber } from '../options.ts';
+import { addFollowOptions, collect, existingFolder } from '../options.ts';
 import { recipeList, settingList } from '../setting-help.ts';
 import { showDashboard } from './dashboard.ts';
 
@@ -24,7 +24,7 @@ interface RunOptions {
 }
 
 export function addRun(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('run')
     .summary('train one recipe')
     .description(
@@ -45,14 +45,8 @@ export function addRun(program: Command, context: CommandContext): void {
       '--data-dir <folder>',
       'where the local worker finds datasets (default: TELETRAIN_DATA)',
     )
-    .option('--detach', 'start it, print its name and return')
-    .option('--plain', 'no dashboard: one line an epoch')
-    .option(
-      '--lost-after <seconds>',
-      'without a dashboard: give up a worker not heard of for so long',
-      wholeNumber(1),
-      300,
-    )
+    .option('--detach', 'start it, print its name and return');
+  addFollowOptions(command)
     .option('--json', 'one event a line; with --detach one document')
     .addHelpText('after', ({ command }) => {
       const recipe = recipeNames.find((name) => command.args.includes(name));
