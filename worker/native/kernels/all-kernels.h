@@ -1,8 +1,10 @@
 // The table of all kernels for the instruction set of the including file.
 
+#include "dense.h"
 #include "diagonal-lstm.h"
 #include "gru.h"
 #include "lstm.h"
+#include "masked-convolution.h"
 #include "simple-rnn.h"
 
 namespace teletrain {
@@ -31,6 +33,8 @@ constexpr InstructionSet makeTable(const char* name) {
   table.gruBackward = gruBackward;
   table.diagonalLstmForward = diagonalLstmForward;
   table.diagonalLstmBackward = diagonalLstmBackward;
+  table.denseForward = denseForward;
+  table.maskedConvolutionForward = maskedConvolutionForward;
   table.tanh = mapEach<tanhOf>;
   table.sigmoid = mapEach<sigmoidOf>;
   return table;

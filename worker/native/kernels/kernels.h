@@ -162,6 +162,36 @@ struct DiagonalLstmBackward {
   float* initialCellGradient;
 };
 
+struct DenseSize {
+  int rows, features, units;
+  bool relu;
+  // Row r of the second input, where there is one, is added to row r + secondOffset of the inputs, so
+  // that over pictures it can be the one of the pixel above.
+  int secondOffset;
+};
+
+// residual + act(inputs + second) · kernel + bias, where act is max(x, 0) if `relu`
+struct DenseForward {
+  DenseSize size;
+  const float* inputs;    // [rows, features]
+  const float* second;    // [rows, features], of which the last secondOffset are not read, or null
+  const float* kernel;    // [features, units]
+  const float* bias;      // [units]
+  const float* residual;  // [rows, units], or null
+  float* outputs;         // [rows, units]
+};
+
+// A masked convolution with zero padding over pixels in raster order: of an odd kernel's taps only
+// the first in raster order are alive, those before the centre and, for mask B, the centre.
+struct MaskedConvolutionForward {
+  PictureSize size;
+  int kernelSize, taps;
+  const float* inputs;  // [rows · columns, batch, features]
+  const float* kernel;  // [kernelSize, kernelSize, features, units]
+  const float* bias;    // [units]
+  float* outputs;       // [rows · columns, batch, units]
+};
+
 // The kernels' code for one instruction set.
 struct InstructionSet {
   const char* name;
@@ -174,13 +204,15 @@ struct InstructionSet {
   void (*gruBackward)(const GruBackward&, Runtime&);
   void (*diagonalLstmForward)(const DiagonalLstmForward&, Runtime&);
   void (*diagonalLstmBackward)(const DiagonalLstmBackward&, Runtime&);
+  void (*denseForward)(const DenseForward&, Runtime&);
+  void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);
   // Element by element, for measuring their error.
   void (*tanh)(const float* from, float* to, size_t count);
   void (*sigmoid)(const float* from, float* to, size_t count);
 };
 
-// The best code that this processor runs, for layers of this many units. TELETRAIN_INSTRUCTION_SET
-// (plain, avx2, avx512) asks for less.
+// The best code that this processor runs, for layers of this many units. Whatever their number, a
+// product going forward has the same bits. TELETRAIN_INSTRUCTION_SET (plain, avx2, avx512) asks for less.
 const InstructionSet& instructionSetFor(int units);
 // All that this processor runs, from plain on; the end is null.
 const InstructionSet* const* instructionSets();

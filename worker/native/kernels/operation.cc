@@ -30,7 +30,7 @@ struct Kernel {
 
 // TensorFlow's C API gives a kernel no pointer of ours, so each registered operation has functions of
 // its own, instantiated by its number.
-constexpr int mostOperations = 8;
+constexpr int mostOperations = 32;
 Registered* registered[mostOperations];
 int registeredCount = 0;
 

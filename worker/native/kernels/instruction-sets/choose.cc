@@ -45,9 +45,9 @@ const InstructionSet* const* instructionSets() { return usable().sets; }
 
 const InstructionSet& instructionSetFor(int units) {
   // Wide vectors that a narrow layer would leave half empty are worse than full ones of half the
-  // width.
+  // width. The plain code is never better: it rounds twice where the others fuse, and so has other bits.
   int index = usable().count - 1;
-  while (index > 0 && units <= usable().sets[index - 1]->lanes) index--;
+  while (index > 1 && units <= usable().sets[index - 1]->lanes) index--;
   return *usable().sets[index];
 }
 

@@ -224,6 +224,54 @@ void checkPictures(PictureSize size, bool fromRight) {
         });
 }
 
+void checkDense(DenseSize size, bool second, bool residual) {
+  const size_t rows = size.rows, features = size.features, units = size.units;
+  Tensor x = given(rows * features), w = given(features * units), b = given(units);
+  Tensor above = given(rows * features), before = given(rows * units);
+  const float* const added = second ? above : static_cast<float*>(nullptr);
+  const float* const kept = residual ? before : static_cast<float*>(nullptr);
+  check("Dense forward", {rows * units}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.denseForward({size, x, added, w, b, kept, to[0]}, runtime);
+    if (second) return;
+    for (size_t row = 0; row < rows; row++) {
+      Tensor alone = results(units);
+      DenseSize one = size;
+      one.rows = 1;
+      set.denseForward({one, x + row * features, nullptr, w, b,
+                        residual ? kept + row * units : nullptr, alone},
+                       runtime);
+      expect(memcmp(alone, to[0] + row * units, units * sizeof(float)) == 0,
+             "a row alone has other bits", set.name, "Dense forward");
+    }
+  });
+}
+
+void checkMaskedConvolution(PictureSize size, int kernelSize, bool seesItself) {
+  const size_t pixels = static_cast<size_t>(size.rows) * size.columns;
+  const size_t units = size.units, features = size.features, batch = size.batch;
+  const int taps = kernelSize * kernelSize / 2 + (seesItself ? 1 : 0);
+  Tensor x = given(pixels * batch * features), b = given(units);
+  Tensor w = given(static_cast<size_t>(kernelSize) * kernelSize * features * units);
+  check("MaskedConvolution forward", {pixels * batch * units},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.maskedConvolutionForward({size, kernelSize, taps, x, w, b, to[0]}, runtime);
+          const size_t last = batch - 1;
+          Tensor picture = given(pixels * features), alone = results(pixels * units);
+          for (size_t i = 0; i < pixels; i++) {
+            memcpy(picture + i * features, x + (i * batch + last) * features,
+                   features * sizeof(float));
+          }
+          PictureSize one = size;
+          one.batch = 1;
+          set.maskedConvolutionForward({one, kernelSize, taps, picture, w, b, alone}, runtime);
+          for (size_t i = 0; i < pixels; i++) {
+            expect(memcmp(alone + i * units, to[0] + (i * batch + last) * units,
+                          units * sizeof(float)) == 0,
+                   "a picture alone has other bits", set.name, "MaskedConvolution forward");
+          }
+        });
+}
+
 double unitsInLastPlace(float value, double exact) {
   const float rounded = static_cast<float>(fabs(exact));
   return fabs(value - exact) / (nextafterf(rounded, INFINITY) - static_cast<double>(rounded));
@@ -299,6 +347,26 @@ int main(int count, char** arguments) {
                                                       {3, 6, 17, 33, 16}}) {
     checkPictures(s, false);
     checkPictures(s, true);
+  }
+  for (const DenseSize s : std::vector<DenseSize>{{1, 1, 1, false, 0},
+                                                  {7, 3, 3, true, 2},
+                                                  {60, 32, 1, true, 0},
+                                                  {49, 33, 17, false, 49},
+                                                  {700, 5, 80, true, 300},
+                                                  {9200, 2, 3, true, 28}}) {
+    for (const bool residual : {false, true}) {
+      checkDense(s, false, residual);
+      checkDense(s, true, residual);
+    }
+  }
+  for (const PictureSize s : std::vector<PictureSize>{{1, 1, 1, 1, 1},
+                                                      {1, 5, 3, 2, 3},
+                                                      {9, 7, 26, 1, 70},
+                                                      {4, 11, 2, 3, 16}}) {
+    for (const int kernelSize : {1, 3, 7, 13}) {
+      checkMaskedConvolution(s, kernelSize, true);
+      checkMaskedConvolution(s, kernelSize, false);
+    }
   }
   printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

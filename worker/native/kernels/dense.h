@@ -1,0 +1,163 @@
+// A dense layer, which over a picture's maps is a 1x1 convolution. See kernels.h for what is computed.
+//
+// Whoever computes a few rows at a time, as a sampler does pixel by pixel, packs the weights once with
+// packDense and calls denseForwardRows. A row's result is
+//   ((bias + the products in the order of the features) + residual)
+// and has the same bits whatever rows are computed with it, here as in denseForward.
+
+#ifndef TELETRAIN_KERNELS_DENSE_H_
+#define TELETRAIN_KERNELS_DENSE_H_
+
+#include "parts.h"
+
+namespace teletrain {
+namespace TELETRAIN_TARGET {
+
+// A layer ready to be computed. It points into the memory that it was packed into.
+struct Dense {
+  int features, units;
+  bool relu;
+  Packed kernel;
+  const float* bias;
+};
+
+// Dense rows of memory; neither of `second` and `residual` needs to be there.
+struct DenseRows {
+  const float* inputs;    // [rows, features]
+  const float* second;    // [rows, features], added to the inputs, or null
+  const float* residual;  // [rows, units], added to the outputs, or null
+  float* outputs;         // [rows, units], memory that nothing else here shares
+};
+
+// Rows whose activations are computed before their products: few enough to stay in the first cache.
+constexpr int denseRowsTogether = 48;
+
+// Floats of memory that packDense fills; aligned to 64 bytes like all that it is given.
+inline ptrdiff_t denseFloats(int features, int units) {
+  return Pieces::rounded(static_cast<ptrdiff_t>(features) * padded(units)) +
+         Pieces::rounded(padded(units));
+}
+
+// Floats of scratch memory for denseForwardRows, of one thread.
+inline ptrdiff_t denseScratch(int features) {
+  return mostTile + Pieces::rounded(static_cast<ptrdiff_t>(denseRowsTogether) * features);
+}
+
+// `kernel` [features, units] and `bias` [units] may change afterwards.
+inline Dense packDense(float* to, const float* kernel, const float* bias, int features, int units,
+                       bool relu) {
+  const Columns columns{units, 1};
+  Pieces pieces(to);
+  float* const packed = pieces.take(static_cast<ptrdiff_t>(features) * columns.width());
+  float* const packedBias = pieces.take(columns.width());
+  packBias(packedBias, bias, columns);
+  return {features, units, relu, packColumns(packed, kernel, features, columns), packedBias};
+}
+
+// max(x, 0), and a NaN stays one.
+TELETRAIN_INLINE Vector rectified(Vector x) { return select(x < splat(0.0f), splat(0.0f), x); }
+
+// to = inputs + second, rectified if `relu`, element by element.
+inline void activate(const float* inputs, const float* second, bool relu, ptrdiff_t count,
+                     float* to) {
+  for (ptrdiff_t i = 0; i < count; i += lanes) {
+    const int left = count - i < lanes ? static_cast<int>(count - i) : lanes;
+    Vector x = loadFirst(inputs + i, left);
+    if (second != nullptr) x += loadFirst(second + i, left);
+    storeFirst(to + i, relu ? rectified(x) : x, left);
+  }
+}
+
+// The products of at most denseRowsTogether rows of activations.
+inline void denseProducts(const Dense& dense, const float* left, const float* residual, int rows,
+                          float* outputs, float* tile) {
+  for (int panel = 0; panel < dense.kernel.panels.count; panel++) {
+    const int vectors = dense.kernel.vectors(panel);
+    const int column = dense.kernel.column(panel);
+    const int width = vectors * lanes;
+    const bool direct = residual == nullptr && column + width <= dense.units;
+    const Groups groups(rows, mostRows(vectors));
+    for (int group = 0; group < groups.count; group++) {
+      const ptrdiff_t first = groups.first(group);
+      const Factors factors{left + first * dense.features, dense.features,
+                            dense.kernel.panel(panel), dense.features};
+      float* const to = outputs + first * dense.units + column;
+      productTileOf(groups.size(group), vectors)(dense.bias + column, 0, &factors, 1,
+                                                 direct ? to : tile, direct ? dense.units : width);
+      if (direct) continue;
+      for (int row = 0; row < groups.size(group); row++) {
+        for (int c = 0; c < width && column + c < dense.units; c += lanes) {
+          const ptrdiff_t at = static_cast<ptrdiff_t>(row) * dense.units + c;
+          const int wanted = dense.units - column - c;
+          Vector sum = load(tile + row * width + c);
+          if (residual != nullptr) {
+            sum += loadFirst(residual + first * dense.units + column + at, wanted);
+          }
+          storeFirst(to + at, sum, wanted);
+        }
+      }
+    }
+  }
+}
+
+// `scratch`: denseScratch(features) floats, aligned to 64 bytes.
+inline void denseForwardRows(const Dense& dense, const DenseRows& given, ptrdiff_t rows,
+                             float* scratch) {
+  float* const activated = scratch + mostTile;
+  for (ptrdiff_t first = 0; first < rows; first += denseRowsTogether) {
+    const int count = rows - first < denseRowsTogether ? static_cast<int>(rows - first)
+                                                       : denseRowsTogether;
+    const ptrdiff_t from = first * dense.features, to = first * dense.units;
+    const float* left = given.inputs + from;
+    if (dense.relu || given.second != nullptr) {
+      activate(left, given.second == nullptr ? nullptr : given.second + from, dense.relu,
+               static_cast<ptrdiff_t>(count) * dense.features, activated);
+      left = activated;
+    }
+    denseProducts(dense, left, given.residual == nullptr ? nullptr : given.residual + to, count,
+                  given.outputs + to, scratch);
+  }
+}
+
+// Rows for each of the parts that a layer over many rows is divided into.
+inline Groups denseParts(int rows) {
+  const int most = ceilDivide(rows, 32);
+  return Groups(rows, most < 256 ? 256 : most);
+}
+
+inline void denseForward(const DenseForward& given, Runtime& runtime) {
+  const int features = given.size.features, units = given.size.units;
+  const int secondOffset = given.size.secondOffset;
+  const Groups parts = denseParts(given.size.rows);
+  const ptrdiff_t scratchFloats = denseScratch(features);
+  Pieces shared(runtime.allocate(denseFloats(features, units) + parts.count * scratchFloats));
+  const Dense dense = packDense(shared.take(denseFloats(features, units)), given.kernel,
+                                given.bias, features, units, given.size.relu);
+  float* const scratch = shared.take(parts.count * scratchFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    float* const own = scratch + index * scratchFloats;
+    const auto compute = [&](int first, int end, bool second) {
+      if (first >= end) return;
+      const ptrdiff_t from = static_cast<ptrdiff_t>(first) * features;
+      const ptrdiff_t to = static_cast<ptrdiff_t>(first) * units;
+      denseForwardRows(
+          dense,
+          {given.inputs + from,
+           second ? given.second + from - static_cast<ptrdiff_t>(secondOffset) * features : nullptr,
+           given.residual == nullptr ? nullptr : given.residual + to, given.outputs + to},
+          end - first, own);
+    };
+    const int end = part.first + part.rows;
+    // Rows before the offset have no second input.
+    const int begins = given.second == nullptr ? end : secondOffset;
+    const int split = begins < part.first ? part.first : begins > end ? end : begins;
+    compute(part.first, split, false);
+    compute(split, end, true);
+  });
+}
+
+}  // namespace TELETRAIN_TARGET
+}  // namespace teletrain
+
+#endif  // TELETRAIN_KERNELS_DENSE_H_
