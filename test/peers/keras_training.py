@@ -1,7 +1,7 @@
 """A sentiment network in real Keras from given weights: outputs, loss, gradients, and training.
 
 Reads from the file named by the first argument:
-{"layer": "SimpleRNN" | "LSTM", "layers", "units", "vocabulary", "embeddingUnits",
+{"layer": "SimpleRNN" | "LSTM" | "GRU", "layers", "units", "vocabulary", "embeddingUnits",
  "weights": [{"shape": [...], "values": [...]}, ...] in Keras' order,
  "batches": [{"tokens": [[...]], "targets": [...]}, ...],
  "optimizer": "rmsprop" | "adam", "learningRate", "clipNorm": 0 for none}

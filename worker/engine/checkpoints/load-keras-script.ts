@@ -24,6 +24,8 @@ OPTIONS = {
     "SimpleRNN": ("units", "activation", "use_bias", "return_sequences"),
     "LSTM": ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias",
              "return_sequences"),
+    "GRU": ("units", "activation", "recurrent_activation", "use_bias", "reset_after",
+            "return_sequences"),
     "Dense": ("units", "activation", "use_bias"),
 }
 

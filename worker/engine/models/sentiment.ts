@@ -1,14 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
 import { embedding } from '../ops/embedding.ts';
+import { gru } from '../ops/gru.ts';
 import { lstm } from '../ops/lstm.ts';
 import { sigmoidCrossEntropy } from '../ops/sigmoid-cross-entropy.ts';
 import { simpleRnn } from '../ops/simple-rnn.ts';
-import { glorotUniform, orthogonal, uniform, unitForgetBias, zeros } from './initializers.ts';
+import {
+  glorotUniform,
+  type Initializer,
+  orthogonal,
+  uniform,
+  unitForgetBias,
+  zeros,
+} from './initializers.ts';
 import type { Batch, GradientResult, KerasTopology, StepResult, TrainableModel } from './model.ts';
 import { type WeightSpecification, Weights } from './weights.ts';
 
-export type SentimentLayer = 'SimpleRNN' | 'LSTM';
+/** Keras' layers with its default options. */
+export type SentimentLayer = 'SimpleRNN' | 'LSTM' | 'GRU';
 
 /** What shapes the network; a part of the recipes' settings. */
 export type SentimentShape = Pick<
@@ -46,12 +55,7 @@ export class SentimentModel implements TrainableModel {
       const timeMajor = tf.transpose(tokens as tf.Tensor2D);
       let sequence = embedding(this.#weights.get('embedding/embeddings'), timeMajor) as tf.Tensor3D;
       for (const name of this.#names) {
-        const weights = {
-          kernel: this.#weights.get(`${name}/kernel`),
-          recurrentKernel: this.#weights.get(`${name}/recurrent_kernel`),
-          bias: this.#weights.get<tf.Tensor1D>(`${name}/bias`),
-        };
-        sequence = this.#layer === 'LSTM' ? lstm(sequence, weights) : simpleRnn(sequence, weights);
+        sequence = this.#recurrent(sequence, name);
       }
       const [timesteps, batch, units] = sequence.shape;
       const last = tf.slice(sequence, [timesteps - 1, 0, 0], [1, batch, units]);
@@ -59,6 +63,22 @@ export class SentimentModel implements TrainableModel {
       const product = tf.matMul(features, this.#weights.get('dense/kernel'));
       return tf.add(product, this.#weights.get('dense/bias'));
     });
+  }
+
+  #recurrent(sequence: tf.Tensor3D, name: string): tf.Tensor3D {
+    const weights = {
+      kernel: this.#weights.get(`${name}/kernel`),
+      recurrentKernel: this.#weights.get(`${name}/recurrent_kernel`),
+      bias: this.#weights.get<tf.Tensor1D>(`${name}/bias`),
+    };
+    switch (this.#layer) {
+      case 'SimpleRNN':
+        return simpleRnn(sequence, weights);
+      case 'LSTM':
+        return lstm(sequence, weights);
+      case 'GRU':
+        return gru(sequence, weights);
+    }
   }
 
   lossAndGradients(batch: Batch): GradientResult {
@@ -85,9 +105,43 @@ function binaryAccuracy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
   return tf.mean(tf.cast(tf.equal(predicted, targets), 'float32'));
 }
 
+interface LayerFacts {
+  /** Keras' automatic name of the first. */
+  readonly name: string;
+  readonly gates: number;
+  /** From the number of gates times units. */
+  readonly biasShape: (width: number) => readonly number[];
+  readonly bias: Initializer;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const layerFacts: Readonly<Record<SentimentLayer, LayerFacts>> = {
+  SimpleRNN: {
+    name: 'simple_rnn',
+    gates: 1,
+    biasShape: (width) => [width],
+    bias: zeros,
+    config: {},
+  },
+  LSTM: {
+    name: 'lstm',
+    gates: 4,
+    biasShape: (width) => [width],
+    bias: unitForgetBias,
+    config: { recurrent_activation: 'sigmoid', unit_forget_bias: true },
+  },
+  GRU: {
+    name: 'gru',
+    gates: 3,
+    biasShape: (width) => [2, width],
+    bias: zeros,
+    config: { recurrent_activation: 'sigmoid', reset_after: true },
+  },
+};
+
 /** Keras' automatic names: simple_rnn, simple_rnn_1, … */
 function recurrentNames(layer: SentimentLayer, count: number): string[] {
-  const base = layer === 'LSTM' ? 'lstm' : 'simple_rnn';
+  const base = layerFacts[layer].name;
   return Array.from({ length: count }, (_, index) => (index === 0 ? base : `${base}_${index}`));
 }
 
@@ -96,14 +150,13 @@ function specifications(
   names: readonly string[],
   shape: SentimentShape,
 ): WeightSpecification[] {
-  const gates = layer === 'LSTM' ? 4 : 1;
-  const bias = layer === 'LSTM' ? unitForgetBias : zeros;
+  const { gates, biasShape, bias } = layerFacts[layer];
   const recurrent = names.flatMap((name, index): WeightSpecification[] => {
     const features = index === 0 ? shape.embeddingUnits : shape.units;
     return [
       [`${name}/kernel`, [features, gates * shape.units], glorotUniform],
       [`${name}/recurrent_kernel`, [shape.units, gates * shape.units], orthogonal],
-      [`${name}/bias`, [gates * shape.units], bias],
+      [`${name}/bias`, biasShape(gates * shape.units), bias],
     ];
   });
   return [
@@ -139,7 +192,7 @@ function topology(
           name,
           units: shape.units,
           activation: 'tanh',
-          ...(layer === 'LSTM' && { recurrent_activation: 'sigmoid', unit_forget_bias: true }),
+          ...layerFacts[layer].config,
           use_bias: true,
           return_sequences: index < names.length - 1,
         },

@@ -46,6 +46,7 @@ function toBatch({ tokens, targets }: (typeof examples)[number]): Batch {
 const cases = [
   { layer: 'SimpleRNN', optimizer: 'rmsprop', learningRate: 0.001, clipNorm: 0 },
   { layer: 'LSTM', optimizer: 'adam', learningRate: 0.002, clipNorm: 0.05 },
+  { layer: 'GRU', optimizer: 'rmsprop', learningRate: 0.001, clipNorm: 0 },
 ] as const;
 type Case = (typeof cases)[number];
 
