@@ -10,7 +10,7 @@ export interface NativeTensor {
 export interface NativeAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: boolean | number;
+  readonly value: boolean | number | string;
 }
 
 /** What is used of the addon compiled from tfjs-node's binding. */
@@ -30,6 +30,7 @@ interface NativeBinding {
   readonly TF_ATTR_INT: number;
   readonly TF_ATTR_FLOAT: number;
   readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_STRING: number;
 }
 
 /** What is used of tfjs-node's backend class. */
@@ -83,6 +84,14 @@ export class NativeDispatch {
     return this.#backend.createOutputTensor(native);
   }
 
+  /**
+   * A tensor that tfjs disposes and that is only passed on to operations: its type may be one that
+   * tfjs does not know, and its values are never to be read.
+   */
+  adoptOpaque(native: NativeTensor): tf.Tensor {
+    return this.#backend.createOutputTensor({ ...native, dtype: this.#binding.TF_FLOAT });
+  }
+
   release(native: NativeTensor): void {
     this.#binding.deleteTensor(native.id);
   }
@@ -132,6 +141,10 @@ export class NativeDispatch {
 
   floatAttribute(name: string, value: number): NativeAttribute {
     return { name, type: this.#binding.TF_ATTR_FLOAT, value };
+  }
+
+  stringAttribute(name: string, value: string): NativeAttribute {
+    return { name, type: this.#binding.TF_ATTR_STRING, value };
   }
 
   typeAttribute(name: string, value: 'float32' | 'int32'): NativeAttribute {
