@@ -36,7 +36,7 @@ const [states] = binding.executeOp(
     vector([1], -0.5),
     vector([1, 1], 1),
   ],
-  1,
+  2,
 );
 const state = states === undefined ? Number.NaN : binding.tensorDataSync(states.id)[0];
 // tanh(0.5 · 2 + 1 · 0.25 - 0.5)

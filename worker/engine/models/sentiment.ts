@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
 import { embedding } from '../ops/embedding.ts';
-import { gru } from '../ops/gru.ts';
-import { lstm } from '../ops/lstm.ts';
+import { gru, gruLastState } from '../ops/gru.ts';
+import { lstm, lstmLastState } from '../ops/lstm.ts';
+import type { GruWeights, LstmWeights, SimpleRnnWeights } from '../ops/recurrent-weights.ts';
 import { sigmoidCrossEntropy } from '../ops/sigmoid-cross-entropy.ts';
-import { simpleRnn } from '../ops/simple-rnn.ts';
+import { simpleRnn, simpleRnnLastState } from '../ops/simple-rnn.ts';
 import {
   glorotUniform,
   type Initializer,
@@ -54,31 +55,22 @@ export class SentimentModel implements TrainableModel {
     return tf.tidy(() => {
       const timeMajor = tf.transpose(tokens as tf.Tensor2D);
       let sequence = embedding(this.#weights.get('embedding/embeddings'), timeMajor) as tf.Tensor3D;
-      for (const name of this.#names) {
-        sequence = this.#recurrent(sequence, name);
+      const { all, last } = recurrences[this.#layer];
+      for (const name of this.#names.slice(0, -1)) {
+        sequence = all(sequence, this.#recurrentWeights(name));
       }
-      const [timesteps, batch, units] = sequence.shape;
-      const last = tf.slice(sequence, [timesteps - 1, 0, 0], [1, batch, units]);
-      const features: tf.Tensor2D = tf.reshape(last, [batch, units]);
+      const features = last(sequence, this.#recurrentWeights(this.#names.at(-1) ?? ''));
       const product = tf.matMul(features, this.#weights.get('dense/kernel'));
       return tf.add(product, this.#weights.get('dense/bias'));
     });
   }
 
-  #recurrent(sequence: tf.Tensor3D, name: string): tf.Tensor3D {
-    const weights = {
+  #recurrentWeights(name: string): RecurrentWeights {
+    return {
       kernel: this.#weights.get(`${name}/kernel`),
       recurrentKernel: this.#weights.get(`${name}/recurrent_kernel`),
       bias: this.#weights.get<tf.Tensor1D>(`${name}/bias`),
     };
-    switch (this.#layer) {
-      case 'SimpleRNN':
-        return simpleRnn(sequence, weights);
-      case 'LSTM':
-        return lstm(sequence, weights);
-      case 'GRU':
-        return gru(sequence, weights);
-    }
   }
 
   lossAndGradients(batch: Batch): GradientResult {
@@ -98,6 +90,21 @@ export class SentimentModel implements TrainableModel {
     this.#weights.dispose();
   }
 }
+
+type RecurrentWeights = SimpleRnnWeights & LstmWeights & GruWeights;
+
+interface Recurrence {
+  /** Every output, [timesteps, batch, units]. */
+  all(sequence: tf.Tensor3D, weights: RecurrentWeights): tf.Tensor3D;
+  /** The last timestep's, [batch, units]. */
+  last(sequence: tf.Tensor3D, weights: RecurrentWeights): tf.Tensor2D;
+}
+
+const recurrences: Readonly<Record<SentimentLayer, Recurrence>> = {
+  SimpleRNN: { all: simpleRnn, last: simpleRnnLastState },
+  LSTM: { all: lstm, last: (sequence, weights) => lstmLastState(sequence, weights).output },
+  GRU: { all: gru, last: gruLastState },
+};
 
 /** Keras' binary accuracy: the share for which (probability > 0.5) equals the target. */
 function binaryAccuracy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {

@@ -1,26 +1,37 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { differentiable } from './custom-gradient.ts';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { NativeDispatch } from './native-dispatch.ts';
 import type { SimpleRnnWeights } from './recurrent-weights.ts';
+import {
+  differentiableSequence,
+  type SequencePart,
+  type SequenceResults,
+} from './sequence-results.ts';
 
 /** `simpleRnn` by our own kernel, one operation each way for the whole sequence. */
-export function fusedSimpleRnn(
+export function fusedSimpleRnn<Part extends SequencePart>(
   native: NativeDispatch,
   inputs: tf.Tensor3D,
   { kernel, recurrentKernel, bias }: SimpleRnnWeights,
   initialState: tf.Tensor2D,
-): tf.Tensor3D {
-  return differentiable([inputs, kernel, recurrentKernel, bias, initialState], {
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
+  const given = [inputs, kernel, recurrentKernel, bias, initialState];
+  return differentiableSequence(given, parts, {
     forward() {
-      const given = [inputs, kernel, recurrentKernel, bias, initialState];
-      const [value] = native.runOnTensors('TeletrainSimpleRNN', [], given, 1) as [tf.Tensor3D];
-      return { value, saved: [inputs, kernel, recurrentKernel, initialState, value] };
+      const [outputs, lastState] = native.runOnTensors('TeletrainSimpleRNN', [], given, 2) as [
+        tf.Tensor3D,
+        tf.Tensor2D,
+      ];
+      return {
+        results: { outputs, lastState: [lastState] },
+        saved: [inputs, kernel, recurrentKernel, initialState, outputs],
+      };
     },
     gradient: (dy, saved) =>
       native.runOnTensors(
         'TeletrainSimpleRNNGrad',
         [],
-        [...saved, dy, tf.zerosLike(initialState)],
+        [...saved, dy.outputs, dy.lastState?.[0]],
         5,
       ),
   });

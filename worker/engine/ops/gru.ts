@@ -1,16 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { chooseKernels, type Implementation } from './choose.ts';
+import { chooseKernels } from './choose.ts';
 import { fusedGru } from './fused-gru.ts';
+import type { GruOptions, OutputsAndState } from './recurrent-options.ts';
 import type { GruWeights } from './recurrent-weights.ts';
-
-export interface GruOptions {
-  /** Apply the reset gate after the product with the state, Keras' and cuDNN's way. Default: true. */
-  readonly resetAfter?: boolean;
-  /** h(-1), [batch, units]. Default: zeros. */
-  readonly initialState?: tf.Tensor2D;
-  /** Default: `best`. */
-  readonly implementation?: Implementation;
-}
+import type { SequencePart, SequenceResults } from './sequence-results.ts';
 
 /**
  * Keras' GRU with its default activations over whole sequences: h(t) = z · h(t-1) + (1 - z) · g, where
@@ -24,22 +17,56 @@ export interface GruOptions {
 export function gru(
   inputs: tf.Tensor3D,
   weights: GruWeights,
-  { resetAfter = true, initialState, implementation = 'best' }: GruOptions = {},
+  options: GruOptions = {},
 ): tf.Tensor3D {
+  return run(inputs, weights, options, ['outputs']).outputs;
+}
+
+/** `gru`'s last h alone, [batch, units]; its gradient touches no other timestep's output. */
+export function gruLastState(
+  inputs: tf.Tensor3D,
+  weights: GruWeights,
+  options: GruOptions = {},
+): tf.Tensor2D {
+  return stateOf(run(inputs, weights, options, ['lastState']));
+}
+
+/** `gru` with its last h, [batch, units]; both have gradients. */
+export function gruWithState(
+  inputs: tf.Tensor3D,
+  weights: GruWeights,
+  options: GruOptions = {},
+): OutputsAndState {
+  const results = run(inputs, weights, options, ['outputs', 'lastState']);
+  return { outputs: results.outputs, lastState: stateOf(results) };
+}
+
+function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): tf.Tensor2D {
+  // A GRU's state is its output alone.
+  return lastState[0] as tf.Tensor2D;
+}
+
+function run<Part extends SequencePart>(
+  inputs: tf.Tensor3D,
+  weights: GruWeights,
+  { resetAfter = true, initialState, implementation = 'best' }: GruOptions,
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.recurrentKernel.shape[0]]);
   const kernels = chooseKernels(implementation);
   return kernels
-    ? fusedGru(kernels, inputs, weights, state, resetAfter)
+    ? fusedGru(kernels, inputs, weights, state, resetAfter, parts)
     : composedGru(inputs, weights, state, resetAfter);
 }
 
+/** The gradient is tfjs' own, which leaves out what nothing was made of. */
 function composedGru(
   inputs: tf.Tensor3D,
   { kernel, recurrentKernel, bias }: GruWeights,
   initialState: tf.Tensor2D,
   resetAfter: boolean,
-): tf.Tensor3D {
-  return tf.tidy(() => {
+): SequenceResults {
+  const [outputs, lastState] = tf.tidy(() => {
     const [timesteps, batch, features] = inputs.shape;
     const units = recurrentKernel.shape[0];
     const [inputBias, recurrentBias] = resetAfter
@@ -70,6 +97,7 @@ function composedGru(
       state = tf.add(tf.mul(z, state), tf.mul(tf.sub(1, z), candidate));
       return state;
     });
-    return tf.stack(states) as tf.Tensor3D;
+    return [tf.stack(states) as tf.Tensor3D, state] as const;
   });
+  return { outputs, lastState: [lastState] };
 }

@@ -1,14 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 import { blockLstm } from './block-lstm.ts';
-import {
-  chooseKernels,
-  chooseNative,
-  compute,
-  gradientWanted,
-  type Implementation,
-} from './choose.ts';
-import { differentiable } from './custom-gradient.ts';
+import { chooseKernels, chooseNative, compute, gradientWanted } from './choose.ts';
 import { fusedLstm } from './fused-lstm.ts';
 import { type LstmCellValues, lstmCell, lstmCellGradient } from './lstm-cell.ts';
 import {
@@ -19,12 +12,19 @@ import {
   sequenceToTensors,
   splitSteps,
 } from './lstm-sequence.ts';
-import type { LstmWeights } from './recurrent-weights.ts';
+import { addPresent, splitOutputGradients } from './output-gradients.ts';
+import type { OutputsAndState, RecurrentOptions } from './recurrent-options.ts';
+import type { LstmState, LstmWeights } from './recurrent-weights.ts';
+import {
+  differentiableSequence,
+  type SequenceGradients,
+  type SequencePart,
+  type SequenceResults,
+} from './sequence-results.ts';
 
 /**
- * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output, zero initial states) over
- * whole sequences: one operation natively, one matrix product over all timesteps and a composed
- * recurrence elsewhere.
+ * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output) over whole sequences: one
+ * operation natively, one matrix product over all timesteps and a composed recurrence elsewhere.
  *
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
@@ -32,59 +32,111 @@ import type { LstmWeights } from './recurrent-weights.ts';
 export function lstm(
   inputs: tf.Tensor3D,
   weights: LstmWeights,
-  implementation: Implementation = 'best',
+  options: RecurrentOptions<LstmState> = {},
 ): tf.Tensor3D {
+  return run(inputs, weights, options, ['outputs']).outputs;
+}
+
+/** `lstm`'s last h and cell alone; their gradient touches no other timestep's output. */
+export function lstmLastState(
+  inputs: tf.Tensor3D,
+  weights: LstmWeights,
+  options: RecurrentOptions<LstmState> = {},
+): LstmState {
+  return stateOf(run(inputs, weights, options, ['lastState']));
+}
+
+/** `lstm` with its last h and cell; all have gradients. */
+export function lstmWithState(
+  inputs: tf.Tensor3D,
+  weights: LstmWeights,
+  options: RecurrentOptions<LstmState> = {},
+): OutputsAndState<LstmState> {
+  const results = run(inputs, weights, options, ['outputs', 'lastState']);
+  return { outputs: results.outputs, lastState: stateOf(results) };
+}
+
+function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): LstmState {
+  // An LSTM's state is its output and its cell.
+  const [output, cell] = lastState as [tf.Tensor2D, tf.Tensor2D];
+  return { output, cell };
+}
+
+function run<Part extends SequencePart>(
+  inputs: tf.Tensor3D,
+  weights: LstmWeights,
+  { initialState, implementation = 'best' }: RecurrentOptions<LstmState>,
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
+  const shape: [number, number] = [inputs.shape[1], weights.recurrentKernel.shape[0]];
+  const state = initialState ?? { output: tf.zeros(shape), cell: tf.zeros(shape) };
   const kernels = chooseKernels(implementation);
-  if (kernels) return fusedLstm(kernels, inputs, weights);
+  if (kernels) return fusedLstm(kernels, inputs, weights, state, parts);
   const native = chooseNative(implementation);
-  return native ? blockLstm(native, inputs, weights) : composedLstm(inputs, weights);
+  return native
+    ? blockLstm(native, inputs, weights, state, parts)
+    : composedLstm(inputs, weights, state, parts);
 }
 
 type SavedTensors = [
   x: tf.Tensor2D,
   kernel: tf.Tensor2D,
   recurrentKernel: tf.Tensor2D,
+  output: tf.Tensor2D,
+  cell: tf.Tensor2D,
   ...tf.Tensor[],
 ];
 
-function composedLstm(inputs: tf.Tensor3D, weights: LstmWeights): tf.Tensor3D {
+function composedLstm<Part extends SequencePart>(
+  inputs: tf.Tensor3D,
+  { kernel, recurrentKernel, bias }: LstmWeights,
+  initialState: LstmState,
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
   const [timesteps, batch, features] = inputs.shape;
-  const { kernel, recurrentKernel, bias } = weights;
   const units = recurrentKernel.shape[0];
-  const rows = new Array<number>(timesteps).fill(batch);
+  const rows = timesteps * batch;
+  const { output, cell } = initialState;
+  const given = [inputs, kernel, recurrentKernel, bias, output, cell];
   const keep = gradientWanted();
-  const x: tf.Tensor2D = tf.reshape(inputs, [timesteps * batch, features]);
-  const outputs = differentiable<tf.Tensor2D, SavedTensors>([x, kernel, recurrentKernel, bias], {
+  return differentiableSequence<Part, SavedTensors>(given, parts, {
     forward() {
+      const x: tf.Tensor2D = tf.reshape(inputs, [rows, features]);
       const projected: tf.Tensor2D = tf.add(tf.matMul(x, kernel), bias);
-      return compute('composed', (arithmetic) => {
-        const steps = forward(arithmetic, projected, recurrentKernel, rows);
-        if (!keep) {
-          return { value: joinOutputs(arithmetic, steps), saved: [x, kernel, recurrentKernel] };
-        }
+      const { all, outputs, lastCell } = compute('composed', (arithmetic) => {
+        const steps = forward(arithmetic, projected, recurrentKernel, initialState, timesteps);
+        // A sequence has a timestep.
+        const last = steps.at(-1) as (typeof steps)[number];
+        const lastCell = arithmetic.toTensor(arithmetic.addAll([last.cell]));
+        if (!keep) return { outputs: joinOutputs(arithmetic, steps), all: [], lastCell };
         const sequence = joinSteps(arithmetic, steps);
-        return {
-          value: sequence.output,
-          saved: [x, kernel, recurrentKernel, ...sequenceToTensors(sequence)],
-        };
+        return { outputs: sequence.output, all: sequenceToTensors(sequence), lastCell };
       });
+      return {
+        results: {
+          outputs: tf.reshape(outputs, [timesteps, batch, units]),
+          lastState: [tf.slice(outputs, [rows - batch, 0]), lastCell],
+        },
+        saved: [x, kernel, recurrentKernel, output, cell, ...all],
+      };
     },
-    gradient(dy, [x, kernel, recurrentKernel, ...tensors]) {
+    gradient(dy, [x, kernel, recurrentKernel, output, cell, ...tensors]) {
       const sequence = sequenceFromTensors(tensors);
-      const dz = compute('composed', (arithmetic) =>
-        backward(arithmetic, splitSteps(arithmetic, sequence, rows), dy, recurrentKernel, rows),
-      );
-      const before = tf.slice(sequence.output, 0, (timesteps - 1) * batch);
-      const after = tf.slice(dz, batch);
+      const { dz, initialCell } = compute('composed', (arithmetic) => {
+        const steps = splitSteps(arithmetic, sequence, new Array<number>(timesteps).fill(batch));
+        return backward(arithmetic, steps, dy, recurrentKernel, cell, [timesteps, batch, units]);
+      });
+      const before = tf.concat([output, tf.slice(sequence.output, 0, rows - batch)]);
       return [
-        tf.matMul(dz, kernel, false, true),
+        tf.reshape(tf.matMul(dz, kernel, false, true), [timesteps, batch, features]),
         tf.matMul(x, dz, true, false),
-        tf.matMul(before, after, true, false),
+        tf.matMul(before, dz, true, false),
         tf.sum(dz, 0),
+        tf.matMul(tf.slice(dz, 0, batch), recurrentKernel, false, true),
+        initialCell,
       ];
     },
   });
-  return tf.reshape(outputs, [timesteps, batch, units]);
 }
 
 /** @param projected x · kernel + bias, [timesteps · batch, 4 · units] */
@@ -92,68 +144,58 @@ function forward<Matrix>(
   arithmetic: Arithmetic<Matrix>,
   projected: tf.Tensor2D,
   recurrentKernel: tf.Tensor2D,
-  rows: readonly number[],
+  initialState: LstmState,
+  timesteps: number,
 ): LstmCellValues<Matrix>[] {
   const kernel = arithmetic.fromTensor(recurrentKernel);
-  const inputs = arithmetic.splitRows(arithmetic.fromTensor(projected), rows);
+  const sizes = new Array<number>(timesteps).fill(initialState.cell.shape[0]);
+  const inputs = arithmetic.splitRows(arithmetic.fromTensor(projected), sizes);
   const steps: LstmCellValues<Matrix>[] = [];
+  let output = arithmetic.fromTensor(initialState.output);
+  let cell = arithmetic.fromTensor(initialState.cell);
   for (const input of inputs) {
-    const previous = steps.at(-1);
-    if (previous === undefined) {
-      steps.push(lstmCell(arithmetic, input, undefined));
-    } else {
-      const recurrent = arithmetic.matMul(previous.output, kernel);
-      const gates = arithmetic.add(input, recurrent);
-      steps.push(lstmCell(arithmetic, gates, previous.cell));
-      arithmetic.release(recurrent, gates);
-    }
+    const recurrent = arithmetic.matMul(output, kernel);
+    const gates = arithmetic.add(input, recurrent);
+    const step = lstmCell(arithmetic, gates, cell);
+    arithmetic.release(recurrent, gates);
+    steps.push(step);
+    ({ output, cell } = step);
   }
   arithmetic.release(...inputs);
   return steps;
 }
 
-/** @returns the gradient of `projected`; releases the steps. */
+/** @returns the gradients of `projected` and of the initial cell; releases the steps. */
 function backward<Matrix>(
   arithmetic: Arithmetic<Matrix>,
   steps: readonly LstmCellValues<Matrix>[],
-  dy: tf.Tensor2D,
+  dy: SequenceGradients,
   recurrentKernel: tf.Tensor2D,
-  rows: readonly number[],
-): tf.Tensor2D {
+  initialCell: tf.Tensor2D,
+  size: readonly [timesteps: number, batch: number, units: number],
+): { readonly dz: tf.Tensor2D; readonly initialCell: tf.Tensor2D } {
   const kernel = arithmetic.fromTensor(recurrentKernel);
-  const outputGradients = arithmetic.splitRows(arithmetic.fromTensor(dy), rows);
+  const direct = splitOutputGradients(arithmetic, dy, size);
   const dz: Matrix[] = [];
-  let later: { readonly gates: Matrix; readonly previousCell: Matrix } | undefined;
+  const lastCell = dy.lastState?.[1];
+  // Of the cell through what followed; absent where it is zero.
+  let toCell = lastCell && arithmetic.addAll([arithmetic.fromTensor(lastCell)]);
   for (const [index, step] of [...steps.entries()].reverse()) {
-    // As many as steps: both were split by the same rows.
-    let output = outputGradients[index] as Matrix;
-    if (later !== undefined) {
-      const recurrent = arithmetic.matMul(later.gates, kernel, false, true);
-      const direct = output;
-      output = arithmetic.add(direct, recurrent);
-      arithmetic.release(direct, recurrent);
-    }
-    const here = lstmCellGradient(
-      arithmetic,
-      step,
-      steps[index - 1]?.cell,
-      output,
-      later?.previousCell,
-    );
+    const later = dz.at(-1);
+    const through = later === undefined ? undefined : arithmetic.matMul(later, kernel, false, true);
+    const output = addPresent(arithmetic, [direct[index], through]);
+    const previousCell = steps[index - 1]?.cell ?? arithmetic.fromTensor(initialCell);
+    const here = lstmCellGradient(arithmetic, step, previousCell, output, toCell);
     arithmetic.release(output);
-    if (later !== undefined) {
-      arithmetic.release(later.previousCell);
-    }
+    if (toCell !== undefined) arithmetic.release(toCell);
     dz.push(here.gates);
-    later = here;
-  }
-  if (later !== undefined) {
-    arithmetic.release(later.previousCell);
+    toCell = here.previousCell;
   }
   const all = arithmetic.toTensor(arithmetic.concatRows(dz.reverse()));
   arithmetic.release(...dz);
   for (const step of steps) {
     releaseStep(arithmetic, step);
   }
-  return all;
+  // A sequence has a timestep.
+  return { dz: all, initialCell: arithmetic.toTensor(toCell as Matrix) };
 }

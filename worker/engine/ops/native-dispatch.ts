@@ -49,6 +49,7 @@ export class NativeDispatch {
   readonly #backend: NativeBackend;
   readonly #binding: NativeBinding;
   readonly floatType: NativeAttribute;
+  #emptyTensor: NativeTensor | undefined;
 
   constructor(backend: NativeBackend) {
     this.#backend = backend;
@@ -60,15 +61,29 @@ export class NativeDispatch {
     return this.#backend.isUsingGpuDevice;
   }
 
-  /** Runs an operation on tensors that tfjs owns; the results are tfjs' as well. */
+  /**
+   * Runs an operation on tensors that tfjs owns; the results are tfjs' as well. An absent input goes in
+   * as an empty tensor.
+   */
   runOnTensors(
     name: string,
     attributes: readonly NativeAttribute[],
-    inputs: readonly tf.Tensor[],
+    inputs: readonly (tf.Tensor | undefined)[],
     outputs: number,
   ): tf.Tensor[] {
-    const borrowed = inputs.map((tensor) => this.borrow(tensor));
+    const borrowed = inputs.map((tensor) => (tensor ? this.borrow(tensor) : this.#empty()));
     return this.runMany(name, attributes, borrowed, outputs).map((native) => this.adopt(native));
+  }
+
+  /** Made once: nothing ever changes it. */
+  #empty(): NativeTensor {
+    const dtype = this.#binding.TF_FLOAT;
+    this.#emptyTensor ??= {
+      id: this.#binding.createTensor([0], dtype, new Float32Array(0)),
+      shape: [0],
+      dtype,
+    };
+    return this.#emptyTensor;
   }
 
   /** The native form of a tensor that tfjs owns and goes on owning. */

@@ -20,6 +20,14 @@ export interface LstmWeights {
   readonly bias: tf.Tensor1D;
 }
 
+/** What an LSTM hands from one timestep to the next; each [batch, units]. */
+export interface LstmState {
+  /** h */
+  readonly output: tf.Tensor2D;
+  /** c */
+  readonly cell: tf.Tensor2D;
+}
+
 /** Keras' layouts, gates in the order z, r, h. */
 export interface GruWeights {
   /** [features, 3 · units] */

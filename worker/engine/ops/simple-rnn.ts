@@ -1,9 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 import { chooseKernels, compute, type Implementation } from './choose.ts';
-import { differentiable } from './custom-gradient.ts';
 import { fusedSimpleRnn } from './fused-simple-rnn.ts';
+import { addPresent, splitOutputGradients } from './output-gradients.ts';
+import type { OutputsAndState, RecurrentOptions } from './recurrent-options.ts';
 import type { SimpleRnnWeights } from './recurrent-weights.ts';
+import {
+  differentiableSequence,
+  type SequenceGradients,
+  type SequencePart,
+  type SequenceResults,
+} from './sequence-results.ts';
 
 /**
  * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel): Keras' SimpleRNN with its defaults,
@@ -11,46 +18,84 @@ import type { SimpleRnnWeights } from './recurrent-weights.ts';
  * the inputs is one matrix product over all timesteps and a timestep costs three operations each way.
  *
  * @param inputs time-major, [timesteps, batch, features]
- * @param initialState h(-1), [batch, units]; absent where it is zero
  * @returns every h(t), [timesteps, batch, units]
  */
 export function simpleRnn(
   inputs: tf.Tensor3D,
   weights: SimpleRnnWeights,
-  implementation: Implementation = 'best',
-  initialState?: tf.Tensor2D,
+  options: RecurrentOptions = {},
 ): tf.Tensor3D {
+  return run(inputs, weights, options, ['outputs']).outputs;
+}
+
+/** `simpleRnn`'s last h alone, [batch, units]; its gradient touches no other timestep's output. */
+export function simpleRnnLastState(
+  inputs: tf.Tensor3D,
+  weights: SimpleRnnWeights,
+  options: RecurrentOptions = {},
+): tf.Tensor2D {
+  return stateOf(run(inputs, weights, options, ['lastState']));
+}
+
+/** `simpleRnn` with its last h, [batch, units]; both have gradients. */
+export function simpleRnnWithState(
+  inputs: tf.Tensor3D,
+  weights: SimpleRnnWeights,
+  options: RecurrentOptions = {},
+): OutputsAndState {
+  const results = run(inputs, weights, options, ['outputs', 'lastState']);
+  return { outputs: results.outputs, lastState: stateOf(results) };
+}
+
+function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): tf.Tensor2D {
+  // A SimpleRNN's state is its output alone.
+  return lastState[0] as tf.Tensor2D;
+}
+
+function run<Part extends SequencePart>(
+  inputs: tf.Tensor3D,
+  weights: SimpleRnnWeights,
+  { initialState, implementation = 'best' }: RecurrentOptions,
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.bias.shape[0]]);
   const kernels = chooseKernels(implementation);
   return kernels
-    ? fusedSimpleRnn(kernels, inputs, weights, state)
-    : composedSimpleRnn(inputs, weights, state, implementation);
+    ? fusedSimpleRnn(kernels, inputs, weights, state, parts)
+    : composedSimpleRnn(inputs, weights, state, implementation, parts);
 }
 
-function composedSimpleRnn(
+function composedSimpleRnn<Part extends SequencePart>(
   inputs: tf.Tensor3D,
   { kernel, recurrentKernel, bias }: SimpleRnnWeights,
   initialState: tf.Tensor2D,
   implementation: Implementation,
-): tf.Tensor3D {
+  parts: readonly Part[],
+): Pick<SequenceResults, Part> {
   const [timesteps, batch, features] = inputs.shape;
   const units = bias.shape[0];
-  const x: tf.Tensor2D = tf.reshape(inputs, [timesteps * batch, features]);
-  const states = differentiable([x, kernel, recurrentKernel, bias, initialState], {
+  const rows = timesteps * batch;
+  const given = [inputs, kernel, recurrentKernel, bias, initialState];
+  return differentiableSequence(given, parts, {
     forward() {
+      const x: tf.Tensor2D = tf.reshape(inputs, [rows, features]);
       const projected: tf.Tensor2D = tf.add(tf.matMul(x, kernel), bias);
-      const value = compute(implementation, (arithmetic) =>
+      const states = compute(implementation, (arithmetic) =>
         forward(arithmetic, projected, recurrentKernel, initialState, timesteps, batch),
       );
-      return { value, saved: [x, kernel, recurrentKernel, initialState, value] };
+      const outputs: tf.Tensor3D = tf.reshape(states, [timesteps, batch, units]);
+      return {
+        results: { outputs, lastState: [tf.slice(states, [rows - batch, 0])] },
+        saved: [x, kernel, recurrentKernel, initialState, states],
+      };
     },
     gradient(dy, [x, kernel, recurrentKernel, initialState, states]) {
       const dz = compute(implementation, (arithmetic) =>
         backward(arithmetic, states, dy, recurrentKernel, timesteps, batch),
       );
-      const before = tf.concat([initialState, tf.slice(states, 0, (timesteps - 1) * batch)]);
+      const before = tf.concat([initialState, tf.slice(states, 0, rows - batch)]);
       return [
-        tf.matMul(dz, kernel, false, true),
+        tf.reshape(tf.matMul(dz, kernel, false, true), [timesteps, batch, features]),
         tf.matMul(x, dz, true, false),
         tf.matMul(before, dz, true, false),
         tf.sum(dz, 0),
@@ -58,7 +103,6 @@ function composedSimpleRnn(
       ];
     },
   });
-  return tf.reshape(states, [timesteps, batch, units]);
 }
 
 /** @returns the states, [timesteps · batch, units], from x · kernel + bias of the same shape. */
@@ -93,31 +137,26 @@ function forward<Matrix>(
 function backward<Matrix>(
   arithmetic: Arithmetic<Matrix>,
   states: tf.Tensor2D,
-  dy: tf.Tensor2D,
+  dy: SequenceGradients,
   recurrentKernel: tf.Tensor2D,
   timesteps: number,
   batch: number,
 ): tf.Tensor2D {
   const kernel = arithmetic.fromTensor(recurrentKernel);
-  const sizes = new Array<number>(timesteps).fill(batch);
-  const outputs = arithmetic.splitRows(arithmetic.fromTensor(states), sizes);
-  const gradients = arithmetic.splitRows(arithmetic.fromTensor(dy), sizes);
+  const outputs = arithmetic.splitRows(
+    arithmetic.fromTensor(states),
+    new Array<number>(timesteps).fill(batch),
+  );
+  const direct = splitOutputGradients(arithmetic, dy, [timesteps, batch, states.shape[1]]);
   const dz: Matrix[] = [];
-  let later: Matrix | undefined;
   for (const [index, output] of [...outputs.entries()].reverse()) {
-    // As many gradients as outputs: both were split by the same sizes.
-    const gradient = gradients[index] as Matrix;
-    if (later === undefined) {
-      later = arithmetic.tanhGradient(output, gradient);
-    } else {
-      const recurrent = arithmetic.matMul(later, kernel, false, true);
-      const sum = arithmetic.add(gradient, recurrent);
-      later = arithmetic.tanhGradient(output, sum);
-      arithmetic.release(recurrent, sum);
-    }
-    dz.push(later);
+    const later = dz.at(-1);
+    const through = later === undefined ? undefined : arithmetic.matMul(later, kernel, false, true);
+    const gradient = addPresent(arithmetic, [direct[index], through]);
+    dz.push(arithmetic.tanhGradient(output, gradient));
+    arithmetic.release(gradient);
   }
   const all = arithmetic.toTensor(arithmetic.concatRows(dz.reverse()));
-  arithmetic.release(...outputs, ...gradients, ...dz);
+  arithmetic.release(...outputs, ...dz);
   return all;
 }

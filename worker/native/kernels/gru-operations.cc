@@ -35,9 +35,11 @@ void forward(Call& call, const Attributes& attributes) {
   arguments.bias = call.input(3, shapes.bias);
   arguments.initialState = call.input(4, shapes.state);
   arguments.outputs = call.output(0, shapes.outputs);
-  float* const gates = call.output(1, keep ? shapes.gates : Shape{0});
+  float* const lastState = call.output(1, shapes.state);
+  float* const gates = call.output(2, keep ? shapes.gates : Shape{0});
   arguments.gates = keep ? gates : nullptr;
   instructionSetFor(shapes.size.units).gruForward(arguments, call);
+  copyLastStep(arguments.outputs, arguments.size, lastState);
 }
 
 void backward(Call& call, const Attributes& attributes) {
@@ -51,8 +53,8 @@ void backward(Call& call, const Attributes& attributes) {
   arguments.initialState = call.input(3, shapes.state);
   arguments.outputs = call.input(4, shapes.outputs);
   arguments.gates = call.input(5, shapes.gates);
-  arguments.outputsGradient = call.input(6, shapes.outputs);
-  arguments.lastStateGradient = call.input(7, shapes.state);
+  arguments.outputsGradient = call.optionalInput(6, shapes.outputs);
+  arguments.lastStateGradient = call.optionalInput(7, shapes.state);
   arguments.inputsGradient = call.output(0, shapes.inputs);
   arguments.kernelGradient = call.output(1, shapes.kernel);
   arguments.recurrentKernelGradient = call.output(2, shapes.recurrentKernel);
@@ -64,7 +66,7 @@ void backward(Call& call, const Attributes& attributes) {
 [[maybe_unused]] const bool registered = [] {
   registerOperation({"TeletrainGRU",
                      {"inputs", "kernel", "recurrent_kernel", "bias", "initial_state"},
-                     {"outputs", "gates"},
+                     {"outputs", "last_state", "gates"},
                      {"reset_after: bool", "keep: bool"}},
                     forward);
   registerOperation(

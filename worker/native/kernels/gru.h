@@ -236,7 +236,7 @@ inline void gruBackward(const GruBackward& given, Runtime& runtime) {
                       fromLater + column, unitsWidth);
       }
     };
-    padRows(given.lastStateGradient + rowOf(0) * units, fromLater, part.rows, units);
+    padRows(given.lastStateGradient, part.first, fromLater, part.rows, units);
 
     for (int end = timesteps; end > 0; end -= together) {
       const int begin = end > together ? end - together : 0;
@@ -259,9 +259,10 @@ inline void gruBackward(const GruBackward& given, Runtime& runtime) {
             const Vector z = gate(r, 0, column), reset = gate(r, 1, column);
             const Vector h = gate(r, 2, column);
             const Vector previous = loadFirst(before + at, units - column);
-            const Vector gradient =
-                loadFirst(given.outputsGradient + rowOf(t) * units + at, units - column) +
-                load(fromLater + atPadded);
+            Vector gradient = load(fromLater + atPadded);
+            if (given.outputsGradient != nullptr) {
+              gradient += loadFirst(given.outputsGradient + rowOf(t) * units + at, units - column);
+            }
             const Vector toCandidate = gradient * (one - z) * (one - h * h);
             float* const to = here + atPadded * 4;
             store(to, gradient * (previous - h) * z * (one - z));

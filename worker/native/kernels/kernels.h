@@ -41,8 +41,8 @@ struct SimpleRnnBackward {
   const float* recurrentKernel;
   const float* initialState;
   const float* outputs;
-  const float* outputsGradient;    // [timesteps, batch, units]
-  const float* lastStateGradient;  // [batch, units]
+  const float* outputsGradient;    // [timesteps, batch, units], or null for zeros
+  const float* lastStateGradient;  // [batch, units], or null for zeros
   float* inputsGradient;
   float* kernelGradient;
   float* recurrentKernelGradient;
@@ -76,6 +76,7 @@ struct LstmBackward {
   const float* outputs;
   const float* gates;
   const float* cells;
+  // Each null for zeros.
   const float* outputsGradient;
   const float* lastStateGradient;
   const float* lastCellGradient;
@@ -113,6 +114,7 @@ struct GruBackward {
   const float* initialState;
   const float* outputs;
   const float* gates;
+  // Each null for zeros.
   const float* outputsGradient;
   const float* lastStateGradient;
   float* inputsGradient;

@@ -49,7 +49,7 @@ struct LstmBackwardCells {
   const float* cells;           // rows of `units`
   const float* previousCells;   // rows of previousStride
   ptrdiff_t previousStride;     // 0 where all rows have the same
-  const float* directGradient;  // of the outputs, rows of `units`
+  const float* directGradient;  // of the outputs, rows of `units`, or null for zeros
   const float* laterGradient;   // of the outputs, through what followed, rows of padded units
 };
 
@@ -73,8 +73,8 @@ inline void lstmBackwardCells(const LstmBackwardCells& from, float* to, float* c
       const Vector tanhCell = tanh(loadFirst(from.cells + at, left));
       const Vector previous =
           loadFirst(from.previousCells + r * from.previousStride + column, left);
-      const Vector output =
-          loadFirst(from.directGradient + at, left) + load(from.laterGradient + atPadded);
+      Vector output = load(from.laterGradient + atPadded);
+      if (from.directGradient != nullptr) output += loadFirst(from.directGradient + at, left);
       const Vector cell =
           load(cellGradient + atPadded) + output * o * (one - tanhCell * tanhCell);
       float* const gradient = to + atPadded * 4;

@@ -32,12 +32,14 @@ void forward(Call& call, const Attributes& attributes) {
   arguments.initialState = call.input(4, shapes.state);
   arguments.initialCell = call.input(5, shapes.state);
   arguments.outputs = call.output(0, shapes.outputs);
-  arguments.lastCell = call.output(1, shapes.state);
-  float* const gates = call.output(2, keep ? shapes.gates : Shape{0});
-  float* const cells = call.output(3, keep ? shapes.outputs : Shape{0});
+  float* const lastState = call.output(1, shapes.state);
+  arguments.lastCell = call.output(2, shapes.state);
+  float* const gates = call.output(3, keep ? shapes.gates : Shape{0});
+  float* const cells = call.output(4, keep ? shapes.outputs : Shape{0});
   arguments.gates = keep ? gates : nullptr;
   arguments.cells = keep ? cells : nullptr;
   instructionSetFor(shapes.size.units).lstmForward(arguments, call);
+  copyLastStep(arguments.outputs, arguments.size, lastState);
 }
 
 void backward(Call& call, const Attributes&) {
@@ -52,9 +54,9 @@ void backward(Call& call, const Attributes&) {
   arguments.outputs = call.input(5, shapes.outputs);
   arguments.gates = call.input(6, shapes.gates);
   arguments.cells = call.input(7, shapes.outputs);
-  arguments.outputsGradient = call.input(8, shapes.outputs);
-  arguments.lastStateGradient = call.input(9, shapes.state);
-  arguments.lastCellGradient = call.input(10, shapes.state);
+  arguments.outputsGradient = call.optionalInput(8, shapes.outputs);
+  arguments.lastStateGradient = call.optionalInput(9, shapes.state);
+  arguments.lastCellGradient = call.optionalInput(10, shapes.state);
   arguments.inputsGradient = call.output(0, shapes.inputs);
   arguments.kernelGradient = call.output(1, shapes.kernel);
   arguments.recurrentKernelGradient = call.output(2, {shapes.units, 4 * shapes.units});
@@ -68,7 +70,7 @@ void backward(Call& call, const Attributes&) {
   registerOperation(
       {"TeletrainLSTM",
        {"inputs", "kernel", "recurrent_kernel", "bias", "initial_state", "initial_cell"},
-       {"outputs", "last_cell", "gates", "cells"},
+       {"outputs", "last_state", "last_cell", "gates", "cells"},
        {"keep: bool"}},
       forward);
   registerOperation(

@@ -8,23 +8,6 @@
 namespace teletrain {
 namespace TELETRAIN_TARGET {
 
-// Copies rows of `units` to rows of padded units, or back.
-inline void padRows(const float* from, float* to, int rows, int units) {
-  for (int r = 0; r < rows; r++) {
-    for (int column = 0; column < units; column += lanes) {
-      store(to + static_cast<ptrdiff_t>(r) * padded(units) + column,
-            loadFirst(from + static_cast<ptrdiff_t>(r) * units + column, units - column));
-    }
-  }
-}
-
-inline void unpadRows(const float* from, float* to, int rows, int units) {
-  for (int r = 0; r < rows; r++) {
-    memcpy(to + static_cast<ptrdiff_t>(r) * units,
-           from + static_cast<ptrdiff_t>(r) * padded(units), sizeof(float) * units);
-  }
-}
-
 inline void lstmForward(const LstmForward& given, Runtime& runtime) {
   const int timesteps = given.size.timesteps, batch = given.size.batch;
   const int features = given.size.features, units = given.size.units;
@@ -54,7 +37,7 @@ inline void lstmForward(const LstmForward& given, Runtime& runtime) {
     float* const sums = own.take(sumsFloats);
     float* const state = own.take(stateFloats);
     const ptrdiff_t firstState = static_cast<ptrdiff_t>(part.first) * units;
-    padRows(given.initialCell + firstState, state, part.rows, units);
+    padRows(given.initialCell, part.first, state, part.rows, units);
     const float* before = given.initialState + firstState;
     for (int t = 0; t < timesteps; t++) {
       const ptrdiff_t row = static_cast<ptrdiff_t>(t) * batch + part.first;
@@ -114,8 +97,8 @@ inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
     const ptrdiff_t stepFloats = static_cast<ptrdiff_t>(part.rows) * width;
     float* const later = gradients + together * stepFloats;
     const auto rowOf = [&](int t) { return static_cast<ptrdiff_t>(t) * batch + part.first; };
-    padRows(given.lastStateGradient + rowOf(0) * units, fromLater, part.rows, units);
-    padRows(given.lastCellGradient + rowOf(0) * units, cellGradient, part.rows, units);
+    padRows(given.lastStateGradient, part.first, fromLater, part.rows, units);
+    padRows(given.lastCellGradient, part.first, cellGradient, part.rows, units);
 
     for (int end = timesteps; end > 0; end -= together) {
       const int begin = end > together ? end - together : 0;
@@ -136,7 +119,8 @@ inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
         from.previousCells = t > 0 ? given.cells + (rowOf(t) - batch) * units
                                    : given.initialCell + rowOf(0) * units;
         from.previousStride = units;
-        from.directGradient = given.outputsGradient + rowOf(t) * units;
+        from.directGradient =
+            given.outputsGradient == nullptr ? nullptr : given.outputsGradient + rowOf(t) * units;
         from.laterGradient = fromLater;
         lstmBackwardCells(from, here, cellGradient, part.rows, units);
       }

@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <climits>
 #include <new>
@@ -142,6 +143,12 @@ const float* Call::input(int input, const Shape& wanted) const {
   return static_cast<const float*>(TF_TensorData(inputs_[input]));
 }
 
+const float* Call::optionalInput(int input, const Shape& wanted) const {
+  const TF_Tensor* tensor = inputs_[input];
+  const bool isAbsent = TF_NumDims(tensor) == 1 && TF_Dim(tensor, 0) == 0;
+  return isAbsent ? nullptr : this->input(input, wanted);
+}
+
 float* Call::output(int output, const Shape& shape) {
   size_t floats = 1;
   for (const int64_t dimension : shape) floats *= static_cast<size_t>(dimension);
@@ -166,6 +173,11 @@ float* Call::allocate(size_t floats) {
 
 void Call::parallel(int parts, void (*body)(void*, int), void* closure) {
   runInParallel(parts, body, closure);
+}
+
+void copyLastStep(const float* outputs, const SequenceSize& size, float* to) {
+  const size_t floats = static_cast<size_t>(size.batch) * size.units;
+  memcpy(to, outputs + (size.timesteps - 1) * floats, sizeof(float) * floats);
 }
 
 void registerOperation(const Operation& operation,

@@ -48,6 +48,8 @@ class Call final : public Runtime {
   Shape shape(int input, int rank) const;
   // An input's values. Throws ArgumentError unless it is float32 of this shape.
   const float* input(int input, const Shape& shape) const;
+  // The same, or null where the input is empty, of the shape [0].
+  const float* optionalInput(int input, const Shape& shape) const;
   // The new output's values; a dimension may be zero.
   float* output(int output, const Shape& shape);
   // Throws ArgumentError: "Operation: argument <name> <what>".
@@ -62,6 +64,9 @@ class Call final : public Runtime {
   TF_Status* status_;
   std::vector<TF_Tensor*> inputs_, owned_;
 };
+
+// Copies the last timestep of `outputs`, [timesteps, batch, units].
+void copyLastStep(const float* outputs, const SequenceSize& size, float* to);
 
 // Registers an operation and its code for the CPU with TensorFlow.
 void registerOperation(const Operation& operation,

@@ -65,6 +65,25 @@ inline void clear(float* values, ptrdiff_t count) {
   memset(values, 0, sizeof(float) * static_cast<size_t>(count));
 }
 
+// Copies rows of `units`, from row `first` on, to rows of padded units; zeros where `from` is null.
+inline void padRows(const float* from, int first, float* to, int rows, int units) {
+  if (from == nullptr) return clear(to, static_cast<ptrdiff_t>(rows) * padded(units));
+  from += static_cast<ptrdiff_t>(first) * units;
+  for (int r = 0; r < rows; r++) {
+    for (int column = 0; column < units; column += lanes) {
+      store(to + static_cast<ptrdiff_t>(r) * padded(units) + column,
+            loadFirst(from + static_cast<ptrdiff_t>(r) * units + column, units - column));
+    }
+  }
+}
+
+inline void unpadRows(const float* from, float* to, int rows, int units) {
+  for (int r = 0; r < rows; r++) {
+    memcpy(to + static_cast<ptrdiff_t>(r) * units,
+           from + static_cast<ptrdiff_t>(r) * padded(units), sizeof(float) * units);
+  }
+}
+
 // The gradients of a layer's weights from one part, columns in the kernels' order.
 struct WeightGradients {
   float* kernel;     // [features, width]

@@ -20,7 +20,9 @@ void forward(Call& call, const Attributes&) {
   arguments.bias = call.input(3, {units});
   arguments.initialState = call.input(4, {inputs[1], units});
   arguments.outputs = call.output(0, {inputs[0], inputs[1], units});
+  float* const lastState = call.output(1, {inputs[1], units});
   instructionSetFor(static_cast<int>(units)).simpleRnnForward(arguments, call);
+  copyLastStep(arguments.outputs, arguments.size, lastState);
 }
 
 void backward(Call& call, const Attributes&) {
@@ -36,8 +38,8 @@ void backward(Call& call, const Attributes&) {
   arguments.recurrentKernel = call.input(2, {units, units});
   arguments.initialState = call.input(3, state);
   arguments.outputs = call.input(4, outputs);
-  arguments.outputsGradient = call.input(5, outputs);
-  arguments.lastStateGradient = call.input(6, state);
+  arguments.outputsGradient = call.optionalInput(5, outputs);
+  arguments.lastStateGradient = call.optionalInput(6, state);
   arguments.inputsGradient = call.output(0, inputs);
   arguments.kernelGradient = call.output(1, kernel);
   arguments.recurrentKernelGradient = call.output(2, {units, units});
@@ -49,7 +51,7 @@ void backward(Call& call, const Attributes&) {
 [[maybe_unused]] const bool registered = [] {
   registerOperation({"TeletrainSimpleRNN",
                      {"inputs", "kernel", "recurrent_kernel", "bias", "initial_state"},
-                     {"outputs"},
+                     {"outputs", "last_state"},
                      {}},
                     forward);
   registerOperation(

@@ -97,28 +97,25 @@ inline void simpleRnnBackward(const SimpleRnnBackward& given, Runtime& runtime) 
       }
     };
     const auto rowOf = [&](int t) { return static_cast<ptrdiff_t>(t) * batch + part.first; };
+    padRows(given.lastStateGradient, part.first, fromLater, part.rows, units);
 
     for (int end = timesteps; end > 0; end -= together) {
       const int begin = end > together ? end - together : 0;
       const int steps = end - begin;
       for (int t = end - 1; t >= begin; t--) {
         float* const here = gradients + (t - begin) * rowFloats;
-        const bool isLast = t == timesteps - 1;
-        if (!isLast) multiplyByRecurrent(t == end - 1 ? later : here + rowFloats);
+        if (t < timesteps - 1) multiplyByRecurrent(t == end - 1 ? later : here + rowFloats);
         const float* const outputs = given.outputs + rowOf(t) * units;
-        const float* const direct = given.outputsGradient + rowOf(t) * units;
+        const float* const direct =
+            given.outputsGradient == nullptr ? nullptr : given.outputsGradient + rowOf(t) * units;
         for (int r = 0; r < part.rows; r++) {
           for (int column = 0; column < width; column += lanes) {
             const int left = units - column;
             const ptrdiff_t at = static_cast<ptrdiff_t>(r) * units + column;
             const ptrdiff_t to = static_cast<ptrdiff_t>(r) * width + column;
             const Vector output = loadFirst(outputs + at, left);
-            const Vector through =
-                isLast ? loadFirst(given.lastStateGradient +
-                                       static_cast<ptrdiff_t>(part.first) * units + at,
-                                   left)
-                       : load(fromLater + to);
-            const Vector gradient = loadFirst(direct + at, left) + through;
+            Vector gradient = load(fromLater + to);
+            if (direct != nullptr) gradient += loadFirst(direct + at, left);
             store(here + to, gradient * (splat(1.0f) - output * output));
           }
         }

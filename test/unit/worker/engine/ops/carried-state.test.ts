@@ -57,15 +57,13 @@ function runOperation(
     name,
     hasKept ? [...attributes, native.boolAttribute('keep', true)] : attributes,
     [inputs as tf.Tensor, ...weights, bias as tf.Tensor, ...initial],
-    hasKept ? (states === 2 ? 4 : 2) : 1,
+    1 + states + (hasKept ? states : 0),
   );
   const outputs = results[0] as tf.Tensor;
-  const lastStep = tf.slice(outputs, [(outputs.shape[0] ?? 1) - 1, 0, 0], [1, -1, -1]);
-  const last = tf.reshape(lastStep, [batch, units]);
-  const kept = states === 2 ? results.slice(2) : results.slice(1);
+  const kept = results.slice(1 + states);
   return {
     outputs,
-    last: states === 2 ? [last, results[1] as tf.Tensor] : [last],
+    last: results.slice(1, 1 + states),
     gradients: (dy: tf.Tensor, lastGradients: tf.Tensor[]) => {
       const all = native.runOnTensors(
         `${name}Grad`,

@@ -52,8 +52,7 @@ const layers: Record<string, Layer> = {
         simpleRnn(
           inputs as tf.Tensor3D,
           named<SimpleRnnWeights>(['kernel', 'recurrentKernel', 'bias'], weights),
-          implementation,
-          weights[3] as tf.Tensor2D,
+          { implementation, initialState: weights[3] as tf.Tensor2D },
         ),
   },
   TeletrainLSTM: {
@@ -70,7 +69,7 @@ const layers: Record<string, Layer> = {
         lstm(
           inputs as tf.Tensor3D,
           named<LstmWeights>(['kernel', 'recurrentKernel', 'bias'], weights),
-          implementation,
+          { implementation },
         ),
   },
   TeletrainGRU: resettingGru(true),
@@ -254,7 +253,7 @@ describe.runIf(hasKernels).each(Object.entries(layers))('%s', (name, layer) => {
 describe.runIf(hasKernels)('a kernel that is called wrongly', () => {
   const call = (tensors: tf.Tensor[]) => () => {
     const native = nativeDispatch();
-    return native?.runOnTensors('TeletrainSimpleRNN', [], tensors, 1);
+    return native?.runOnTensors('TeletrainSimpleRNN', [], tensors, 2);
   };
   const good = () => [
     tf.zeros([3, 2, 4]),

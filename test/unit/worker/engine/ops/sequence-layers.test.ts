@@ -32,7 +32,7 @@ const layers: Record<string, { gates: number; layer: SequenceLayer; plain: typeo
   LSTM: { gates: 4, layer: wholeSequence(lstm), plain: plainLstm },
 };
 
-function wholeSequence(operation: typeof simpleRnn): SequenceLayer {
+function wholeSequence(operation: typeof simpleRnn | typeof lstm): SequenceLayer {
   return (implementation) => (inputs, kernel, recurrentKernel, bias) =>
     operation(
       inputs as tf.Tensor3D,
@@ -41,7 +41,7 @@ function wholeSequence(operation: typeof simpleRnn): SequenceLayer {
         recurrentKernel: recurrentKernel as tf.Tensor2D,
         bias: bias as tf.Tensor1D,
       },
-      implementation,
+      { implementation },
     );
 }
 
