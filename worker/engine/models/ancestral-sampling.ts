@@ -1,11 +1,18 @@
 import type { PictureSize } from '../ops/diagonal-order.ts';
+import { rowThresholds } from './drawing-threshold.ts';
 
-/** Gives a model's logits pixel by pixel while the pictures grow. */
-export interface PixelByPixel {
-  /** Logits [count] of a pixel, given all pixels before it. Called in raster order. */
-  logits(pictures: Uint8Array, row: number, column: number): Promise<Float32Array>;
-  /** Runs after a row's last pixel was drawn. */
-  endRow?(pictures: Uint8Array, row: number): void;
+/** Draws pictures row by row, and keeps between rows what the pixels to come need. */
+export interface RowSampler {
+  /**
+   * Draws the row `row` of all pictures in place, given the rows above it. Called once for each row,
+   * from top to bottom.
+   *
+   * @param pictures 0/1 pixels [count · rows · columns]
+   * @param thresholds [columns, count]: a pixel is 1 where its logit is larger
+   */
+  drawRow(pictures: Uint8Array, row: number, thresholds: Float32Array): Promise<void>;
+  /** Also after a row that was not drawn to its end. */
+  dispose(): void;
 }
 
 export interface SamplingOptions {
@@ -15,37 +22,44 @@ export interface SamplingOptions {
   readonly firstRow: number;
   /** Uniform in [0, 1); called in raster order, picture by picture within a pixel. */
   readonly random: () => number;
+  /** Runs after each row; throws to end the sampling. */
   readonly onRow?: ((row: number, pictures: Uint8Array) => void | Promise<void>) | undefined;
 }
 
 /**
  * Draws each pixel from its conditional distribution given those drawn before: exact samples.
+ * Disposes the sampler, whatever happens.
  *
  * @param given 0/1 pixels [count · rows · columns]; those from `firstRow` on are ignored
  * @returns a new array of the same layout
  */
 export async function sampleAncestrally(
-  model: PixelByPixel,
+  sampler: RowSampler,
   given: Uint8Array,
   { size, count, firstRow, random, onRow }: SamplingOptions,
 ): Promise<Uint8Array> {
-  const { rows, columns } = size;
+  try {
+    const pictures = withoutRowsFrom(firstRow, given, count, size);
+    for (let row = firstRow; row < size.rows; row++) {
+      await sampler.drawRow(pictures, row, rowThresholds(size.columns, count, random));
+      await onRow?.(row, pictures);
+    }
+    return pictures;
+  } finally {
+    sampler.dispose();
+  }
+}
+
+function withoutRowsFrom(
+  firstRow: number,
+  given: Uint8Array,
+  count: number,
+  { rows, columns }: PictureSize,
+): Uint8Array {
   const pictures = given.slice(0, count * rows * columns);
   for (let picture = 0; picture < count; picture++) {
     const from = picture * rows * columns;
     pictures.fill(0, from + firstRow * columns, from + rows * columns);
-  }
-  for (let row = firstRow; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const logits = await model.logits(pictures, row, column);
-      logits.forEach((logit, picture) => {
-        const probability = 1 / (1 + Math.exp(-logit));
-        const drawn = random() < probability ? 1 : 0;
-        pictures[picture * rows * columns + row * columns + column] = drawn;
-      });
-    }
-    model.endRow?.(pictures, row);
-    await onRow?.(row, pictures);
   }
   return pictures;
 }

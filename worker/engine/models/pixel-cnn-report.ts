@@ -7,6 +7,7 @@ import { glorotUniform, zeros } from './initializers.ts';
 import { livePixels } from './live-pixels.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
 import { digitSize, pictureLoss } from './picture-loss.ts';
+import { drawPixelByPixel } from './pixel-by-pixel.ts';
 import { type WeightSpecification, Weights } from './weights.ts';
 
 /** Maps after the masked 7x7 convolution, after each linear 1x1 one, and after each with a ReLU. */
@@ -68,7 +69,8 @@ export class PixelCnnReport implements PictureModel {
         result.dispose();
       }
     };
-    return sampleAncestrally({ logits }, pictures, { size, count, firstRow, random, onRow });
+    const sampler = drawPixelByPixel({ logits }, size, count);
+    return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
   }
 
   dispose(): void {

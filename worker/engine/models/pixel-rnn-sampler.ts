@@ -4,8 +4,8 @@ import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive } from '../ops/masked-convolution.ts';
 import { pixelsOf } from '../ops/pictures.ts';
 import type { DiagonalLstmWeights } from '../ops/recurrent-weights.ts';
-import type { PixelByPixel } from './ancestral-sampling.ts';
 import { livePixels } from './live-pixels.ts';
+import type { PixelByPixel } from './pixel-by-pixel.ts';
 import { combine, outputLogits, pixelRnnLayers } from './pixel-rnn-network.ts';
 import type { PixelRnnLayer, PixelRnnWeights } from './pixel-rnn-weights.ts';
 
@@ -68,7 +68,7 @@ export class PixelRnnSampler implements PixelByPixel {
     }
   }
 
-  endRow(_pictures: Uint8Array, row: number): void {
+  endRow(row: number): void {
     for (const [index, layer] of this.#weights.layers.entries()) {
       // As many states as layers.
       const state = this.#states[index] as LayerState;

@@ -4,6 +4,7 @@ import { picturesOf, pixelsOf } from '../ops/pictures.ts';
 import { sampleAncestrally } from './ancestral-sampling.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
 import { digitSize, pictureLoss } from './picture-loss.ts';
+import { drawPixelByPixel } from './pixel-by-pixel.ts';
 import { pixelRnnLogits } from './pixel-rnn-network.ts';
 import { PixelRnnSampler } from './pixel-rnn-sampler.ts';
 import {
@@ -62,12 +63,9 @@ export class PixelRnn implements PictureModel {
     ...[pictures, count, firstRow, random, onRow]: Parameters<PictureModel['complete']>
   ): Promise<Uint8Array> {
     const size = this.#size;
-    const sampler = new PixelRnnSampler(this.#network, size, pictures, count, firstRow);
-    try {
-      return await sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
-    } finally {
-      sampler.dispose();
-    }
+    const byPixel = new PixelRnnSampler(this.#network, size, pictures, count, firstRow);
+    const sampler = drawPixelByPixel(byPixel, size, count);
+    return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
   }
 
   dispose(): void {

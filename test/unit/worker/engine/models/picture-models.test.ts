@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { completeSettings } from '../../../../../shared/recipes.ts';
 import { createModel } from '../../../../../worker/engine/models/create.ts';
+import { drawingThreshold } from '../../../../../worker/engine/models/drawing-threshold.ts';
+import { completeNaively } from '../../../../../worker/engine/models/naive-sampling.ts';
 import { PixelRnn } from '../../../../../worker/engine/models/pixel-rnn.ts';
 import type { PictureSize } from '../../../../../worker/engine/ops/diagonal-order.ts';
 import { createRandom } from '../../../../../worker/engine/random.ts';
@@ -13,24 +15,6 @@ const count = 5;
 function randomPictures({ rows, columns }: PictureSize, pictures = count): Uint8Array {
   const random = createRandom(3, 'pictures');
   return Uint8Array.from({ length: pictures * rows * columns }, () => Number(random.next() < 0.4));
-}
-
-/** Draws each pixel from a whole evaluation of the pictures: slow, and plainly right. */
-function completeNaively(model: PixelRnn, given: Uint8Array, size: PictureSize, firstRow: number) {
-  const { rows, columns } = size;
-  const random = createRandom(9);
-  const pictures = given.slice();
-  const cells = rows * columns;
-  for (let pixel = firstRow * columns; pixel < cells; pixel++) {
-    const logits = tf.tidy(() =>
-      model.logits(tf.tensor(Float32Array.from(pictures), [count, rows, columns, 1])).dataSync(),
-    );
-    for (let picture = 0; picture < count; picture++) {
-      const probability = 1 / (1 + Math.exp(-(logits[picture * cells + pixel] ?? 0)));
-      pictures[picture * cells + pixel] = Number(random.next() < probability);
-    }
-  }
-  return pictures;
 }
 
 onEachEngine((engine) => {
@@ -72,7 +56,9 @@ onEachEngine((engine) => {
         },
       );
       expect(engine().liveTensors()).toBe(before);
-      expect(completed).toEqual(completeNaively(model, given, size, row));
+      const again = createRandom(9);
+      const naive = { size, count, firstRow: row, random: () => again.next() };
+      expect(completed).toEqual(await completeNaively(model, given, naive));
       expect(rows).toEqual([0, 1, 2, 3, 4, 5, 6].slice(row));
       model.dispose();
     },
@@ -107,8 +93,8 @@ onEachEngine((engine) => {
     const again = createRandom(9);
     for (let pixel = 26 * 28; pixel < 784; pixel++) {
       for (const picture of [0, 784]) {
-        const probability = 1 / (1 + Math.exp(-(logits[picture + pixel] ?? 0)));
-        expect(completed[picture + pixel]).toBe(Number(again.next() < probability));
+        const threshold = drawingThreshold(again.next());
+        expect(completed[picture + pixel]).toBe(Number((logits[picture + pixel] ?? 0) > threshold));
       }
     }
     model.dispose();
