@@ -41,6 +41,20 @@ export const isFinal = (state: RunState): boolean => finalStates.includes(state)
 
 export const splitSchema = z.enum(['train', 'validation', 'test']);
 
+/** Pictures, grey 0..255, `count` of height x width, deflated (zlib) one after the other, to be shown `columns` a row. */
+const pictures = {
+  step: count,
+  epoch: count,
+  name: z.string().max(64),
+  count: z.int().min(1).max(400),
+  height: z.int().min(1).max(256),
+  width: z.int().min(1).max(256),
+  columns: z.int().min(1).max(64),
+  /** Rows from the top that were given, not drawn. */
+  givenRows: count,
+  pixels: z.instanceof(Uint8Array),
+};
+
 /** What the engine says; the gateway adds run, seq and time. */
 export const eventBodySchema = z.discriminatedUnion('type', [
   z.object({
@@ -84,20 +98,7 @@ export const eventBodySchema = z.discriminatedUnion('type', [
     examplesPerSecond: z.number(),
     liveTensors: count,
   }),
-  /** Pictures, grey 0..255, `count` of height x width, deflated (zlib) one after the other, to be shown `columns` a row. */
-  z.object({
-    type: z.literal('sample'),
-    step: count,
-    epoch: count,
-    name: z.string().max(64),
-    count: z.int().min(1).max(400),
-    height: z.int().min(1).max(256),
-    width: z.int().min(1).max(256),
-    columns: z.int().min(1).max(64),
-    /** Rows from the top that were given, not drawn. */
-    givenRows: count,
-    pixels: z.instanceof(Uint8Array),
-  }),
+  z.object({ type: z.literal('sample'), ...pictures }),
   z.object({
     type: z.literal('log'),
     level: z.enum(['info', 'warning', 'error']),
@@ -185,3 +186,16 @@ export const runStatusSchema = z.object({
   }),
 });
 export type RunStatus = z.infer<typeof runStatusSchema>;
+
+/**
+ * A sample that is being drawn, as far as it is: sent now and then to who follows a run and has
+ * nothing to wait for, never replayed. The event `sample` with the whole of it follows, or none where
+ * the drawing was broken off.
+ */
+export const drawingSchema = z.object({
+  run: runIdSchema,
+  ...pictures,
+  /** Rows from the top that are there, given or drawn; the pixels below are zero and not known yet. */
+  rows: count,
+});
+export type Drawing = z.infer<typeof drawingSchema>;

@@ -20,6 +20,10 @@ export const limits = {
   followsPerConnection: 64,
   /** Bytes waiting in a socket's send buffer above which events and chunks wait (pings and other answers do not): one chunk. */
   bufferedBytes: 256 * 1024,
+  /** Largest sample in bytes that is shown while it is drawn: 400 digits are far below. */
+  drawingBytes: 64 * 1024,
+  /** Least time between two drawings of a run, in ms: a screen shows no more. */
+  drawingMs: 100,
   /** Time to authenticate after the socket opened, in ms. */
   authenticationMs: 5_000,
   /** Either end sends a ping when it sent nothing for this long, in ms; tunnels close idle sockets at 100 s. */

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { engineReportSchema } from './engine-report.ts';
-import { checkpointIdSchema, runEventSchema, runIdSchema, runStatusSchema } from './events.ts';
+import {
+  checkpointIdSchema,
+  drawingSchema,
+  runEventSchema,
+  runIdSchema,
+  runStatusSchema,
+} from './events.ts';
 import { lifeIdSchema, livesSchema } from './lives.ts';
 import { manifestSchema, runRecordSchema, runSummarySchema } from './run.ts';
 
@@ -21,6 +27,7 @@ export const frameKinds = {
   ping: 9,
   pong: 10,
   bye: 11,
+  drawing: 12,
 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
@@ -139,10 +146,14 @@ export const methods = {
     }),
     result: z.object({}),
   },
-  /** Events of the run from `fromSeq` on, replayed and then live, as event frames on this connection; status frames too. */
+  /** Events of the run from `fromSeq` on, replayed and then live, as event frames on this connection; status frames too, and drawing frames where `drawings` asks for them. */
   'run.follow': {
     changes: false,
-    params: z.object({ run: runIdSchema, fromSeq: z.int().positive() }),
+    params: z.object({
+      run: runIdSchema,
+      fromSeq: z.int().positive(),
+      drawings: z.boolean().optional(),
+    }),
     result: z.object({ summary: runSummarySchema }),
   },
   'run.unfollow': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({}) },
@@ -189,6 +200,7 @@ export const responseSchema = z.object({ id: requestIdSchema, result: z.unknown(
 export const errorSchema = z.object({ id: requestIdSchema.optional(), error: wireErrorSchema });
 export const eventFrameSchema = z.object({ event: runEventSchema });
 export const statusFrameSchema = z.object({ status: runStatusSchema });
+export const drawingFrameSchema = z.object({ drawing: drawingSchema });
 export const cancelSchema = z.object({ id: requestIdSchema });
 /** `time` is the sender's clock in ms; a pong returns it as it came. */
 export const pingSchema = z.object({ time: z.number() });

@@ -1,5 +1,5 @@
 import type { EngineReport } from '../shared/engine-report.ts';
-import type { EventBody, RunStatus } from '../shared/events.ts';
+import type { Drawing, EventBody, RunStatus } from '../shared/events.ts';
 import type { RunRecord } from '../shared/run.ts';
 
 /**
@@ -52,4 +52,5 @@ export type FromEngine =
   | { readonly type: 'unusable'; readonly error: { code: string; message: string; hint: string } }
   /** To be numbered, journaled and sent. State events included: the engine says running, paused, done, stopped, failed. */
   | { readonly type: 'event'; readonly run: string; readonly event: EventBody }
-  | { readonly type: 'status'; readonly status: RunStatus };
+  | { readonly type: 'status'; readonly status: RunStatus }
+  | { readonly type: 'drawing'; readonly drawing: Drawing };

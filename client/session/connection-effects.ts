@@ -1,5 +1,5 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import type { FrameKind, Welcome } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { ConnectionState } from './types.ts';
@@ -27,5 +27,6 @@ export type ConnectionEffect =
   | { readonly type: 'rejected'; readonly id: string; readonly error: TeletrainError }
   | { readonly type: 'event'; readonly event: RunEvent }
   | { readonly type: 'status'; readonly status: RunStatus }
+  | { readonly type: 'drawing'; readonly drawing: Drawing }
   | { readonly type: 'followed'; readonly run: string; readonly summary: RunSummary }
   | { readonly type: 'follow-failed'; readonly run: string; readonly error: TeletrainError };

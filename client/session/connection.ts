@@ -4,6 +4,7 @@ import { decodeFrame, type Frame } from '../../shared/frames.ts';
 import { closeCodes, protocolVersions } from '../../shared/limits.ts';
 import {
   byeSchema,
+  drawingFrameSchema,
   errorSchema,
   eventFrameSchema,
   type FrameKind,
@@ -360,7 +361,7 @@ export class Connection {
   }
 
   #askForEvents(now: number, run: string, follow: FollowedRun): void {
-    const params = { run, fromSeq: follow.next };
+    const params = { run, fromSeq: follow.next, drawings: true };
     follow.asked(this.#make(now, 'run.follow', params, { followed: run }).id);
     this.#sendWaiting();
   }
@@ -382,6 +383,11 @@ export class Connection {
       case 'status': {
         const { status } = checkedHeader(statusFrameSchema, frame);
         if (this.#follows.has(status.run)) this.#effects.push({ type: 'status', status });
+        return;
+      }
+      case 'drawing': {
+        const { drawing } = checkedHeader(drawingFrameSchema, frame);
+        if (this.#follows.has(drawing.run)) this.#effects.push({ type: 'drawing', drawing });
         return;
       }
       case 'response': {

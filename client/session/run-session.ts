@@ -118,6 +118,7 @@ export class RunSession {
           this.#disconnectedAt = clock.now();
           this.#summary = undefined;
           fold.set('status', undefined);
+          fold.draw(undefined);
         }
         fold.set('connection', state);
         this.#changed();
@@ -127,6 +128,10 @@ export class RunSession {
       event: (event) => this.#take(event),
       status: (status) => {
         fold.set('status', { ...status, receivedAt: clock.now() });
+        this.#changed();
+      },
+      drawing: (drawing) => {
+        fold.draw(drawing);
         this.#changed();
       },
       followed: (summary) => this.#followed(summary),
@@ -171,6 +176,7 @@ export class RunSession {
     this.#downloads.interrupt();
     const { fold } = this.#options;
     fold.set('status', undefined);
+    fold.draw(undefined);
     fold.set('connection', { kind: 'offline', reason });
     this.#changed();
   }

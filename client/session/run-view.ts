@@ -1,10 +1,10 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
-import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
+import type { Drawing, EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
 import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { inflateSample, sampleFile } from './sample-images.ts';
 import { GrowingSeries } from './series.ts';
-import type { CheckpointView, ConnectionState, RunView, Sample } from './types.ts';
+import type { CheckpointView, ConnectionState, GrowingSample, RunView, Sample } from './types.ts';
 
 const logLines = 2_000;
 
@@ -41,6 +41,7 @@ export class RunFold implements RunView {
   readonly series = new Map<string, GrowingSeries>();
   readonly epochsDone: EventOf<'epoch'>[] = [];
   readonly samples: Sample[] = [];
+  drawing?: GrowingSample;
   readonly checkpoints: CheckpointView[] = [];
   readonly log: { time: number; level: 'info' | 'warning' | 'error'; message: string }[] = [];
   lastSeq = 0;
@@ -73,6 +74,7 @@ export class RunFold implements RunView {
     this.lastSeq = event.seq;
     this.lives = livesAfter(this.lives, event);
     this.version += 1;
+    if (endsDrawing(event)) delete this.drawing;
     switch (event.type) {
       case 'metric':
         this.#reach(event.step, event.epoch);
@@ -125,6 +127,17 @@ export class RunFold implements RunView {
   ): void {
     this.version += 1;
     setOrDelete(this, key, value);
+  }
+
+  /** A sample that is being drawn; undefined where none is any more, or nobody tells of it. */
+  draw(drawing: Drawing | undefined): void {
+    this.version += 1;
+    delete this.drawing;
+    const pixels = drawing && inflateSample(drawing);
+    if (!drawing || !pixels) return;
+    const { step, epoch, name, count, height, width, columns, givenRows, rows } = drawing;
+    const facts = { step, epoch, name, count, height, width, columns, givenRows, rows };
+    this.drawing = { ...facts, pixels: () => pixels };
   }
 
   setCheckpoint(id: string, changes: Partial<CheckpointView>): void {
@@ -218,6 +231,12 @@ export class RunFold implements RunView {
     this.log.push({ time, level, message });
     if (this.log.length > logLines) this.log.shift();
   }
+}
+
+/** What is drawn was finished, or broken off: by the run's end, or by that of its engine. */
+function endsDrawing(event: RunEvent): boolean {
+  if (event.type === 'state') return event.state !== 'running' && event.state !== 'paused';
+  return event.type === 'sample' || event.type === 'engine' || event.type === 'rewind';
 }
 
 function setOrDelete<Target extends object, Key extends keyof Target>(

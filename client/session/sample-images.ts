@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import type { EventOf } from '../../shared/events.ts';
+import type { Drawing, EventOf } from '../../shared/events.ts';
 import { encodeGreyPng } from './png.ts';
 import type { Sample } from './types.ts';
 
@@ -22,7 +22,7 @@ export function sampleFile(event: EventOf<'sample'>): string {
 }
 
 /** Grey 0..255, count * height * width; undefined when the bytes are not such pictures. */
-export function inflateSample(event: EventOf<'sample'>): Uint8Array | undefined {
+export function inflateSample(event: EventOf<'sample'> | Drawing): Uint8Array | undefined {
   const bytes = event.count * event.height * event.width;
   try {
     const pixels = inflateSync(event.pixels, { maxOutputLength: bytes });

@@ -76,6 +76,9 @@ export interface Sample {
   pixels(): Uint8Array;
 }
 
+/** A sample that is being drawn: rows from the top are there, the pixels below are zero. */
+export type GrowingSample = Omit<Sample, 'seq' | 'file'> & { readonly rows: number };
+
 export interface CheckpointView {
   readonly id: string;
   readonly step: number;
@@ -122,6 +125,8 @@ export interface RunView {
   /** Ended epochs. */
   readonly epochsDone: readonly EventOf<'epoch'>[];
   readonly samples: readonly Sample[];
+  /** The sample that is being drawn now, as far as this client has heard of it; absent offline. */
+  readonly drawing?: GrowingSample;
   readonly checkpoints: readonly CheckpointView[];
   /** The newest 2,000 log lines. */
   readonly log: readonly {

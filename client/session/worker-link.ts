@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import type { Hello, MethodName, ParamsOf, ResultOf, Welcome } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
@@ -26,6 +26,7 @@ export interface Away {
 export interface RunFollower {
   event(event: RunEvent): void;
   status(status: RunStatus): void;
+  drawing(drawing: Drawing): void;
   followed(summary: RunSummary): void;
   failed(error: TeletrainError): void;
 }
@@ -229,6 +230,9 @@ export class WorkerLink {
         return;
       case 'status':
         this.#followers.get(effect.status.run)?.status(effect.status);
+        return;
+      case 'drawing':
+        this.#followers.get(effect.drawing.run)?.drawing(effect.drawing);
         return;
       case 'followed':
         this.#followers.get(effect.run)?.followed(effect.summary);

@@ -68,6 +68,29 @@ describe('a run that is followed over a bad line', () => {
     expect(await journalSeqs(view)).toEqual(upTo(view.lastSeq));
   });
 
+  test('forgets a half drawn sample with the connection, and sees the next one after it', async () => {
+    await using all = await pairedClient({ environment: { SMALL_ENGINE_DRAWINGS: '1' } });
+    const handle = await all.client.startRun({ recipe, settings: { epochs: 300 }, on: 'colab' });
+    await until(handle, (view) => view.drawing !== undefined);
+    expect(handle.view.drawing).toMatchObject({ name: 'half', height: 2, givenRows: 1, rows: 1 });
+    expect([...(handle.view.drawing?.pixels() ?? [])]).toEqual([255, 0]);
+    all.line.isDown = true;
+    all.line.cut();
+    await until(handle, (view) => view.connection.kind !== 'connected');
+    expect(handle.view.drawing).toBeUndefined();
+    const before = handle.view.step;
+    all.line.isDown = false;
+    await until(handle, (view) => (view.drawing?.step ?? 0) > before);
+    // Another program that finds the run sees it too.
+    const later = createClient({ home: all.home, times: quickTimes });
+    const found = await later.openRun(handle.id);
+    await until(found, (view) => view.drawing !== undefined);
+    await handle.stop('now');
+    expect((await handle.finished()).drawing).toBeUndefined();
+    expect(handle.view.samples).toEqual([]);
+    await later.close();
+  });
+
   test('says that the worker was started anew, and follows the run that it goes on with', async () => {
     await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 12 }, on: 'colab' });

@@ -87,6 +87,7 @@ function start(command: StartCommand, engine: Engine): void {
       drained: () => link.drained(),
     },
     sendStatus: (status) => link.send({ type: 'status', status }),
+    sendDrawing: (drawing) => link.send({ type: 'drawing', drawing }),
     version,
   }).then(() => {
     active = undefined;

@@ -3,7 +3,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
 import type { FrameKind, Hello, Welcome } from '../../shared/messages.ts';
-import { Follower } from './follow.ts';
+import { Follower, type FollowerOptions } from './follow.ts';
 import type { Outcome, RunFollower } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
@@ -57,7 +57,7 @@ export class Connection implements RunFollower {
     return this.#session.isWelcomed;
   }
 
-  follow(run: Run, fromSeq: number): void {
+  follow(run: Run, { fromSeq, drawings }: Omit<FollowerOptions, 'onError'>): void {
     const isNew = !this.#followers.has(run.id);
     if (isNew && this.#followers.size >= limits.followsPerConnection) {
       throw new TeletrainError(
@@ -71,15 +71,17 @@ export class Connection implements RunFollower {
     this.unfollow(run.id);
     const outlet = {
       hasRoom: () => this.#hasRoom(),
+      isIdle: () => this.#socket.bufferedAmount === 0,
       send: (frame: Uint8Array) => {
         this.#session.noteSent(Date.now());
         this.#sendFrame(frame);
       },
     };
-    const follower = new Follower(run, fromSeq, outlet, (error) => {
+    const onError = (error: unknown) => {
       const told = error instanceof TeletrainError ? error : this.#fault('following a run', error);
       this.#send('error', { error: told.toJSON() });
-    });
+    };
+    const follower = new Follower(run, outlet, { fromSeq, drawings, onError });
     this.#followers.set(run.id, follower);
   }
 

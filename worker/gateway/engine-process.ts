@@ -17,7 +17,7 @@ export interface EngineListener {
   ready(report: EngineReport): void;
   /** A line of its output: what it does while it gets ready. */
   said(line: string): void;
-  message(message: Extract<FromEngine, { type: 'event' | 'status' }>): void;
+  message(message: Extract<FromEngine, { type: 'event' | 'status' | 'drawing' }>): void;
   ended(end: EngineEnd): void;
 }
 

@@ -1,6 +1,7 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { RunStatus } from '../../shared/events.ts';
+import type { Drawing, RunStatus } from '../../shared/events.ts';
 import { encodeEventFrame, encodeFrame } from '../../shared/frames.ts';
+import { limits } from '../../shared/limits.ts';
 import type { JournalCursor } from './journal-file.ts';
 import type { Run, RunWatcher } from './run.ts';
 
@@ -8,11 +9,21 @@ import type { Run, RunWatcher } from './run.ts';
 export interface Outlet {
   /** Little enough waits to be sent that more may follow. */
   hasRoom(): boolean;
+  /** Nothing waits to be sent. */
+  isIdle(): boolean;
   send(frame: Uint8Array): void;
 }
 
 /** Frames sent in one turn of the event loop, so that a long replay keeps nobody's ping waiting. */
 const framesPerTurn = 100;
+
+export interface FollowerOptions {
+  readonly fromSeq: number;
+  /** Samples are wanted while they are drawn, too. Default: false. */
+  readonly drawings?: boolean | undefined;
+  /** Told why nothing more can be read. */
+  readonly onError: (error: unknown) => void;
+}
 
 /**
  * One client's reading of one run: a place in the journal, moved on as fast as the client takes
@@ -23,6 +34,7 @@ export class Follower implements RunWatcher {
   readonly #run: Run;
   readonly #outlet: Outlet;
   readonly #onError: (error: unknown) => void;
+  readonly #wantsDrawings: boolean;
   readonly #unwatch: () => void;
   #cursor: JournalCursor;
   /** Read and not sent yet, as msgpack, and how many of them were sent. */
@@ -32,10 +44,11 @@ export class Follower implements RunWatcher {
   #isResting = false;
   #isClosed = false;
 
-  constructor(run: Run, fromSeq: number, outlet: Outlet, onError: (error: unknown) => void) {
+  constructor(run: Run, outlet: Outlet, { fromSeq, drawings, onError }: FollowerOptions) {
     this.#run = run;
     this.#outlet = outlet;
     this.#onError = onError;
+    this.#wantsDrawings = drawings ?? false;
     this.#cursor = run.locate(fromSeq);
     this.#unwatch = run.watch(this);
   }
@@ -58,6 +71,16 @@ export class Follower implements RunWatcher {
     if (this.isCaughtUp && this.#outlet.hasRoom()) {
       this.#outlet.send(encodeFrame('status', { status }));
     }
+  }
+
+  /**
+   * Only while nothing else waits, so that a drawing never keeps an event or a ping waiting: on a slow
+   * line some are left out, and the next one shows more.
+   */
+  drawing(drawing: Drawing): void {
+    if (!this.#wantsDrawings || !this.isCaughtUp || !this.#outlet.isIdle()) return;
+    if (drawing.pixels.length > limits.drawingBytes) return;
+    this.#outlet.send(encodeFrame('drawing', { drawing }));
   }
 
   failed(error: TeletrainError): void {

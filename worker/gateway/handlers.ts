@@ -121,7 +121,7 @@ export function createHandlers({
       await runs.import(checkedRecord(record), imported, replaces);
       return { result: {} };
     },
-    'run.follow': async ({ run: id, fromSeq }, { connection }) => {
+    'run.follow': async ({ run: id, fromSeq, drawings }, { connection }) => {
       const run = runs.get(id);
       if (fromSeq > run.lastSeq + 1) {
         throw new TeletrainError(
@@ -141,7 +141,7 @@ export function createHandlers({
           },
         );
       }
-      connection.follow(run, fromSeq);
+      connection.follow(run, { fromSeq, drawings });
       return { result: { summary: run.summary } };
     },
     'run.unfollow': async ({ run }, { connection }) => {

@@ -1,4 +1,5 @@
 import type { MethodName, ResultOf } from '../../shared/messages.ts';
+import type { FollowerOptions } from './follow.ts';
 import type { Run } from './run.ts';
 
 /** What a method is answered with. */
@@ -10,6 +11,6 @@ export interface Outcome<Method extends MethodName = MethodName> {
 /** What a method may do to the connection that it was asked over. */
 export interface RunFollower {
   /** Follows a run from an event on; events begin after the request was answered. */
-  follow(run: Run, fromSeq: number): void;
+  follow(run: Run, from: Omit<FollowerOptions, 'onError'>): void;
   unfollow(run: string): void;
 }

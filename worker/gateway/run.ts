@@ -1,5 +1,5 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { EventBody, RunEvent, RunStatus } from '../../shared/events.ts';
+import type { Drawing, EventBody, RunEvent, RunStatus } from '../../shared/events.ts';
 import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord, RunSummary } from '../../shared/run.ts';
 import { type CutTail, type JournalCursor, JournalFile } from './journal-file.ts';
@@ -9,10 +9,11 @@ import { foldEvent, foldOfNew, type RunFold } from './run-fold.ts';
 /** Told of every event of every run, once it is on disk. */
 export type OnEvents = (run: Run, events: readonly RunEvent[]) => void;
 
-/** Who watches a run is told that there is more to read, and the live status. */
+/** Who watches a run is told that there is more to read, and what is true now. */
 export interface RunWatcher {
   appended(): void;
   status(status: RunStatus): void;
+  drawing(drawing: Drawing): void;
   /** The disk took an event no more: what follows is not known, and the run has ended. */
   failed(error: TeletrainError): void;
 }
@@ -151,6 +152,11 @@ export class Run {
   /** Live status: told to who watches, kept nowhere. */
   tell(status: RunStatus): void {
     for (const watcher of this.#watchers) watcher.status(status);
+  }
+
+  /** A sample that is being drawn: shown to who watches, kept nowhere. */
+  show(drawing: Drawing): void {
+    for (const watcher of this.#watchers) watcher.drawing(drawing);
   }
 
   /** Lets go of the journal's file until the next event. */

@@ -296,13 +296,15 @@ export class Training {
     this.#tellEngine({ type: 'pin', checkpoints: this.#pins.checkpoints });
   }
 
-  #heard(message: Extract<FromEngine, { type: 'event' | 'status' }>): void {
+  #heard(message: Extract<FromEngine, { type: 'event' | 'status' | 'drawing' }>): void {
     const run = this.#active;
     if (!run) return;
     if (message.type === 'status') {
       if (message.status.run !== run.id) return;
       run.tell(message.status);
       this.#options.onStatus(message.status);
+    } else if (message.type === 'drawing') {
+      if (message.drawing.run === run.id) run.show(message.drawing);
     } else if (message.run === run.id) {
       void this.#journal(run, message.event);
     }

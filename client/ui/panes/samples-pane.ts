@@ -6,13 +6,18 @@ import { paintLine } from '../text/line.ts';
 import { printable } from '../text/width.ts';
 import type { Pane } from './pane.ts';
 
-/** Pictures that the model made: the newest, or those of an earlier step. */
+/**
+ * Pictures that the model made: the newest, also while they are being drawn, or those of an earlier
+ * step.
+ */
 export const samplesPane: Pane = ({ view, ui, look }, size) => {
   const focused = ui.pane === 'samples';
   const { glyphs, painter } = look;
   const total = view.samples.length;
   const index = total - 1 - Math.min(ui.sampleBack, Math.max(0, total - 1));
-  const sample = view.samples[index];
+  // Who looks at earlier pictures is not torn away from them.
+  const drawing = ui.sampleBack === 0 ? view.drawing : undefined;
+  const sample = drawing ?? view.samples[index];
   const title: Line = [['samples', focused ? 'accentStrong' : 'strong']];
   if (!sample) {
     const message = view.record.recipe.startsWith('digits')
@@ -35,6 +40,7 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
       width: sample.width,
       height: sample.height,
       givenRows: sample.givenRows,
+      ...(drawing && { knownRows: drawing.rows }),
       pixels: sample.pixels(),
     },
     { width: size.width, height: size.height - 1 },
@@ -43,6 +49,9 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
   );
   const coloured = painter.depth === 8 || painter.depth === 24;
   const caption: Line = [
+    ...(drawing
+      ? ([[`drawing row ${drawing.rows + 1} of ${drawing.height}  `, 'accent']] satisfies Line)
+      : []),
     [printable(sample.name), 'label'],
     [
       `  ${grid.shown < sample.count ? `${from + 1}–${from + grid.shown} of ${sample.count}` : sample.count}`,

@@ -8,6 +8,8 @@ export interface PictureSet {
   readonly width: number;
   readonly height: number;
   readonly givenRows: number;
+  /** Rows from the top that are drawn already. Default: all. */
+  readonly knownRows?: number;
   /** Grey 0..255, `count * height * width`. */
   readonly pixels: Uint8Array;
 }
@@ -83,7 +85,12 @@ export function gridRows(
           height: set.height,
           pixels: set.pixels.subarray(start, start + pictureLength),
         },
-        { givenRows: set.givenRows, reduce: layout.reduce, drawn },
+        {
+          givenRows: set.givenRows,
+          knownRows: set.knownRows ?? set.height,
+          reduce: layout.reduce,
+          drawn,
+        },
         look.painter,
       );
     });

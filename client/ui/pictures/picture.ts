@@ -13,6 +13,8 @@ export interface GreyPicture {
 export interface PictureOptions {
   /** Rows from the top that were given to the model, not drawn by it: tinted. Default: 0. */
   readonly givenRows?: number;
+  /** Rows from the top that are known; those below are left blank, not black. Default: all. */
+  readonly knownRows?: number;
   /** Side of the squares of pixels that are averaged into one, to make it smaller. Default: 1. */
   readonly reduce?: number;
   /** Default: `half-blocks`. */
@@ -102,9 +104,11 @@ export function pictureRows(
   const line = (y: number): Uint8Array =>
     y < height ? pixels.subarray(y * width, (y + 1) * width) : new Uint8Array(width);
   const tint = (y: number): Rgb => (y < given ? givenColour : drawnColour);
-  const down = cellPixels[drawn][1];
+  const known = Math.ceil((options.knownRows ?? picture.height) / by);
+  const [across, down] = cellPixels[drawn];
   return Array.from({ length: Math.ceil(height / down) }, (_, row) => {
     const y = row * down;
+    if (y >= known) return ' '.repeat(Math.ceil(width / across));
     if (drawn === 'half-blocks') {
       return colourRow(line(y), line(y + 1), tint(y), tint(y + 1), painter);
     }

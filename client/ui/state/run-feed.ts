@@ -119,6 +119,7 @@ function copyOf(view: RunView): RunView {
     series,
     epochsDone: [...view.epochsDone],
     samples: [...view.samples],
+    ...(view.drawing === undefined ? {} : { drawing: view.drawing }),
     checkpoints: [...view.checkpoints],
     log: [...view.log],
     lastSeq: view.lastSeq,

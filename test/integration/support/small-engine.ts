@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { deflateSync } from 'node:zlib';
 import type { EventBody } from '../../../shared/events.ts';
 import type { Manifest } from '../../../shared/run.ts';
 import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel.ts';
@@ -17,6 +18,7 @@ import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel
  * SMALL_ENGINE_STEP_MS      time of a step (default 5)
  * SMALL_ENGINE_BUSY=1       a step computes on every core, without ever yielding, instead of waiting
  * SMALL_ENGINE_SAMPLE_BYTES  each step also gives a sample of this size (default 0: none)
+ * SMALL_ENGINE_DRAWINGS=1   before each step it shows a sample that is being drawn, and never gives it
  * SMALL_ENGINE_FILE_BYTES   size of a checkpoint's weights (default 1000)
  * SMALL_ENGINE_UNUSABLE=1   it says that it cannot work here
  * SMALL_ENGINE_STILLBORN=1  it ends with code 7 before it is ready
@@ -26,6 +28,7 @@ const stepMs = Number(process.env.SMALL_ENGINE_STEP_MS ?? 5);
 const isBusy = process.env.SMALL_ENGINE_BUSY === '1';
 const fileBytes = Number(process.env.SMALL_ENGINE_FILE_BYTES ?? 1000);
 const sampleBytes = Number(process.env.SMALL_ENGINE_SAMPLE_BYTES ?? 0);
+const showsDrawings = process.env.SMALL_ENGINE_DRAWINGS === '1';
 const stepsPerEpoch = 10;
 
 if (isBusy) {
@@ -130,6 +133,7 @@ async function train(command: StartCommand): Promise<void> {
     await (isBusy ? new Promise(setImmediate) : sleep(stepMs));
     step += 1;
     const epoch = Math.ceil(step / stepsPerEpoch);
+    if (showsDrawings) say({ type: 'drawing', drawing: drawingOf(run, step, epoch) });
     tell({
       type: 'metric',
       step,
@@ -240,6 +244,13 @@ async function lastCheckpoint(directory: string): Promise<number> {
 }
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** One picture of two pixels, the upper one given. */
+function drawingOf(run: string, step: number, epoch: number) {
+  const size = { count: 1, height: 2, width: 1, columns: 1, givenRows: 1 };
+  const pixels = deflateSync(Uint8Array.of(255, 0));
+  return { run, step, epoch, name: 'half', ...size, rows: 1, pixels };
+}
 
 function statusOf(run: string, step: number, epoch: number) {
   const gauges = {

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { eventBodySchema, runStates } from '../../../shared/events.ts';
+import { drawingSchema, eventBodySchema, runStates } from '../../../shared/events.ts';
 import { decodeFrame, encodeFrame } from '../../../shared/frames.ts';
 import { decodeEvent, encodeRecord, scanRecords } from '../../../shared/journal.ts';
 import { closeCodes, limits } from '../../../shared/limits.ts';
@@ -65,6 +65,11 @@ describe('PROTOCOL.md', () => {
   )('describes events of type %s with their fields', (type, fields) => {
     const row = page.split('\n').find((line) => line.startsWith(`| \`${type}\` |`)) ?? '';
     for (const field of fields.filter((name) => name !== 'type')) expect(row).toContain(field);
+  });
+
+  test('describes what is shown of a sample while it is drawn', () => {
+    const line = page.split('\n').find((text) => text.startsWith('`drawing { drawing }`')) ?? '';
+    expect(/: `([\w, ]+)`/.exec(line)?.[1]?.split(', ')).toEqual(Object.keys(drawingSchema.shape));
   });
 
   test.each(runStates)('names the state %s', (state) => {

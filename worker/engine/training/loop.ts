@@ -140,7 +140,7 @@ export class TrainingLoop implements StatusSource {
 
   /** The test digits' upper halves are shown to the model here; their likelihood is not looked at. */
   async #sample(): Promise<void> {
-    const { dataset, settings, model, controls, status, journal } = this.#parts;
+    const { dataset, settings, model, controls, status, journal, showDrawing } = this.#parts;
     if (!isPictureModel(model) || !('sampleCount' in settings)) return;
     status.phase('sampling', 0);
     const startedAt = controls.activeMs();
@@ -153,6 +153,7 @@ export class TrainingLoop implements StatusSource {
         count: settings.sampleCount,
         gate: () => controls.gate(),
         onProgress: (done) => status.phase('sampling', done),
+        onDrawing: showDrawing,
       }),
     );
     this.pace.sampleGrid(controls.activeMs() - startedAt);

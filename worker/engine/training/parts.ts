@@ -1,3 +1,4 @@
+import type { Drawing } from '../../../shared/events.ts';
 import type { AnySettings } from '../../../shared/recipes.ts';
 import type { RunRecord } from '../../../shared/run.ts';
 import type { Engine } from '../backend/engine.ts';
@@ -21,6 +22,8 @@ export interface RunParts {
   readonly controls: RunControls;
   readonly journal: Journal;
   readonly status: StatusReporter;
+  /** Shows a sample while it is drawn to who looks; kept nowhere. */
+  readonly showDrawing: (drawing: Omit<Drawing, 'run'>) => void;
   /** `<run>/checkpoints`. */
   readonly checkpointFolder: string;
   /** Version of teletrain that runs. */

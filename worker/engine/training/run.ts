@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { TeletrainError } from '../../../shared/errors.ts';
-import type { RunStatus } from '../../../shared/events.ts';
+import type { Drawing, RunStatus } from '../../../shared/events.ts';
 import { completeSettings, recipeNamed } from '../../../shared/recipes.ts';
 import type { StartCommand } from '../../channel.ts';
 import type { Engine } from '../backend/engine.ts';
@@ -27,6 +27,7 @@ export interface RunSurroundings {
   readonly controls: RunControls;
   readonly journal: Journal;
   readonly sendStatus: (status: RunStatus) => void;
+  readonly sendDrawing: (drawing: Drawing) => void;
   readonly version: string;
 }
 
@@ -54,7 +55,7 @@ export async function performRun(command: StartCommand, surroundings: RunSurroun
 
 async function assemble(
   { record, directory, dataDir, cacheDir }: StartCommand,
-  { engine, controls, journal, version }: RunSurroundings,
+  { engine, controls, journal, sendDrawing, version }: RunSurroundings,
   status: StatusReporter,
   release: (() => void)[],
 ): Promise<RunParts> {
@@ -85,6 +86,7 @@ async function assemble(
     controls,
     journal,
     status,
+    showDrawing: (drawing) => sendDrawing({ run: record.id, ...drawing }),
     checkpointFolder: join(directory, 'checkpoints'),
     version,
   };

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
-import { deflate } from 'node:zlib';
-import type { EventBody } from '../../../shared/events.ts';
+import { constants, deflate } from 'node:zlib';
+import type { Drawing, EventBody } from '../../../shared/events.ts';
+import { limits } from '../../../shared/limits.ts';
 import type { Split } from '../datasets/dataset.ts';
 import { evenlySpaced, spreadOut } from '../datasets/evenly-spaced.ts';
 import type { PictureModel, TrainableModel } from '../models/model.ts';
@@ -23,6 +24,13 @@ export interface SampleOptions {
   readonly gate: () => Promise<void>;
   /** Part done, 0..1. */
   readonly onProgress: (done: number) => void;
+  /**
+   * Told what is drawn so far, after a row and at most every `drawingMs` (shared/limits.ts); a grid
+   * that is done sooner is not shown in parts.
+   */
+  readonly onDrawing: (drawing: Omit<Drawing, 'run'>) => void;
+  /** A clock in ms. Default: `performance.now`. */
+  readonly now?: () => number;
 }
 
 /**
@@ -33,7 +41,16 @@ export interface SampleOptions {
 export async function sampleGrid(
   model: PictureModel,
   split: Split,
-  { seed, step, epoch, count, gate, onProgress }: SampleOptions,
+  {
+    seed,
+    step,
+    epoch,
+    count,
+    gate,
+    onProgress,
+    onDrawing,
+    now = () => performance.now(),
+  }: SampleOptions,
 ): Promise<EventBody> {
   const taken = Math.min(count, split.count);
   const columns = Math.min(64, Math.ceil(Math.sqrt(taken)));
@@ -44,19 +61,7 @@ export async function sampleGrid(
     const given = split.inputs.subarray(from * pixels, from * pixels + givenRows * width);
     occluded.set(given, to * pixels);
   });
-  const random = createRandom(seed, `sample/${step}`);
-  const completed = await model.complete(
-    occluded,
-    taken,
-    givenRows,
-    () => random.next(),
-    async (row) => {
-      onProgress((row + 1 - givenRows) / (height - givenRows));
-      await gate();
-    },
-  );
-  return {
-    type: 'sample',
+  const facts = {
     step,
     epoch,
     name: 'completions',
@@ -65,6 +70,30 @@ export async function sampleGrid(
     width,
     columns,
     givenRows,
-    pixels: await promisify(deflate)(completed.map((bit) => 255 * bit)),
   };
+  const random = createRandom(seed, `sample/${step}`);
+  let shownAt = now();
+  const completed = await model.complete(
+    occluded,
+    taken,
+    givenRows,
+    () => random.next(),
+    async (row, pictures) => {
+      const rows = row + 1;
+      onProgress((rows - givenRows) / (height - givenRows));
+      if (rows < height && now() - shownAt >= limits.drawingMs) {
+        shownAt = now();
+        // Drawing goes on when this is done: quickly rather than small.
+        onDrawing({ ...facts, rows, pixels: await packed(pictures, constants.Z_BEST_SPEED) });
+      }
+      await gate();
+    },
+  );
+  return { type: 'sample', ...facts, pixels: await packed(completed) };
+}
+
+/** 0/1 pixels as black and white ones, deflated. */
+function packed(pictures: Uint8Array, level = constants.Z_DEFAULT_COMPRESSION) {
+  const pixels = pictures.map((bit) => 255 * bit);
+  return promisify(deflate)(pixels, { level });
 }

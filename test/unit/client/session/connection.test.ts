@@ -285,8 +285,8 @@ describe('a connection', () => {
       ({ header }) => (header as { method?: string }).method === 'run.follow',
     );
     expect(asked.map(({ header }) => (header as { params: unknown }).params)).toEqual([
-      { run: record.id, fromSeq: 1 },
-      { run: record.id, fromSeq: 2 },
+      { run: record.id, fromSeq: 1, drawings: true },
+      { run: record.id, fromSeq: 2, drawings: true },
     ]);
     hear(4);
     wire.settle();

@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RunFold } from '../../../../client/session/run-view.ts';
-import type { EventBody, RunEvent } from '../../../../shared/events.ts';
+import type { Drawing, EventBody, RunEvent } from '../../../../shared/events.ts';
 import { record } from './simulated-worker.ts';
 
 function folded(...bodies: EventBody[]): RunFold {
@@ -72,6 +72,56 @@ describe('the view of a run', () => {
     ]);
     expect(fold.checkpoints.map(({ step }) => step)).toEqual([3]);
     expect(fold).toMatchObject({ step: 4, epoch: 1, epochsDone: [] });
+  });
+
+  const started: EventBody = { type: 'state', state: 'running' };
+  const half: Drawing = {
+    run: record.id,
+    step: 4,
+    epoch: 1,
+    name: 'completions',
+    count: 1,
+    height: 2,
+    width: 2,
+    columns: 1,
+    givenRows: 1,
+    rows: 1,
+    pixels: new Uint8Array(deflateSync(Uint8Array.of(255, 0, 0, 0))),
+  };
+  const drawn = (): RunFold => {
+    const fold = folded(started);
+    fold.draw(half);
+    return fold;
+  };
+  const next = (fold: RunFold, body: EventBody) =>
+    fold.apply({ run: record.id, seq: fold.lastSeq + 1, time: 1, ...body });
+
+  test('shows a sample while it is drawn, also while the run is paused, and the sample in its place', () => {
+    const fold = drawn();
+    expect(fold.drawing).toMatchObject({ step: 4, rows: 1 });
+    expect(fold.drawing?.pixels()).toEqual(Buffer.of(255, 0, 0, 0));
+    next(fold, { type: 'state', state: 'paused' });
+    expect(fold.drawing).toBeDefined();
+    const { run: _, rows: __, ...sample } = half;
+    next(fold, { type: 'sample', ...sample });
+    expect(fold.drawing).toBeUndefined();
+    expect(fold.samples).toHaveLength(1);
+  });
+
+  test.each<EventBody>([
+    { type: 'state', state: 'recovering' },
+    { type: 'state', state: 'stopped' },
+    { type: 'rewind', toStep: 3 },
+  ])('forgets a drawing that was broken off ($type $state)', (event) => {
+    const fold = drawn();
+    next(fold, event);
+    expect(fold.drawing).toBeUndefined();
+  });
+
+  test('shows nothing of a drawing that arrived damaged', () => {
+    const fold = drawn();
+    fold.draw({ ...half, pixels: Uint8Array.of(1, 2, 3) });
+    expect(fold.drawing).toBeUndefined();
   });
 
   test('has the best checkpoint of before again where a better one is void', () => {

@@ -2,6 +2,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import type {
   CheckpointView,
   ConnectionState,
+  GrowingSample,
   RunHandle,
   RunListItem,
   RunView,
@@ -138,6 +139,13 @@ export class ScriptedRun implements RunHandle {
     this.changed();
   }
 
+  /** A sample as far as it is drawn; undefined where none is any more. */
+  draw(drawing: GrowingSample | undefined): void {
+    if (drawing) this.view.drawing = drawing;
+    else delete this.view.drawing;
+    this.changed();
+  }
+
   connect(connection: ConnectionState): void {
     this.view.connection = connection;
     this.changed();
@@ -218,6 +226,7 @@ export class ScriptedRun implements RunHandle {
           pixels: () => inflateSync(pixels),
         };
         view.samples = [...view.samples, sample];
+        delete view.drawing;
         break;
       }
       case 'log':

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RunEvent, RunStatus } from '../../../../shared/events.ts';
+import type { Drawing, RunEvent, RunStatus } from '../../../../shared/events.ts';
 import { decodeFrame } from '../../../../shared/frames.ts';
+import { limits } from '../../../../shared/limits.ts';
 import { Follower } from '../../../../worker/gateway/follow.ts';
 import { Run } from '../../../../worker/gateway/run.ts';
 import { RunDirectory } from '../../../../worker/gateway/run-directory.ts';
@@ -19,6 +20,11 @@ class NarrowOutlet {
   }
 
   hasRoom(): boolean {
+    return this.room > 0;
+  }
+
+  /** What was sent is gone at once, while there is room. */
+  isIdle(): boolean {
     return this.room > 0;
   }
 
@@ -57,10 +63,11 @@ const write = (count: number) =>
       (_, index) => ({ type: 'log', level: 'info', message: `${index}` }) as const,
     ),
   );
-const follow = (fromSeq: number, outlet: NarrowOutlet) => {
-  const follower = new Follower(run, fromSeq, outlet, (error) => {
+const follow = (fromSeq: number, outlet: NarrowOutlet, drawings?: boolean) => {
+  const onError = (error: unknown) => {
     throw error;
-  });
+  };
+  const follower = new Follower(run, outlet, { fromSeq, drawings, onError });
   follower.pump();
   return follower;
 };
@@ -126,6 +133,43 @@ test('tells the live status only when every event was sent', async () => {
   await vi.waitFor(() => expect(follower.isCaughtUp).toBe(true));
   run.tell(status);
   expect(outlet.kinds.at(-1)).toBe('status');
+});
+
+const drawing = (rows: number, bytes = 10): Drawing => ({
+  run: 'one',
+  step: 1,
+  epoch: 1,
+  name: 'completions',
+  count: 1,
+  height: 28,
+  width: 28,
+  columns: 1,
+  givenRows: 14,
+  rows,
+  pixels: new Uint8Array(bytes),
+});
+
+test('shows a sample while it is drawn to who asked, keeps up and has nothing waiting', async () => {
+  await write(5);
+  const asked = new NarrowOutlet(3);
+  const unasked = new NarrowOutlet(100);
+  const follower = follow(1, asked, true);
+  await vi.waitFor(() => expect(asked.events).toHaveLength(3));
+  follow(1, unasked);
+  await vi.waitFor(() => expect(unasked.events).toHaveLength(5));
+  run.show(drawing(15));
+  expect(asked.kinds).not.toContain('drawing');
+  asked.room = 3;
+  follower.pump();
+  await vi.waitFor(() => expect(follower.isCaughtUp).toBe(true));
+  run.show(drawing(16));
+  expect(asked.kinds.at(-1)).toBe('drawing');
+  // Full again: what the next one shows replaces it.
+  run.show(drawing(17));
+  asked.room = 3;
+  run.show(drawing(18, limits.drawingBytes + 1));
+  expect(asked.kinds.filter((kind) => kind === 'drawing')).toHaveLength(1);
+  expect(unasked.kinds).not.toContain('drawing');
 });
 
 test('closed, it sends nothing more', async () => {

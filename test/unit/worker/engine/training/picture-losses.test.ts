@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { type Drawing, drawingSchema } from '../../../../../shared/events.ts';
+import { limits } from '../../../../../shared/limits.ts';
 import type { Split } from '../../../../../worker/engine/datasets/dataset.ts';
 import type { PictureModel } from '../../../../../worker/engine/models/model.ts';
 import { createRandom } from '../../../../../worker/engine/random.ts';
@@ -89,6 +91,7 @@ test('a grid shows nothing of the hidden half to the model, and is the same for 
         count: 100,
         gate: async () => {},
         onProgress: (done) => progress.push(done),
+        onDrawing: () => {},
       },
     );
     if (event.type !== 'sample') throw new Error('A grid is a sample.');
@@ -106,4 +109,37 @@ test('a grid shows nothing of the hidden half to the model, and is the same for 
   });
   expect(await grid(7)).toEqual(first);
   expect((await grid(8)).pixels).not.toEqual(first.pixels);
+});
+
+test('a grid that takes time is shown while it is drawn, no oftener than a screen shows it', async () => {
+  let time = 0;
+  const drawings: Omit<Drawing, 'run'>[] = [];
+  const grid = (msPerRow: number) =>
+    sampleGrid(model, split, {
+      seed: 3,
+      step: 7,
+      epoch: 2,
+      count: 4,
+      gate: async () => {
+        time += msPerRow;
+      },
+      onProgress: () => {},
+      onDrawing: (drawing) => drawings.push(drawing),
+      now: () => time,
+    });
+  const whole = await grid(limits.drawingMs / 2);
+  if (whole.type !== 'sample') throw new Error('A grid is a sample.');
+  expect(drawings.map(({ rows }) => rows)).toEqual([17, 19, 21, 23, 25, 27]);
+  const final = inflateSync(whole.pixels);
+  for (const drawing of drawings) {
+    const shown = inflateSync(drawingSchema.parse({ run: 'one', ...drawing }).pixels);
+    expect(drawing).toMatchObject({ step: 7, epoch: 2, count: 4, givenRows: 14 });
+    for (let at = 0; at < shown.length; at += 1) {
+      const row = Math.floor((at % pixels) / 28);
+      expect(shown[at]).toBe(row < drawing.rows ? final[at] : 0);
+    }
+  }
+  drawings.length = 0;
+  expect(await grid(limits.drawingMs / 20)).toEqual(whole);
+  expect(drawings).toEqual([]);
 });

@@ -144,6 +144,7 @@ export async function tinyRun(
       drained: options.drained ?? (async () => {}),
     },
     status,
+    showDrawing: () => {},
     checkpointFolder,
     version: '0.1.0',
   };
