@@ -1,18 +1,19 @@
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 
 /**
  * The few operations that a recurrence's steps are made of, on float32 matrices. A recurrence
  * written against it runs unchanged on the native engine, where each call is one operation
  * dispatched by name (about 6 µs), and on any other tfjs backend.
  *
- * `Matrix` is opaque. Every result belongs to the caller until `release`d or given to `toTensor`;
- * nothing is collected on its own.
+ * `Matrix` is opaque, a matrix or a stack of equally many matrices everywhere, of which every
+ * operation does all at once; `AsTensor` is what tfjs has for it. Every result belongs to the caller
+ * until `release`d or given to `toTensor`; nothing is collected on its own.
  */
-export interface Arithmetic<Matrix> {
+export interface Arithmetic<Matrix, AsTensor extends Tensor = Tensor2D> {
   /** A tensor's value, still owned by the tensor: it needs no `release`. */
-  fromTensor(tensor: Tensor2D): Matrix;
+  fromTensor(tensor: AsTensor): Matrix;
   /** Hands a result over to tfjs, which disposes it as it does any tensor. */
-  toTensor(matrix: Matrix): Tensor2D;
+  toTensor(matrix: Matrix): AsTensor;
   release(...matrices: readonly Matrix[]): void;
 
   matMul(a: Matrix, b: Matrix, transposeA?: boolean, transposeB?: boolean): Matrix;
@@ -39,4 +40,6 @@ export interface Arithmetic<Matrix> {
 }
 
 /** A computation that needs an arithmetic but not to know which. */
-export type WithArithmetic<Result> = <Matrix>(arithmetic: Arithmetic<Matrix>) => Result;
+export type WithArithmetic<Result, AsTensor extends Tensor = Tensor2D> = <Matrix>(
+  arithmetic: Arithmetic<Matrix, AsTensor>,
+) => Result;

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { WithArithmetic } from './arithmetic.ts';
-import { nativeArithmetic } from './native-arithmetic.ts';
+import { nativeArithmetic, nativeStackArithmetic } from './native-arithmetic.ts';
 import { type NativeDispatch, nativeDispatch } from './native-dispatch.ts';
-import { tensorArithmetic } from './tensor-arithmetic.ts';
+import { tensorArithmetic, tensorStackArithmetic } from './tensor-arithmetic.ts';
 
 /**
  * `operations` leaves our own kernels aside and uses TensorFlow's operations alone; `composed` asks
@@ -39,6 +39,15 @@ export function compute<Result>(
 ): Result {
   const native = chooseNative(implementation);
   return native ? computation(nativeArithmetic(native)) : computation(tensorArithmetic);
+}
+
+/** The same over stacks of matrices, each operation for the whole stack. */
+export function computeStacks<Result>(
+  implementation: Implementation,
+  computation: WithArithmetic<Result, tf.Tensor3D>,
+): Result {
+  const native = chooseNative(implementation);
+  return native ? computation(nativeStackArithmetic(native)) : computation(tensorStackArithmetic);
 }
 
 /** Whether a gradient will be asked for, so that an operation has to keep what it needs. */

@@ -83,7 +83,7 @@ export function cudnnBackward(
 ): Required<Omit<CudnnArguments, 'cell'>> & Pick<CudnnArguments, 'cell'> {
   const { outputs, lastOutput, lastCell, reserved } = values;
   const state = given.output.shape as [number, number];
-  const results = tf.tidy(() => {
+  const results = withoutTemporaries(() => {
     const ofLast = (gradient: tf.Tensor | undefined) =>
       tf.reshape(gradient ?? tf.zeros(state), [1, ...state]);
     const more = [
@@ -144,7 +144,7 @@ function withArguments(
   const [timesteps, batch] = inputs.shape as [number, number, number];
   const lengths = native.int32(new Array<number>(batch).fill(timesteps));
   try {
-    return tf.tidy(() => {
+    return withoutTemporaries(() => {
       const ofLayer = (state: tf.Tensor) => tf.reshape(state, [1, ...state.shape]);
       const given = [inputs, ofLayer(output), cell ? ofLayer(cell) : tf.scalar(0), parameters];
       return call([...given.map((tensor) => native.borrow(tensor)), lengths]);
@@ -152,6 +152,15 @@ function withArguments(
   } finally {
     native.release(lengths);
   }
+}
+
+/** Disposes the tensors made meanwhile; native tensors stay, for tfjs does not know them. */
+function withoutTemporaries(call: () => NativeTensor[]): NativeTensor[] {
+  let results: NativeTensor[] = [];
+  tf.tidy(() => {
+    results = call();
+  });
+  return results;
 }
 
 /** Sizes that cuDNN has answered, by mode, features and units. */

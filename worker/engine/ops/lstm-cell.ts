@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 
 /** What an LSTM cell computed, as its gradient needs it; each [rows, units]. */
@@ -19,7 +20,7 @@ export interface LstmCellValues<Matrix> {
  * @param previousCell absent where it is zero
  */
 export function lstmCell<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
+  arithmetic: Arithmetic<Matrix, Tensor>,
   gates: Matrix,
   previousCell: Matrix | undefined,
 ): LstmCellValues<Matrix> {
@@ -47,7 +48,7 @@ export function lstmCell<Matrix>(
  * the previous cell, from those of its output and, but for the last step, of its cell.
  */
 export function lstmCellGradient<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
+  arithmetic: Arithmetic<Matrix, Tensor>,
   values: Omit<LstmCellValues<Matrix>, 'cell' | 'output'>,
   previousCell: Matrix | undefined,
   outputGradient: Matrix,

@@ -3,7 +3,7 @@ import type { Arithmetic } from './arithmetic.ts';
 import type { LstmCellValues } from './lstm-cell.ts';
 
 /** An LSTM's values of all steps, one below the other in the order in which they were computed. */
-export type LstmSequence = LstmCellValues<Tensor2D>;
+export type LstmSequence<AsTensor extends Tensor = Tensor2D> = LstmCellValues<AsTensor>;
 
 const parts = [
   'inputGate',
@@ -23,10 +23,10 @@ function withEach<Value>(value: (part: (typeof parts)[number]) => Value): LstmCe
 }
 
 /** Joins the steps' values and releases them. */
-export function joinSteps<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
+export function joinSteps<Matrix, AsTensor extends Tensor>(
+  arithmetic: Arithmetic<Matrix, AsTensor>,
   steps: readonly LstmCellValues<Matrix>[],
-): LstmSequence {
+): LstmSequence<AsTensor> {
   return withEach((part) => {
     const values = steps.map((step) => step[part]);
     const joined = arithmetic.toTensor(arithmetic.concatRows(values));
@@ -36,10 +36,10 @@ export function joinSteps<Matrix>(
 }
 
 /** Joins the steps' outputs alone, for when no gradient is wanted, and releases all their values. */
-export function joinOutputs<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
+export function joinOutputs<Matrix, AsTensor extends Tensor>(
+  arithmetic: Arithmetic<Matrix, AsTensor>,
   steps: readonly LstmCellValues<Matrix>[],
-): Tensor2D {
+): AsTensor {
   const output = arithmetic.toTensor(arithmetic.concatRows(steps.map((step) => step.output)));
   for (const step of steps) {
     releaseStep(arithmetic, step);
@@ -48,9 +48,9 @@ export function joinOutputs<Matrix>(
 }
 
 /** The steps' values again, of the given numbers of rows; to be released with `releaseStep`. */
-export function splitSteps<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
-  sequence: LstmSequence,
+export function splitSteps<Matrix, AsTensor extends Tensor>(
+  arithmetic: Arithmetic<Matrix, AsTensor>,
+  sequence: LstmSequence<AsTensor>,
   rows: readonly number[],
 ): LstmCellValues<Matrix>[] {
   const split = withEach((part) =>
@@ -61,17 +61,21 @@ export function splitSteps<Matrix>(
 }
 
 export function releaseStep<Matrix>(
-  arithmetic: Arithmetic<Matrix>,
+  arithmetic: Arithmetic<Matrix, Tensor>,
   step: LstmCellValues<Matrix>,
 ): void {
   arithmetic.release(...parts.map((part) => step[part]));
 }
 
-export function sequenceToTensors(sequence: LstmSequence): Tensor2D[] {
+export function sequenceToTensors<AsTensor extends Tensor>(
+  sequence: LstmSequence<AsTensor>,
+): AsTensor[] {
   return parts.map((part) => sequence[part]);
 }
 
 /** The inverse of `sequenceToTensors`. */
-export function sequenceFromTensors(tensors: readonly Tensor[]): LstmSequence {
-  return withEach((part) => tensors[parts.indexOf(part)] as Tensor2D);
+export function sequenceFromTensors<AsTensor extends Tensor = Tensor2D>(
+  tensors: readonly Tensor[],
+): LstmSequence<AsTensor> {
+  return withEach((part) => tensors[parts.indexOf(part)] as AsTensor);
 }

@@ -1,15 +1,32 @@
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
-import type { NativeDispatch, NativeTensor } from './native-dispatch.ts';
+import type { NativeAttribute, NativeDispatch, NativeTensor } from './native-dispatch.ts';
 
 /** The operations of a recurrence as TensorFlow operations called by name. */
 export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTensor> {
-  const float = [native.floatType];
-  const transposed = (a: boolean, b: boolean) => [
+  return arithmeticOver<Tensor2D>(native, 0, 'MatMul', (a, b) => [
     native.boolAttribute('transpose_a', a),
     native.boolAttribute('transpose_b', b),
-    native.floatType,
-  ];
+  ]);
+}
+
+/** The same over stacks of matrices, [stack, rows, columns]. */
+export function nativeStackArithmetic(native: NativeDispatch): Arithmetic<NativeTensor, Tensor3D> {
+  return arithmeticOver<Tensor3D>(native, 1, 'BatchMatMulV2', (a, b) => [
+    native.boolAttribute('adj_x', a),
+    native.boolAttribute('adj_y', b),
+  ]);
+}
+
+/** @param rows the axis of a matrix's rows; its columns follow */
+function arithmeticOver<AsTensor extends Tensor>(
+  native: NativeDispatch,
+  rows: number,
+  product: 'MatMul' | 'BatchMatMulV2',
+  transposing: (a: boolean, b: boolean) => NativeAttribute[],
+): Arithmetic<NativeTensor, AsTensor> {
+  const float = [native.floatType];
+  const transposed = (a: boolean, b: boolean) => [...transposing(a, b), native.floatType];
   const products = [
     transposed(false, false),
     transposed(false, true),
@@ -34,8 +51,8 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
 
   return {
     fromTensor: (tensor) => native.borrow(tensor),
-    // A matrix by this interface's contract: only operations on matrices made it.
-    toTensor: (matrix) => native.adopt(matrix) as Tensor2D,
+    // Of that rank by this interface's contract: only operations on such tensors made it.
+    toTensor: (matrix) => native.adopt(matrix) as AsTensor,
     release: (...matrices) => {
       for (const matrix of matrices) {
         native.release(matrix);
@@ -44,7 +61,7 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
 
     matMul: (a, b, transposeA = false, transposeB = false) =>
       native.run(
-        'MatMul',
+        product,
         // The index is within 0 to 3.
         products[(transposeA ? 2 : 0) + (transposeB ? 1 : 0)] as (typeof products)[number],
         [a, b],
@@ -61,7 +78,7 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
 
     splitRows: (a, sizes) => {
       const sizesTensor = native.int32(sizes);
-      const axis = native.int32(0);
+      const axis = native.int32(rows);
       const parts = native.runMany(
         'SplitV',
         [
@@ -77,9 +94,9 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
       return parts;
     },
     concatRows: (parts) =>
-      parts.length === 1 ? native.run('Identity', float, parts) : concat(parts, 0),
+      parts.length === 1 ? native.run('Identity', float, parts) : concat(parts, rows),
     splitColumns: (a, count) => {
-      const axis = native.int32(1);
+      const axis = native.int32(rows + 1);
       const parts = native.runMany(
         'Split',
         [native.intAttribute('num_split', count), native.floatType],
@@ -89,6 +106,6 @@ export function nativeArithmetic(native: NativeDispatch): Arithmetic<NativeTenso
       native.release(axis);
       return parts;
     },
-    concatColumns: (parts) => concat(parts, 1),
+    concatColumns: (parts) => concat(parts, rows + 1),
   };
 }

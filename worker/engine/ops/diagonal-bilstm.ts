@@ -1,0 +1,41 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { chooseKernels, type Implementation } from './choose.ts';
+import { composedDiagonalLstms } from './composed-diagonal-lstm.ts';
+import { diagonalLstm } from './diagonal-lstm.ts';
+import type { PictureSize } from './diagonal-order.ts';
+import type { DiagonalLstmWeights } from './recurrent-weights.ts';
+
+/** One value for each direction of a Diagonal BiLSTM. */
+export interface BothDirections<Value> {
+  readonly left: Value;
+  readonly right: Value;
+}
+
+/**
+ * `diagonalLstm` in both directions on the same maps: by our own kernel one after the other,
+ * elsewhere together, each product one batched product for both.
+ *
+ * @param maps in raster order, [rows · columns, batch, features]
+ * @returns each direction's h, [rows · columns, batch, units]; the right one's not yet moved down
+ */
+export function diagonalBiLstm(
+  maps: tf.Tensor3D,
+  { left, right }: BothDirections<DiagonalLstmWeights>,
+  size: PictureSize,
+  implementation: Implementation = 'best',
+): BothDirections<tf.Tensor3D> {
+  if (chooseKernels(implementation)) {
+    return {
+      left: diagonalLstm(maps, left, size, 'left', implementation),
+      right: diagonalLstm(maps, right, size, 'right', implementation),
+    };
+  }
+  const scans = [
+    { weights: left, direction: 'left' },
+    { weights: right, direction: 'right' },
+  ] as const;
+  const outputs = composedDiagonalLstms(maps, scans, size, implementation);
+  // One for each scan.
+  const [ofLeft, ofRight] = outputs as [tf.Tensor3D, tf.Tensor3D];
+  return { left: ofLeft, right: ofRight };
+}
