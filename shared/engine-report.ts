@@ -10,6 +10,34 @@ export const engineCandidateSchema = z.object({
   reason: z.string(),
 });
 
+/** The recurrent layers that an engine computes in more than one way. */
+export const layerNames = ['SimpleRNN', 'LSTM', 'GRU', 'DiagonalLSTM'] as const;
+
+/**
+ * The ways, in the order in which they are preferred while nothing else is known: our own kernel, TensorFlow's
+ * CudnnRNNV3, its BlockLSTMV2, its small operations called by name, and plain tfjs operations.
+ */
+export const implementationNames = ['kernel', 'cudnn', 'block', 'operations', 'composed'] as const;
+
+export const layerReportSchema = z.object({
+  layer: z.enum(layerNames),
+  used: z.enum(implementationNames),
+  /** All that the layer has, in order of preference. */
+  implementations: z.array(
+    z.object({
+      name: z.enum(implementationNames),
+      /** Whether its values and gradients agreed with the reference's. */
+      agrees: z.boolean(),
+      /** Why it is used or not, e.g. "differs from the reference by 3.1e-2 in the bias' gradient". */
+      reason: z.string(),
+      /** Largest difference from the reference, over the largest value of the same tensor. */
+      difference: z.number().optional(),
+      /** Of the timed case, there and back; absent where it was not timed. */
+      milliseconds: z.number().optional(),
+    }),
+  ),
+});
+
 const gpuSchema = z.object({ name: z.string(), memoryBytes: z.number().int().nonnegative() });
 
 /** What computes, and why nothing better does. `doctor` prints it; `run.json` keeps it. */
@@ -34,7 +62,13 @@ export const engineReportSchema = z.object({
   /** The vector extensions that matter to TensorFlow's kernels, e.g. avx2, fma, avx512f. */
   cpuFeatures: z.array(z.string()),
   candidates: z.array(engineCandidateSchema),
+  /** How each recurrent layer is computed; absent in what earlier versions wrote. */
+  layers: z.array(layerReportSchema).optional(),
 });
 
 export type EngineCandidate = z.infer<typeof engineCandidateSchema>;
+export type LayerName = (typeof layerNames)[number];
+export type ImplementationName = (typeof implementationNames)[number];
+export type LayerReport = z.infer<typeof layerReportSchema>;
+export type ImplementationReport = LayerReport['implementations'][number];
 export type EngineReport = z.infer<typeof engineReportSchema>;

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { chooseKernels } from './choose.ts';
+import { chooseForLayer } from './choose.ts';
+import { cudnnGru } from './cudnn-layers.ts';
 import { fusedGru } from './fused-gru.ts';
 import type { GruOptions, OutputsAndState } from './recurrent-options.ts';
 import type { GruWeights } from './recurrent-weights.ts';
@@ -8,8 +9,8 @@ import type { SequencePart, SequenceResults } from './sequence-results.ts';
 /**
  * Keras' GRU with its default activations over whole sequences: h(t) = z · h(t-1) + (1 - z) · g, where
  * g = tanh(x(t) · W + b + r · (h(t-1) · U + recurrent b)) with `resetAfter` and
- * g = tanh(x(t) · W + b + (r · h(t-1)) · U) without. On the native engine's CPU one operation each
- * way; elsewhere plain operations for every timestep.
+ * g = tanh(x(t) · W + b + (r · h(t-1)) · U) without. One operation each way by our own kernel
+ * or, with `resetAfter`, by cuDNN; elsewhere plain operations for every timestep.
  *
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
@@ -53,11 +54,19 @@ function run<Part extends SequencePart>(
   parts: readonly Part[],
 ): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.recurrentKernel.shape[0]]);
-  const kernels = chooseKernels(implementation);
-  return kernels
-    ? fusedGru(kernels, inputs, weights, state, resetAfter, parts)
-    : composedGru(inputs, weights, state, resetAfter);
+  const choice = chooseForLayer('GRU', implementation, resetAfter ? able : ableToResetBefore);
+  switch (choice.name) {
+    case 'kernel':
+      return fusedGru(choice.native, inputs, weights, state, resetAfter, parts);
+    case 'cudnn':
+      return cudnnGru(choice.native, inputs, weights, state, parts);
+    default:
+      return composedGru(inputs, weights, state, resetAfter);
+  }
 }
+
+const able = ['kernel', 'cudnn', 'composed'] as const;
+const ableToResetBefore = ['kernel', 'composed'] as const;
 
 /** The gradient is tfjs' own, which leaves out what nothing was made of. */
 function composedGru(
@@ -80,7 +89,9 @@ function composedGru(
     ]);
     const candidateKernel = tf.slice(recurrentKernel, [0, 2 * units], [units, units]);
     let state: tf.Tensor2D = initialState;
-    const states = tf.unstack(projected).map((step) => {
+    // tfjs has no gradient of an unstack that gives a single tensor.
+    const steps = timesteps === 1 ? [tf.squeeze(projected, [0])] : tf.unstack(projected);
+    const states = steps.map((step) => {
       const [inputZ, inputR, inputG] = tf.split(step, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
       const recurrent = tf.add(tf.matMul(state, recurrentKernel), recurrentBias as tf.Tensor);
       const [stateZ, stateR, stateG] = tf.split(recurrent, 3, 1) as [

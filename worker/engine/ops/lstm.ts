@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
 import { blockLstm } from './block-lstm.ts';
-import { chooseKernels, chooseNative, compute, gradientWanted } from './choose.ts';
+import { chooseForLayer, compute, gradientWanted, type Implementation } from './choose.ts';
+import { cudnnLstm } from './cudnn-layers.ts';
 import { fusedLstm } from './fused-lstm.ts';
 import { type LstmCellValues, lstmCell, lstmCellGradient } from './lstm-cell.ts';
 import {
@@ -23,8 +24,9 @@ import {
 } from './sequence-results.ts';
 
 /**
- * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output) over whole sequences: one
- * operation natively, one matrix product over all timesteps and a composed recurrence elsewhere.
+ * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output) over whole sequences. One
+ * operation each way by our own kernel, by cuDNN or by TensorFlow's BlockLSTMV2; elsewhere one matrix
+ * product over all timesteps and a composed recurrence.
  *
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
@@ -70,13 +72,20 @@ function run<Part extends SequencePart>(
 ): Pick<SequenceResults, Part> {
   const shape: [number, number] = [inputs.shape[1], weights.recurrentKernel.shape[0]];
   const state = initialState ?? { output: tf.zeros(shape), cell: tf.zeros(shape) };
-  const kernels = chooseKernels(implementation);
-  if (kernels) return fusedLstm(kernels, inputs, weights, state, parts);
-  const native = chooseNative(implementation);
-  return native
-    ? blockLstm(native, inputs, weights, state, parts)
-    : composedLstm(inputs, weights, state, parts);
+  const choice = chooseForLayer('LSTM', implementation, able);
+  switch (choice.name) {
+    case 'kernel':
+      return fusedLstm(choice.native, inputs, weights, state, parts);
+    case 'cudnn':
+      return cudnnLstm(choice.native, inputs, weights, state, parts);
+    case 'block':
+      return blockLstm(choice.native, inputs, weights, state, parts);
+    default:
+      return composedLstm(inputs, weights, state, choice.name, parts);
+  }
 }
+
+const able = ['kernel', 'cudnn', 'block', 'operations', 'composed'] as const;
 
 type SavedTensors = [
   x: tf.Tensor2D,
@@ -91,6 +100,7 @@ function composedLstm<Part extends SequencePart>(
   inputs: tf.Tensor3D,
   { kernel, recurrentKernel, bias }: LstmWeights,
   initialState: LstmState,
+  implementation: Implementation,
   parts: readonly Part[],
 ): Pick<SequenceResults, Part> {
   const [timesteps, batch, features] = inputs.shape;
@@ -103,7 +113,7 @@ function composedLstm<Part extends SequencePart>(
     forward() {
       const x: tf.Tensor2D = tf.reshape(inputs, [rows, features]);
       const projected: tf.Tensor2D = tf.add(tf.matMul(x, kernel), bias);
-      const { all, outputs, lastCell } = compute('composed', (arithmetic) => {
+      const { all, outputs, lastCell } = compute(implementation, (arithmetic) => {
         const steps = forward(arithmetic, projected, recurrentKernel, initialState, timesteps);
         // A sequence has a timestep.
         const last = steps.at(-1) as (typeof steps)[number];
@@ -122,7 +132,7 @@ function composedLstm<Part extends SequencePart>(
     },
     gradient(dy, [x, kernel, recurrentKernel, output, cell, ...tensors]) {
       const sequence = sequenceFromTensors(tensors);
-      const { dz, initialCell } = compute('composed', (arithmetic) => {
+      const { dz, initialCell } = compute(implementation, (arithmetic) => {
         const steps = splitSteps(arithmetic, sequence, new Array<number>(timesteps).fill(batch));
         return backward(arithmetic, steps, dy, recurrentKernel, cell, [timesteps, batch, units]);
       });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Arithmetic } from './arithmetic.ts';
-import { chooseKernels, compute, type Implementation } from './choose.ts';
+import { chooseForLayer, compute, type Implementation } from './choose.ts';
+import { cudnnSimpleRnn } from './cudnn-layers.ts';
 import { fusedSimpleRnn } from './fused-simple-rnn.ts';
 import { addPresent, splitOutputGradients } from './output-gradients.ts';
 import type { OutputsAndState, RecurrentOptions } from './recurrent-options.ts';
@@ -14,7 +15,7 @@ import {
 
 /**
  * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel): Keras' SimpleRNN with its defaults,
- * over whole sequences. On the native engine's CPU one operation each way; elsewhere the product with
+ * over whole sequences. One operation each way by our own kernel or by cuDNN; elsewhere the product with
  * the inputs is one matrix product over all timesteps and a timestep costs three operations each way.
  *
  * @param inputs time-major, [timesteps, batch, features]
@@ -59,11 +60,18 @@ function run<Part extends SequencePart>(
   parts: readonly Part[],
 ): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.bias.shape[0]]);
-  const kernels = chooseKernels(implementation);
-  return kernels
-    ? fusedSimpleRnn(kernels, inputs, weights, state, parts)
-    : composedSimpleRnn(inputs, weights, state, implementation, parts);
+  const choice = chooseForLayer('SimpleRNN', implementation, able);
+  switch (choice.name) {
+    case 'kernel':
+      return fusedSimpleRnn(choice.native, inputs, weights, state, parts);
+    case 'cudnn':
+      return cudnnSimpleRnn(choice.native, inputs, weights, state, parts);
+    default:
+      return composedSimpleRnn(inputs, weights, state, choice.name, parts);
+  }
 }
+
+const able = ['kernel', 'cudnn', 'operations', 'composed'] as const;
 
 function composedSimpleRnn<Part extends SequencePart>(
   inputs: tf.Tensor3D,
