@@ -34,7 +34,9 @@ constexpr InstructionSet makeTable(const char* name) {
   table.diagonalLstmForward = diagonalLstmForward;
   table.diagonalLstmBackward = diagonalLstmBackward;
   table.denseForward = denseForward;
+  table.denseBackward = denseBackward;
   table.maskedConvolutionForward = maskedConvolutionForward;
+  table.maskedConvolutionBackward = maskedConvolutionBackward;
   table.tanh = mapEach<tanhOf>;
   table.sigmoid = mapEach<sigmoidOf>;
   return table;

@@ -157,6 +157,95 @@ inline void denseForward(const DenseForward& given, Runtime& runtime) {
   });
 }
 
+// Values become zero where `deciding` is not positive, as the gradient of max(x, 0) does.
+inline void keepPositive(const float* deciding, ptrdiff_t count, float* values) {
+  for (ptrdiff_t i = 0; i < count; i += lanes) {
+    const int left = count - i < lanes ? static_cast<int>(count - i) : lanes;
+    const Integers positive = loadFirst(deciding + i, left) > splat(0.0f);
+    storeFirst(values + i, select(positive, loadFirst(values + i, left), splat(0.0f)), left);
+  }
+}
+
+// Rows of `units` floats as rows of `width`, the rest zero; they are returned as they are where that
+// is the same.
+inline const float* paddedRows(const float* from, int rows, int units, int width, float* to) {
+  if (units == width) return from;
+  for (int row = 0; row < rows; row++) {
+    for (int column = 0; column < width; column += lanes) {
+      store(to + static_cast<ptrdiff_t>(row) * width + column,
+            loadFirst(from + static_cast<ptrdiff_t>(row) * units + column, units - column));
+    }
+  }
+  return to;
+}
+
+inline void denseBackward(const DenseBackward& given, Runtime& runtime) {
+  const int features = given.size.features, units = given.size.units;
+  const int secondOffset = given.size.secondOffset;
+  const Columns columns{units, 1};
+  const int width = columns.width();
+  const Groups parts = denseParts(given.size.rows);
+  const ptrdiff_t transposedFloats = static_cast<ptrdiff_t>(units) * padded(features);
+  const ptrdiff_t activatedFloats = static_cast<ptrdiff_t>(denseRowsTogether) * features;
+  const ptrdiff_t paddedFloats = static_cast<ptrdiff_t>(denseRowsTogether) * width;
+  // Of the kernel and, as one more row, of the bias.
+  const ptrdiff_t gradientFloats = static_cast<ptrdiff_t>(features + 1) * width;
+  const ptrdiff_t partFloats = Pieces::rounded(activatedFloats) + Pieces::rounded(paddedFloats) +
+                               Pieces::rounded(gradientFloats) + mostTile;
+  Pieces shared(runtime.allocate(Pieces::rounded(transposedFloats) + mostTile +
+                                 parts.count * partFloats));
+  const Packed transposed = pack(shared.take(transposedFloats), units,
+                                 Columns{features, 1}.panels(), [&](int unit, int feature) {
+                                   return feature < features
+                                              ? given.kernel[static_cast<ptrdiff_t>(feature) * units +
+                                                             unit]
+                                              : 0.0f;
+                                 });
+  float* const zeros = shared.take(mostTile);
+  clear(zeros, mostTile);
+  float* const memoryOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    Pieces own(memoryOfParts + index * partFloats);
+    float* const kernelGradient = own.take(gradientFloats);
+    float* const biasGradient = kernelGradient + static_cast<ptrdiff_t>(features) * width;
+    float* const activated = own.take(activatedFloats);
+    float* const whole = own.take(paddedFloats);
+    float* const spare = own.take(mostTile);
+    clear(kernelGradient, gradientFloats);
+    const int end = part.first + part.rows;
+    for (int first = part.first; first < end;) {
+      int rows = end - first < denseRowsTogether ? end - first : denseRowsTogether;
+      const bool second = given.second != nullptr && first >= secondOffset;
+      if (given.second != nullptr && !second && secondOffset - first < rows) {
+        rows = secondOffset - first;
+      }
+      const ptrdiff_t from = static_cast<ptrdiff_t>(first) * features;
+      const ptrdiff_t count = static_cast<ptrdiff_t>(rows) * features;
+      const float* left = given.inputs + from;
+      if (given.size.relu || second) {
+        activate(left,
+                 second ? given.second + from - static_cast<ptrdiff_t>(secondOffset) * features
+                        : nullptr,
+                 given.size.relu, count, activated);
+        left = activated;
+      }
+      const float* const dy = given.outputsGradient + static_cast<ptrdiff_t>(first) * units;
+      const float* const right = paddedRows(dy, rows, units, width, whole);
+      addOuter({left, 0, features}, features, 1, rows, right, width, kernelGradient);
+      addRows(right, rows, width, biasGradient);
+      float* const to = given.inputsGradient + from;
+      multiplyExactly(rows, dy, units, transposed, zeros, to, features, features, spare);
+      if (given.size.relu) keepPositive(left, count, to);
+      first += rows;
+    }
+  });
+
+  sumParts(memoryOfParts, partFloats, parts.count, features, columns, given.kernelGradient);
+  sumParts(memoryOfParts + static_cast<ptrdiff_t>(features) * width, partFloats, parts.count, 1,
+           columns, given.biasGradient);
+}
+
 }  // namespace TELETRAIN_TARGET
 }  // namespace teletrain
 

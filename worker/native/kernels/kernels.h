@@ -183,6 +183,18 @@ struct DenseForward {
   float* outputs;         // [rows, units]
 };
 
+struct DenseBackward {
+  DenseSize size;
+  const float* inputs;
+  const float* second;
+  const float* kernel;
+  const float* outputsGradient;  // also the residual's gradient
+  // [rows, features]: of inputs + second, so that of the second it is this, secondOffset rows earlier
+  float* inputsGradient;
+  float* kernelGradient;
+  float* biasGradient;
+};
+
 // A masked convolution with zero padding over pixels in raster order: of an odd kernel's taps only
 // the first in raster order are alive, those before the centre and, for mask B, the centre.
 struct MaskedConvolutionForward {
@@ -192,6 +204,17 @@ struct MaskedConvolutionForward {
   const float* kernel;  // [kernelSize, kernelSize, features, units]
   const float* bias;    // [units]
   float* outputs;       // [rows · columns, batch, units]
+};
+
+struct MaskedConvolutionBackward {
+  PictureSize size;
+  int kernelSize, taps;
+  const float* inputs;
+  const float* kernel;
+  const float* outputsGradient;
+  float* inputsGradient;  // or null where it is not wanted
+  float* kernelGradient;  // zero for taps that are not alive
+  float* biasGradient;
 };
 
 // The kernels' code for one instruction set.
@@ -207,7 +230,9 @@ struct InstructionSet {
   void (*diagonalLstmForward)(const DiagonalLstmForward&, Runtime&);
   void (*diagonalLstmBackward)(const DiagonalLstmBackward&, Runtime&);
   void (*denseForward)(const DenseForward&, Runtime&);
+  void (*denseBackward)(const DenseBackward&, Runtime&);
   void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);
+  void (*maskedConvolutionBackward)(const MaskedConvolutionBackward&, Runtime&);
   // Element by element, for measuring their error.
   void (*tanh)(const float* from, float* to, size_t count);
   void (*sigmoid)(const float* from, float* to, size_t count);

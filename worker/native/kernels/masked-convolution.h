@@ -10,7 +10,7 @@
 #ifndef TELETRAIN_KERNELS_MASKED_CONVOLUTION_H_
 #define TELETRAIN_KERNELS_MASKED_CONVOLUTION_H_
 
-#include "parts.h"
+#include "dense.h"
 
 namespace teletrain {
 namespace TELETRAIN_TARGET {
@@ -19,6 +19,8 @@ namespace TELETRAIN_TARGET {
 struct MaskedConvolution {
   PictureSize size;
   int kernelSize, taps;
+  // A pixel sees those before it; mirrored, those after it, which see it by the same tap.
+  bool mirrored;
   Packed kernel;
   const float* bias;
 };
@@ -45,16 +47,18 @@ inline MaskedConvolution packMaskedConvolution(float* to, const float* kernel, c
   float* const packed = pieces.take(static_cast<ptrdiff_t>(depth) * columns.width());
   float* const packedBias = pieces.take(columns.width());
   packBias(packedBias, bias, columns);
-  return {size, kernelSize, taps, packColumns(packed, kernel, depth, columns), packedBias};
+  return {size, kernelSize, taps, false, packColumns(packed, kernel, depth, columns), packedBias};
 }
 
 // Calls body(tap, the pixel that it sees) for the taps inside the picture, in raster order.
 template <typename Body>
-void forEachTap(const PictureSize& size, int kernelSize, int taps, int pixel, const Body& body) {
-  const int reach = kernelSize / 2;
-  const int row = pixel / size.columns - reach, column = pixel % size.columns - reach;
+void forEachTap(const PictureSize& size, int kernelSize, int taps, bool mirrored, int pixel,
+                const Body& body) {
+  const int reach = kernelSize / 2, sign = mirrored ? -1 : 1;
+  const int row = pixel / size.columns, column = pixel % size.columns;
   for (int tap = 0; tap < taps; tap++) {
-    const int seenRow = row + tap / kernelSize, seenColumn = column + tap % kernelSize;
+    const int seenRow = row + sign * (tap / kernelSize - reach);
+    const int seenColumn = column + sign * (tap % kernelSize - reach);
     if (seenRow < 0 || seenRow >= size.rows || seenColumn < 0 || seenColumn >= size.columns) {
       continue;
     }
@@ -92,7 +96,7 @@ inline void maskedConvolutionForwardRows(const MaskedConvolution& layer, const f
         startStride = stride;
         count = 0;
       };
-      forEachTap(layer.size, layer.kernelSize, layer.taps, pixel, [&](int tap, int at) {
+      forEachTap(layer.size, layer.kernelSize, layer.taps, layer.mirrored, pixel, [&](int tap, int at) {
         if (count == tapsTogether) addSeen();
         const ptrdiff_t row = static_cast<ptrdiff_t>(at) * layer.size.batch + first + begin;
         seen[count++] = {maps + row * features, features,
@@ -132,6 +136,97 @@ inline void maskedConvolutionForward(const MaskedConvolutionForward& given, Runt
           scratch + index * maskedConvolutionScratch);
     }
   });
+}
+
+// What the taps of rows first .. first + rows - 1, counted pixel by pixel and in a pixel example by
+// example, see: [rows, taps · features], zero outside the picture.
+inline void gatherTaps(const MaskedConvolutionBackward& given, int first, int rows, float* to) {
+  const int batch = given.size.batch, features = given.size.features;
+  const ptrdiff_t depth = static_cast<ptrdiff_t>(given.taps) * features;
+  clear(to, rows * depth);
+  while (rows > 0) {
+    const int pixel = first / batch, example = first % batch;
+    const int here = batch - example < rows ? batch - example : rows;
+    forEachTap(given.size, given.kernelSize, given.taps, false, pixel, [&](int tap, int seen) {
+      const float* from =
+          given.inputs + (static_cast<ptrdiff_t>(seen) * batch + example) * features;
+      float* at = to + static_cast<ptrdiff_t>(tap) * features;
+      for (int row = 0; row < here; row++, at += depth) {
+        for (int feature = 0; feature < features; feature++) at[feature] = *from++;
+      }
+    });
+    to += here * depth;
+    first += here;
+    rows -= here;
+  }
+}
+
+inline void maskedConvolutionBackward(const MaskedConvolutionBackward& given, Runtime& runtime) {
+  const PictureSize size = given.size;
+  const int units = size.units, features = size.features;
+  const Columns columns{units, 1};
+  const int width = columns.width(), depth = given.taps * features;
+  const Groups parts = maskedConvolutionParts(size);
+  const int rowsTogether = denseRowsTogether;
+  const ptrdiff_t seenFloats = static_cast<ptrdiff_t>(rowsTogether) * depth;
+  const ptrdiff_t paddedFloats = static_cast<ptrdiff_t>(rowsTogether) * width;
+  // Of the live taps and, as one more row, of the bias.
+  const ptrdiff_t gradientFloats = static_cast<ptrdiff_t>(depth + 1) * width;
+  const ptrdiff_t partFloats = Pieces::rounded(seenFloats) + Pieces::rounded(paddedFloats) +
+                               Pieces::rounded(gradientFloats) + maskedConvolutionScratch;
+  const PictureSize back{size.rows, size.columns, size.batch, units, features};
+  const ptrdiff_t transposedFloats =
+      static_cast<ptrdiff_t>(given.taps) * units * padded(features);
+  Pieces shared(runtime.allocate(Pieces::rounded(transposedFloats) +
+                                 Pieces::rounded(padded(features)) + parts.count * partFloats));
+  MaskedConvolution transposed{back, given.kernelSize, given.taps, true,
+                               Packed{nullptr, 0, Groups(0, 1)}, nullptr};
+  if (given.inputsGradient != nullptr) {
+    transposed.kernel = pack(
+        shared.take(transposedFloats), given.taps * units, Columns{features, 1}.panels(),
+        [&](int row, int feature) {
+          const ptrdiff_t tap = row / units;
+          return feature < features ? given.kernel[(tap * features + feature) * units + row % units]
+                                    : 0.0f;
+        });
+    float* const zeros = shared.take(padded(features));
+    clear(zeros, padded(features));
+    transposed.bias = zeros;
+  }
+  float* const memoryOfParts = shared.take(parts.count * partFloats);
+
+  forEachPart(runtime, parts, [&](int index, Part part) {
+    Pieces own(memoryOfParts + index * partFloats);
+    float* const kernelGradient = own.take(gradientFloats);
+    float* const biasGradient = kernelGradient + static_cast<ptrdiff_t>(depth) * width;
+    float* const seen = own.take(seenFloats);
+    float* const whole = own.take(paddedFloats);
+    float* const scratch = own.take(maskedConvolutionScratch);
+    clear(kernelGradient, gradientFloats);
+    const int end = (part.first + part.rows) * size.batch;
+    for (int first = part.first * size.batch; first < end; first += rowsTogether) {
+      const int rows = end - first < rowsTogether ? end - first : rowsTogether;
+      gatherTaps(given, first, rows, seen);
+      const float* const right =
+          paddedRows(given.outputsGradient + static_cast<ptrdiff_t>(first) * units, rows, units,
+                     width, whole);
+      addOuter({seen, 0, depth}, depth, 1, rows, right, width, kernelGradient);
+      addRows(right, rows, width, biasGradient);
+    }
+    for (int pixel = part.first; given.inputsGradient != nullptr && pixel < part.first + part.rows;
+         pixel++) {
+      maskedConvolutionForwardRows(
+          transposed, given.outputsGradient, pixel, 0, size.batch,
+          given.inputsGradient + static_cast<ptrdiff_t>(pixel) * size.batch * features, scratch);
+    }
+  });
+
+  sumParts(memoryOfParts, partFloats, parts.count, depth, columns, given.kernelGradient);
+  const ptrdiff_t live = static_cast<ptrdiff_t>(depth) * units;
+  const ptrdiff_t all = static_cast<ptrdiff_t>(given.kernelSize) * given.kernelSize * features * units;
+  clear(given.kernelGradient + live, all - live);
+  sumParts(memoryOfParts + static_cast<ptrdiff_t>(depth) * width, partFloats, parts.count, 1,
+           columns, given.biasGradient);
 }
 
 }  // namespace TELETRAIN_TARGET

@@ -244,6 +244,10 @@ void checkDense(DenseSize size, bool second, bool residual) {
              "a row alone has other bits", set.name, "Dense forward");
     }
   });
+  Tensor dy = given(rows * units);
+  check("Dense backward", {x.size, w.size, b.size}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.denseBackward({size, x, added, w, dy, to[0], to[1], to[2]}, runtime);
+  });
 }
 
 void checkMaskedConvolution(PictureSize size, int kernelSize, bool seesItself) {
@@ -269,6 +273,17 @@ void checkMaskedConvolution(PictureSize size, int kernelSize, bool seesItself) {
                           units * sizeof(float)) == 0,
                    "a picture alone has other bits", set.name, "MaskedConvolution forward");
           }
+        });
+  Tensor dy = given(pixels * batch * units);
+  check("MaskedConvolution backward", {x.size, w.size, b.size},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.maskedConvolutionBackward({size, kernelSize, taps, x, w, dy, to[0], to[1], to[2]},
+                                        runtime);
+        });
+  check("MaskedConvolution backward to the weights", {w.size, b.size},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.maskedConvolutionBackward({size, kernelSize, taps, x, w, dy, nullptr, to[0], to[1]},
+                                        runtime);
         });
 }
 
