@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { dense } from '../ops/dense.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive, maskedConvolution } from '../ops/masked-convolution.ts';
-import { picturesOf, pixelsOf, pointwise } from '../ops/pictures.ts';
+import { mapsOf, picturesOf, pixelsOf } from '../ops/pictures.ts';
 import { sampleAncestrally } from './ancestral-sampling.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { livePixels } from './live-pixels.ts';
@@ -80,24 +81,25 @@ export class PixelCnnReport implements PictureModel {
   /** [cells, batch], of pixels in the same layout. */
   #pixelLogits(pixels: tf.Tensor2D): tf.Tensor2D {
     const maps = maskedConvolution(
-      pixels,
+      mapsOf(pixels),
       this.#inputKernel(),
       this.#bias('input'),
       this.#size,
       'A',
+      { ofData: true },
     );
     return tf.reshape(this.#afterInput(maps), pixels.shape);
   }
 
   #afterInput(maps: tf.Tensor3D): tf.Tensor3D {
-    const apply = (input: tf.Tensor3D, name: string) =>
-      pointwise(input, this.#weights.get(`${name}/kernel`), this.#bias(name));
-    const linear = names('linear', linearMaps).reduce(apply, maps);
-    const output = names('output', outputMaps).reduce<tf.Tensor3D>(
-      (input, name) => tf.relu(apply(input, name)),
-      linear,
+    const apply = (input: tf.Tensor3D, name: string, relu: boolean) =>
+      dense(input, this.#weights.get(`${name}/kernel`), this.#bias(name), { relu });
+    // A layer's ReLU is taken by the one that reads its result.
+    const firstWithRelu = linearMaps.length;
+    return pointwiseNames.reduce(
+      (input, name, index) => apply(input, name, index > firstWithRelu),
+      maps,
     );
-    return apply(output, 'logit');
   }
 
   #inputKernel(): tf.Tensor4D {
@@ -109,6 +111,8 @@ export class PixelCnnReport implements PictureModel {
   }
 }
 
+const pointwiseNames = [...names('linear', linearMaps), ...names('output', outputMaps), 'logit'];
+
 function names(base: string, widths: readonly number[]): string[] {
   return widths.map((_, index) => `${base}_${index}`);
 }
@@ -119,7 +123,6 @@ function specifications(): WeightSpecification[] {
     [`${name}/bias`, kernel.slice(-1), zeros],
   ];
   const widths = [inputMaps, ...linearMaps, ...outputMaps, 1];
-  const pointwiseNames = [...names('linear', linearMaps), ...names('output', outputMaps), 'logit'];
   return [
     ...convolution('input', [kernelSize, kernelSize, 1, inputMaps]),
     ...pointwiseNames.flatMap((name, index) => convolution(name, widths.slice(index, index + 2))),

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { dense } from '../ops/dense.ts';
+import { diagonalBiLstmLayer } from '../ops/diagonal-bi-lstm-layer.ts';
 import { diagonalLstm, shiftDown } from '../ops/diagonal-lstm.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { maskedConvolution } from '../ops/masked-convolution.ts';
-import { pointwise } from '../ops/pictures.ts';
+import { mapsOf } from '../ops/pictures.ts';
 import type { PixelRnnLayer, PixelRnnWeights } from './pixel-rnn-weights.ts';
 
 /** One layer's maps; each in raster order, [cells, batch, …]. */
@@ -20,12 +22,14 @@ export function pixelRnnLogits(
   pixels: tf.Tensor2D,
   size: PictureSize,
 ): tf.Tensor2D {
-  const layers = pixelRnnLayers(weights, pixels, size);
-  const last = layers.at(-1)?.output ?? inputMaps(weights, pixels, size);
-  return tf.reshape(outputLogits(weights, last), pixels.shape);
+  const maps = weights.layers.reduce(
+    (input, layer) => diagonalBiLstmLayer(input, layer, size),
+    inputMaps(weights, pixels, size),
+  );
+  return tf.reshape(outputLogits(weights, maps), pixels.shape);
 }
 
-/** All layers' maps, one after the other. */
+/** All layers' maps with what their directions gave, one after the other. */
 export function pixelRnnLayers(
   weights: PixelRnnWeights,
   pixels: tf.Tensor2D,
@@ -52,17 +56,17 @@ export function combine(
   right: tf.Tensor3D,
 ): tf.Tensor3D {
   const { kernel, bias } = layer.upsample;
-  return tf.add(input, pointwise(tf.add(left, right), kernel, bias));
+  return dense(tf.add(left, right), kernel, bias, { residual: input });
 }
 
 /** [cells, batch, 1] from [cells, batch, 2 · units]. */
 export function outputLogits({ output }: PixelRnnWeights, maps: tf.Tensor3D): tf.Tensor3D {
   return output.reduce<tf.Tensor3D>(
-    (input, { kernel, bias }) => pointwise(tf.relu(input), kernel, bias),
+    (input, { kernel, bias }) => dense(input, kernel, bias, { relu: true }),
     maps,
   );
 }
 
 function inputMaps({ input }: PixelRnnWeights, pixels: tf.Tensor2D, size: PictureSize) {
-  return maskedConvolution(pixels, input.kernel, input.bias, size, 'A');
+  return maskedConvolution(mapsOf(pixels), input.kernel, input.bias, size, 'A', { ofData: true });
 }

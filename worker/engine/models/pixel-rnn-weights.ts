@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
-import type { Direction } from '../ops/diagonal-order.ts';
+import type { DiagonalBiLstmLayerWeights } from '../ops/diagonal-bi-lstm-layer.ts';
 import type { DiagonalLstmWeights } from '../ops/recurrent-weights.ts';
 import { glorotUniform, unitForgetBias, zeros } from './initializers.ts';
 import type { WeightSpecification, Weights } from './weights.ts';
@@ -17,9 +17,7 @@ export interface ConvolutionWeights<Kernel extends tf.Tensor = tf.Tensor2D> {
 }
 
 /** One Diagonal BiLSTM layer with the 1x1 convolution [units, 2 · units] after it. */
-export interface PixelRnnLayer extends Readonly<Record<Direction, DiagonalLstmWeights>> {
-  readonly upsample: ConvolutionWeights;
-}
+export type PixelRnnLayer = DiagonalBiLstmLayerWeights;
 
 /** The network's weights by their place in it. */
 export interface PixelRnnWeights {

@@ -12,14 +12,7 @@ export function picturesOf(pixels: tf.Tensor2D, { rows, columns }: PictureSize):
   return tf.reshape(tf.transpose(pixels), [pixels.shape[1], rows, columns, 1]);
 }
 
-/**
- * A 1x1 convolution: one matrix product over all pixels of all pictures.
- *
- * @param maps [cells, batch, features]
- * @param kernel [features, outputs]
- */
-export function pointwise(maps: tf.Tensor3D, kernel: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor3D {
-  const [cells, batch, features] = maps.shape;
-  const product = tf.matMul(tf.reshape<tf.Rank.R2>(maps, [cells * batch, features]), kernel);
-  return tf.reshape(tf.add(product, bias), [cells, batch, kernel.shape[1]]);
+/** Pixels [cells, batch] as maps of one feature, [cells, batch, 1]. */
+export function mapsOf(pixels: tf.Tensor2D): tf.Tensor3D {
+  return tf.reshape(pixels, [...pixels.shape, 1]);
 }

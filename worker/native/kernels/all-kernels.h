@@ -1,7 +1,7 @@
 // The table of all kernels for the instruction set of the including file.
 
 #include "dense.h"
-#include "diagonal-lstm.h"
+#include "diagonal-lstm-gradient.h"
 #include "gru.h"
 #include "lstm.h"
 #include "masked-convolution.h"

@@ -11,18 +11,20 @@ struct Shapes {
   bool second, residual;
 
   Shapes(const Call& call, const Attributes& attributes)
-      : inputs(call.shape(0, 2)),
+      : inputs(call.shape(0, 3)),
         kernel(call.shape(2, 2)),
         second(attributes[1] >= 0),
         residual(attributes[2] != 0) {
-    if (second && attributes[1] > inputs[0]) {
-      call.refuse(1, "begins " + std::to_string(attributes[1]) + " rows later, of " +
+    const int64_t rows = inputs[0] * inputs[1], before = second ? attributes[1] : 0;
+    if (rows > INT32_MAX / 2) call.refuse(0, "has too many rows, " + std::to_string(rows));
+    if (before > inputs[0]) {
+      call.refuse(1, "is " + std::to_string(before) + " cells before one of " +
                          std::to_string(inputs[0]));
     }
-    kernel[0] = inputs[1];
-    outputs = {inputs[0], kernel[1]};
-    size = {static_cast<int>(inputs[0]), static_cast<int>(inputs[1]), static_cast<int>(kernel[1]),
-            attributes[0] != 0, second ? static_cast<int>(attributes[1]) : 0};
+    kernel[0] = inputs[2];
+    outputs = {inputs[0], inputs[1], kernel[1]};
+    size = {static_cast<int>(rows), static_cast<int>(inputs[2]), static_cast<int>(kernel[1]),
+            attributes[0] != 0, static_cast<int>(before * inputs[1])};
   }
 };
 
@@ -57,12 +59,12 @@ void backward(Call& call, const Attributes& attributes) {
   registerOperation({"TeletrainDense",
                      {"inputs", "second", "kernel", "bias", "residual"},
                      {"outputs"},
-                     {"relu: bool", "second_offset: int", "residual: bool"}},
+                     {"relu: bool", "second_cells_before: int", "adds_residual: bool"}},
                     forward);
   registerOperation({"TeletrainDenseGrad",
                      {"inputs", "second", "kernel", "outputs_gradient"},
                      {"inputs_gradient", "kernel_gradient", "bias_gradient"},
-                     {"relu: bool", "second_offset: int"}},
+                     {"relu: bool", "second_cells_before: int"}},
                     backward);
   return true;
 }();

@@ -156,12 +156,20 @@ struct DiagonalLstmBackward {
   const float* gates;
   const float* cells;
   const float* outputsGradient;
-  float* inputsGradient;
+  // The gradient of a pixel's output is that of the pixel this many further, zero past the last: a
+  // line of pixels where the outputs were moved down by one, else zero.
+  int seenFrom;
   float* kernelGradient;
   float* recurrentKernelGradient;
   float* biasGradient;
   float* initialOutputGradient;
   float* initialCellGradient;
+};
+
+// Of the inputs that a layer's directions share.
+struct DiagonalInputsGradient {
+  const float* added;  // [rows · columns, batch, features], added to it, or null
+  float* gradient;     // [rows · columns, batch, features]
 };
 
 struct DenseSize {
@@ -227,8 +235,10 @@ struct InstructionSet {
   void (*lstmBackward)(const LstmBackward&, Runtime&);
   void (*gruForward)(const GruForward&, Runtime&);
   void (*gruBackward)(const GruBackward&, Runtime&);
-  void (*diagonalLstmForward)(const DiagonalLstmForward&, Runtime&);
-  void (*diagonalLstmBackward)(const DiagonalLstmBackward&, Runtime&);
+  // One direction or two of one size over the same inputs.
+  void (*diagonalLstmForward)(const DiagonalLstmForward* directions, int count, Runtime&);
+  void (*diagonalLstmBackward)(const DiagonalLstmBackward* directions, int count,
+                               const DiagonalInputsGradient&, Runtime&);
   void (*denseForward)(const DenseForward&, Runtime&);
   void (*denseBackward)(const DenseBackward&, Runtime&);
   void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);

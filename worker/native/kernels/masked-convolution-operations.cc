@@ -65,7 +65,7 @@ void backward(Call& call, const Attributes& attributes) {
   registerOperation({"TeletrainMaskedConvolutionGrad",
                      {"inputs", "kernel", "outputs_gradient"},
                      {"inputs_gradient", "kernel_gradient", "bias_gradient"},
-                     {"columns: int", "sees_itself: bool", "inputs_gradient: bool"}},
+                     {"columns: int", "sees_itself: bool", "to_inputs: bool"}},
                     backward);
   return true;
 }();

@@ -114,7 +114,7 @@ onEachEngine((engine) => {
       [7, 7, 1, 1],
     );
     const whole = tf.add(tf.conv2d(pictures, tf.mul(kernel, alive), 1, 'same'), bias);
-    const pixels = tf.transpose(tf.reshape(pictures, [2, 30])) as tf.Tensor2D;
+    const pixels = tf.transpose(tf.reshape(pictures, [2, 30, 1]), [1, 0, 2]) as tf.Tensor3D;
     const { value, gradients } = valueAndGradients(
       (k, b) => maskedConvolution(pixels, k as tf.Tensor4D, b as tf.Tensor1D, size, mask),
       [kernel, bias],

@@ -195,33 +195,67 @@ void checkGru(Sizes s, bool resetAfter) {
         });
 }
 
-void checkPictures(PictureSize size, bool fromRight) {
+struct DiagonalTensors {
+  Tensor w, u, b, h0, c0, y, gates, cells;
+
+  DiagonalTensors(const PictureSize& s, size_t pixels)
+      : w(given(static_cast<size_t>(s.features) * 4 * s.units)),
+        u(given(static_cast<size_t>(8) * s.units * s.units)),
+        b(given(static_cast<size_t>(4) * s.units)),
+        h0(given(s.units)),
+        c0(given(s.units)),
+        y(results(pixels * s.units)),
+        gates(results(pixels * 4 * s.units)),
+        cells(results(pixels * s.units)) {}
+};
+
+// One direction or both, of which the right one is then seen from the line below.
+void checkPictures(PictureSize size, std::vector<bool> fromRight) {
   const size_t pixels = static_cast<size_t>(size.rows) * size.columns * size.batch;
-  const size_t units = size.units, features = size.features;
-  Tensor x = given(pixels * features), w = given(features * 4 * units);
-  Tensor u = given(2 * units * 4 * units), b = given(4 * units);
-  Tensor h0 = given(units), c0 = given(units), dy = given(pixels * units);
-  Tensor y = results(pixels * units), gates = results(pixels * 4 * units);
-  Tensor cells = results(pixels * units);
-  check("DiagonalLSTM forward without gradient", {y.size},
-        [&](auto& set, Runtime& runtime, Tensors& to) {
-          set.diagonalLstmForward({size, fromRight, x, w, u, b, h0, c0, to[0], nullptr, nullptr},
-                                  runtime);
-        });
-  check("DiagonalLSTM forward", {y.size, gates.size, cells.size},
-        [&](auto& set, Runtime& runtime, Tensors& to) {
-          set.diagonalLstmForward({size, fromRight, x, w, u, b, h0, c0, to[0], to[1], to[2]},
-                                  runtime);
-          memcpy(y, to[0], to[0].size * sizeof(float));
-          memcpy(gates, to[1], to[1].size * sizeof(float));
-          memcpy(cells, to[2], to[2].size * sizeof(float));
-        });
-  check("DiagonalLSTM backward", {x.size, w.size, u.size, b.size, units, units},
-        [&](auto& set, Runtime& runtime, Tensors& to) {
-          set.diagonalLstmBackward({size, fromRight, x, w, u, h0, c0, y, gates, cells, dy, to[0],
-                                    to[1], to[2], to[3], to[4], to[5]},
-                                   runtime);
-        });
+  const size_t units = size.units;
+  const int count = static_cast<int>(fromRight.size());
+  Tensor x = given(pixels * size.features), dy = given(pixels * units);
+  Tensor added = given(x.size);
+  std::vector<DiagonalTensors> tensors;
+  for (int d = 0; d < count; d++) tensors.emplace_back(size, pixels);
+  const auto forward = [&](auto& set, Runtime& runtime, Tensors& to, bool keep) {
+    DiagonalLstmForward directions[2];
+    const int each = keep ? 3 : 1;
+    for (int d = 0; d < count; d++) {
+      DiagonalTensors& t = tensors[d];
+      directions[d] = {size, fromRight[d], x, t.w, t.u, t.b, t.h0, t.c0, to[each * d],
+                       keep ? static_cast<float*>(to[each * d + 1]) : nullptr,
+                       keep ? static_cast<float*>(to[each * d + 2]) : nullptr};
+    }
+    set.diagonalLstmForward(directions, count, runtime);
+    for (int d = 0; keep && d < count; d++) {
+      DiagonalTensors& t = tensors[d];
+      memcpy(t.y, to[3 * d], t.y.size * sizeof(float));
+      memcpy(t.gates, to[3 * d + 1], t.gates.size * sizeof(float));
+      memcpy(t.cells, to[3 * d + 2], t.cells.size * sizeof(float));
+    }
+  };
+  std::vector<size_t> outputs, kept, gradients{x.size};
+  for (DiagonalTensors& t : tensors) {
+    outputs.insert(outputs.end(), {t.y.size});
+    kept.insert(kept.end(), {t.y.size, t.gates.size, t.cells.size});
+    gradients.insert(gradients.end(), {t.w.size, t.u.size, t.b.size, units, units});
+  }
+  check("DiagonalLSTM forward without gradient", outputs,
+        [&](auto& set, Runtime& runtime, Tensors& to) { forward(set, runtime, to, false); });
+  check("DiagonalLSTM forward", kept,
+        [&](auto& set, Runtime& runtime, Tensors& to) { forward(set, runtime, to, true); });
+  check("DiagonalLSTM backward", gradients, [&](auto& set, Runtime& runtime, Tensors& to) {
+    DiagonalLstmBackward directions[2];
+    for (int d = 0; d < count; d++) {
+      DiagonalTensors& t = tensors[d];
+      directions[d] = {size, fromRight[d], x, t.w, t.u, t.h0, t.c0, t.y, t.gates, t.cells, dy,
+                       d == 0 ? 0 : size.columns, to[5 * d + 1], to[5 * d + 2], to[5 * d + 3],
+                       to[5 * d + 4], to[5 * d + 5]};
+    }
+    const float* const more = count > 1 ? static_cast<float*>(added) : nullptr;
+    set.diagonalLstmBackward(directions, count, {more, to[0]}, runtime);
+  });
 }
 
 void checkDense(DenseSize size, bool second, bool residual) {
@@ -360,8 +394,9 @@ int main(int count, char** arguments) {
                                                       {4, 1, 2, 3, 8},
                                                       {5, 3, 37, 6, 17},
                                                       {3, 6, 17, 33, 16}}) {
-    checkPictures(s, false);
-    checkPictures(s, true);
+    checkPictures(s, {false});
+    checkPictures(s, {true});
+    checkPictures(s, {false, true});
   }
   for (const DenseSize s : std::vector<DenseSize>{{1, 1, 1, false, 0},
                                                   {7, 3, 3, true, 2},
