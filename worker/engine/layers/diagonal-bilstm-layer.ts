@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import type { LayerArgs } from '@tensorflow/tfjs-layers/dist/engine/topology.js';
-import { diagonalLstm, shiftDown } from '../ops/diagonal-lstm.ts';
-import { pointwise } from '../ops/pictures.ts';
+import { diagonalBiLstmLayer } from '../ops/diagonal-bilstm-layer.ts';
 import {
   type AddWeight,
   addDiagonalLstmWeights,
@@ -60,14 +59,10 @@ export class DiagonalBiLstmLayer extends layers.Layer {
       const { maps, size } = mapsOf(onePicture(inputs));
       // tfjs builds a layer before it calls it.
       const { left, right, kernel, bias } = this.#weights as Variables;
-      const fromLeft = diagonalLstm(maps, left.read(), size, 'left');
-      const fromRight = shiftDown(diagonalLstm(maps, right.read(), size, 'right'), size);
-      const upsampled = pointwise(
-        tf.add(fromLeft, fromRight),
-        kernel.read() as tf.Tensor2D,
-        bias.read() as tf.Tensor1D,
-      );
-      return picturesOfMaps(tf.add(maps, upsampled), size);
+      // Their shapes are those that `build` asked for.
+      const upsample = { kernel: kernel.read() as tf.Tensor2D, bias: bias.read() as tf.Tensor1D };
+      const weights = { left: left.read(), right: right.read(), upsample };
+      return picturesOfMaps(diagonalBiLstmLayer(maps, weights, size), size);
     });
   }
 

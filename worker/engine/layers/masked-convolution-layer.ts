@@ -3,8 +3,7 @@ import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layer
 import type { LayerArgs } from '@tensorflow/tfjs-layers/dist/engine/topology.js';
 import { TeletrainError } from '../../../shared/errors.ts';
 import { type Mask, maskedConvolution } from '../ops/masked-convolution.ts';
-import { pixelsOf } from '../ops/pictures.ts';
-import { onePicture, type PictureShape, picturesOfMaps } from './picture-layout.ts';
+import { mapsOf, onePicture, type PictureShape, picturesOfMaps } from './picture-layout.ts';
 
 export interface MaskedConvolutionArguments extends LayerArgs {
   /** Output features. */
@@ -56,18 +55,17 @@ export class MaskedConvolutionLayer extends layers.Layer {
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     return tf.tidy(() => {
-      const pictures = onePicture(inputs);
-      const size = { rows: pictures.shape[1], columns: pictures.shape[2] };
+      const { maps, size } = mapsOf(onePicture(inputs));
       // tfjs builds a layer before it calls it.
       const [kernel, bias] = [this.#kernel as LayerVariable, this.#bias as LayerVariable];
-      const maps = maskedConvolution(
-        pixelsOf(pictures, size),
+      const convolved = maskedConvolution(
+        maps,
         kernel.read() as tf.Tensor4D,
         bias.read() as tf.Tensor1D,
         size,
         this.mask,
       );
-      return picturesOfMaps(maps, size);
+      return picturesOfMaps(convolved, size);
     });
   }
 

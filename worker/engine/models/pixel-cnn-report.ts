@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { dense } from '../ops/dense.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive, maskedConvolution } from '../ops/masked-convolution.ts';
-import { mapsOf, picturesOf, pixelsOf } from '../ops/pictures.ts';
+import { asMaps, picturesOf, pixelsOf } from '../ops/pictures.ts';
 import { sampleAncestrally } from './ancestral-sampling.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { livePixels } from './live-pixels.ts';
@@ -81,7 +81,7 @@ export class PixelCnnReport implements PictureModel {
   /** [cells, batch], of pixels in the same layout. */
   #pixelLogits(pixels: tf.Tensor2D): tf.Tensor2D {
     const maps = maskedConvolution(
-      mapsOf(pixels),
+      asMaps(pixels),
       this.#inputKernel(),
       this.#bias('input'),
       this.#size,

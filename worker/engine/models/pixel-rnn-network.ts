@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { dense } from '../ops/dense.ts';
-import { diagonalBiLstmLayer } from '../ops/diagonal-bi-lstm-layer.ts';
+import { diagonalBiLstmLayer } from '../ops/diagonal-bilstm-layer.ts';
 import { diagonalLstm, shiftDown } from '../ops/diagonal-lstm.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { maskedConvolution } from '../ops/masked-convolution.ts';
-import { mapsOf } from '../ops/pictures.ts';
+import { asMaps } from '../ops/pictures.ts';
 import type { PixelRnnLayer, PixelRnnWeights } from './pixel-rnn-weights.ts';
 
 /** One layer's maps; each in raster order, [cells, batch, …]. */
@@ -68,5 +68,5 @@ export function outputLogits({ output }: PixelRnnWeights, maps: tf.Tensor3D): tf
 }
 
 function inputMaps({ input }: PixelRnnWeights, pixels: tf.Tensor2D, size: PictureSize) {
-  return maskedConvolution(mapsOf(pixels), input.kernel, input.bias, size, 'A', { ofData: true });
+  return maskedConvolution(asMaps(pixels), input.kernel, input.bias, size, 'A', { ofData: true });
 }

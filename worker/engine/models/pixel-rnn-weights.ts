@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
-import type { DiagonalBiLstmLayerWeights } from '../ops/diagonal-bi-lstm-layer.ts';
+import type { DiagonalBiLstmLayerWeights } from '../ops/diagonal-bilstm-layer.ts';
 import type { DiagonalLstmWeights } from '../ops/recurrent-weights.ts';
 import { glorotUniform, unitForgetBias, zeros } from './initializers.ts';
 import type { WeightSpecification, Weights } from './weights.ts';

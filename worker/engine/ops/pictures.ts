@@ -13,6 +13,6 @@ export function picturesOf(pixels: tf.Tensor2D, { rows, columns }: PictureSize):
 }
 
 /** Pixels [cells, batch] as maps of one feature, [cells, batch, 1]. */
-export function mapsOf(pixels: tf.Tensor2D): tf.Tensor3D {
+export function asMaps(pixels: tf.Tensor2D): tf.Tensor3D {
   return tf.reshape(pixels, [...pixels.shape, 1]);
 }

@@ -9,7 +9,7 @@ import {
 } from '../../../../../worker/engine/models/pixel-rnn-weights.ts';
 import { Weights } from '../../../../../worker/engine/models/weights.ts';
 import { maskedConvolution } from '../../../../../worker/engine/ops/masked-convolution.ts';
-import { mapsOf, picturesOf, pixelsOf } from '../../../../../worker/engine/ops/pictures.ts';
+import { asMaps, picturesOf, pixelsOf } from '../../../../../worker/engine/ops/pictures.ts';
 import { onEachEngine } from '../on-each-engine.ts';
 import { type Fault, faults, skewedBiLstm } from '../ops/skewed-diagonal-lstm.ts';
 import { influence, type Logits, randomizeWeights } from './causality.ts';
@@ -25,7 +25,7 @@ function networkWith(fault: Fault | undefined): { logits: Logits; weights: Weigh
     tf.tidy(() => {
       const pixels = pixelsOf(pictures, small);
       const { kernel, bias } = network.input;
-      let maps = maskedConvolution(mapsOf(pixels), kernel, bias, small, 'A');
+      let maps = maskedConvolution(asMaps(pixels), kernel, bias, small, 'A');
       for (const layer of network.layers) {
         const states = skewedBiLstm(maps, layer, small, fault);
         maps = combine(layer, maps, states, tf.zerosLike(states));

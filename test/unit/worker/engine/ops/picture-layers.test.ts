@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
 import type { Implementation } from '../../../../../worker/engine/ops/choose.ts';
 import { dense } from '../../../../../worker/engine/ops/dense.ts';
-import { diagonalBiLstmLayer } from '../../../../../worker/engine/ops/diagonal-bi-lstm-layer.ts';
+import { diagonalBiLstmLayer } from '../../../../../worker/engine/ops/diagonal-bilstm-layer.ts';
 import {
   type Mask,
   maskedConvolution,

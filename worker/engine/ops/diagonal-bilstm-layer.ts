@@ -2,14 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { chooseKernels, gradientWanted, type Implementation } from './choose.ts';
 import { differentiable } from './custom-gradient.ts';
 import { dense, denseForward, denseGradients } from './dense.ts';
-import { diagonalLstm, shiftDown } from './diagonal-lstm.ts';
-import type { Direction, PictureSize } from './diagonal-order.ts';
+import { type BothDirections, diagonalBiLstm } from './diagonal-bilstm.ts';
+import { shiftDown } from './diagonal-lstm.ts';
+import type { PictureSize } from './diagonal-order.ts';
 import type { NativeDispatch } from './native-dispatch.ts';
 import type { DiagonalLstmWeights } from './recurrent-weights.ts';
 
 /** Two directions of h units, and the 1x1 convolution [h, features] after them. */
-export interface DiagonalBiLstmLayerWeights
-  extends Readonly<Record<Direction, DiagonalLstmWeights>> {
+export interface DiagonalBiLstmLayerWeights extends BothDirections<DiagonalLstmWeights> {
   readonly upsample: { readonly kernel: tf.Tensor2D; readonly bias: tf.Tensor1D };
 }
 
@@ -36,14 +36,14 @@ export function diagonalBiLstmLayer(
 
 function composedLayer(
   maps: tf.Tensor3D,
-  { left, right, upsample }: DiagonalBiLstmLayerWeights,
+  weights: DiagonalBiLstmLayerWeights,
   size: PictureSize,
   implementation: Implementation,
 ): tf.Tensor3D {
-  const fromLeft = diagonalLstm(maps, left, size, 'left', implementation);
-  const fromRight = diagonalLstm(maps, right, size, 'right', implementation);
-  const both: tf.Tensor3D = tf.add(fromLeft, shiftDown(fromRight, size));
-  return dense(both, upsample.kernel, upsample.bias, { residual: maps, implementation });
+  const { kernel, bias } = weights.upsample;
+  const { left, right } = diagonalBiLstm(maps, weights, size, implementation);
+  const both: tf.Tensor3D = tf.add(left, shiftDown(right, size));
+  return dense(both, kernel, bias, { residual: maps, implementation });
 }
 
 function fusedLayer(
