@@ -26,8 +26,8 @@ export const layerReportSchema = z.object({
   implementations: z.array(
     z.object({
       name: z.enum(implementationNames),
-      /** Whether its values and gradients agreed with the reference's. */
-      agrees: z.boolean(),
+      /** Whether its values and gradients agreed with the reference's; absent where it was not tried. */
+      agrees: z.boolean().optional(),
       /** Why it is used or not, e.g. "differs from the reference by 3.1e-2 in the bias' gradient". */
       reason: z.string(),
       /** Largest difference from the reference, over the largest value of the same tensor. */

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineReport } from '../../../shared/engine-report.ts';
+import type { EngineReport, LayerReport } from '../../../shared/engine-report.ts';
 import { TeletrainError, UsageError } from '../../../shared/errors.ts';
 import type { NativeBinding } from '../../native/binding.ts';
 import { ensureEngine } from '../../native/ensure-engine.ts';
 import { findGpu, type GpuSearch } from '../../native/gpu.ts';
 import { describeProcessor, threadCount } from '../../native/processor.ts';
 import type { OnSetupProgress } from '../../native/progress.ts';
+import { chooseImplementations } from '../probe/choose-implementations.ts';
 import { explainCandidates } from './candidates.ts';
 import { loadNativeBackend, type NativeBackend } from './native-backend.ts';
 import type { ExecuteOperation } from './operation.ts';
@@ -42,7 +43,8 @@ export interface Engine {
 
 /**
  * Chooses the best engine that works, in the order GPU, CPU, WebAssembly, sets it up where
- * needed, makes it tfjs' backend and tests it. The report says why a better one was not taken.
+ * needed, makes it tfjs' backend, tests it and chooses how each recurrent layer is computed. The
+ * report says why a better engine or a faster way was not taken.
  * @throws TeletrainError `gpu-required` or `native-required` when `require` cannot be met,
  * `engine-self-test-failed` when the engine computes wrongly.
  */
@@ -74,8 +76,10 @@ export async function openEngine(options: OpenEngineOptions = {}): Promise<Engin
   const backend: NativeBackend | WasmBackend = native ?? (await loadWasm());
   await tf.setBackend(backend.name);
   await tf.ready();
+  let layers: LayerReport[];
   try {
     selfTest();
+    layers = await chooseImplementations();
   } catch (cause) {
     throw new TeletrainError('engine-self-test-failed', `The engine computes wrongly: ${cause}.`, {
       hint: 'Run `teletrain clean` to have it set up anew, and report this if it comes back.',
@@ -86,7 +90,7 @@ export async function openEngine(options: OpenEngineOptions = {}): Promise<Engin
   return {
     kind: native ? 'native' : 'wasm',
     device,
-    report: describe(native, binding, gpuSearch, candidates),
+    report: { ...describe(native, binding, gpuSearch, candidates), layers },
     liveTensors: () => backend.liveTensors(),
     ...(native && { executeOp: native.executeOp }),
   };

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { chooseKernels, type Implementation } from './choose.ts';
+import { chooseForLayer, type Implementation } from './choose.ts';
 import { composedDiagonalLstms } from './composed-diagonal-lstm.ts';
-import { diagonalLstm } from './diagonal-lstm.ts';
+import { ableToScan, diagonalLstm } from './diagonal-lstm.ts';
 import type { PictureSize } from './diagonal-order.ts';
 import type { DiagonalLstmWeights } from './recurrent-weights.ts';
 
@@ -24,17 +24,18 @@ export function diagonalBiLstm(
   size: PictureSize,
   implementation: Implementation = 'best',
 ): BothDirections<tf.Tensor3D> {
-  if (chooseKernels(implementation)) {
+  const { name } = chooseForLayer('DiagonalLSTM', implementation, ableToScan);
+  if (name === 'kernel') {
     return {
-      left: diagonalLstm(maps, left, size, 'left', implementation),
-      right: diagonalLstm(maps, right, size, 'right', implementation),
+      left: diagonalLstm(maps, left, size, 'left', name),
+      right: diagonalLstm(maps, right, size, 'right', name),
     };
   }
   const scans = [
     { weights: left, direction: 'left' },
     { weights: right, direction: 'right' },
   ] as const;
-  const outputs = composedDiagonalLstms(maps, scans, size, implementation);
+  const outputs = composedDiagonalLstms(maps, scans, size, name);
   // One for each scan.
   const [ofLeft, ofRight] = outputs as [tf.Tensor3D, tf.Tensor3D];
   return { left: ofLeft, right: ofRight };

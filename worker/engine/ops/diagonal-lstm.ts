@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { chooseKernels, type Implementation } from './choose.ts';
+import { chooseForLayer, type Implementation } from './choose.ts';
 import { composedDiagonalLstms } from './composed-diagonal-lstm.ts';
 import type { Direction, PictureSize } from './diagonal-order.ts';
 import { fusedDiagonalLstm } from './fused-diagonal-lstm.ts';
@@ -25,12 +25,17 @@ export function diagonalLstm(
   direction: Direction,
   implementation: Implementation = 'best',
 ): tf.Tensor3D {
-  const kernels = chooseKernels(implementation);
-  if (kernels) return fusedDiagonalLstm(kernels, maps, weights, size, direction);
-  const [output] = composedDiagonalLstms(maps, [{ weights, direction }], size, implementation);
+  const choice = chooseForLayer('DiagonalLSTM', implementation, ableToScan);
+  if (choice.name === 'kernel') {
+    return fusedDiagonalLstm(choice.native, maps, weights, size, direction);
+  }
+  const [output] = composedDiagonalLstms(maps, [{ weights, direction }], size, choice.name);
   // One for the one scan.
   return output as tf.Tensor3D;
 }
+
+/** What a Diagonal LSTM can be computed by. */
+export const ableToScan = ['kernel', 'operations', 'composed'] as const;
 
 /**
  * Moves a map down by one row, the first becoming zero, so that a right map's pixel knows only
