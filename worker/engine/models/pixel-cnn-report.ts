@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { chooseKernels } from '../ops/choose.ts';
 import { dense } from '../ops/dense.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive, maskedConvolution } from '../ops/masked-convolution.ts';
@@ -7,6 +8,7 @@ import { sampleAncestrally } from './ancestral-sampling.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { livePixels } from './live-pixels.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
+import { NativeSampler } from './native-sampler.ts';
 import { digitSize, pictureLoss } from './picture-loss.ts';
 import { drawPixelByPixel } from './pixel-by-pixel.ts';
 import { type WeightSpecification, Weights } from './weights.ts';
@@ -56,6 +58,17 @@ export class PixelCnnReport implements PictureModel {
     ...[pictures, count, firstRow, random, onRow]: Parameters<PictureModel['complete']>
   ): Promise<Uint8Array> {
     const size = this.#size;
+    const options = { size, count, firstRow, random, onRow };
+    const kernels = chooseKernels('best');
+    if (kernels !== undefined) {
+      const network = {
+        weights: [...this.variables.values()],
+        diagonalLayers: 0,
+        // The ReLUs follow the last two layers but one.
+        reluFrom: linearMaps.length + 1,
+      };
+      return sampleAncestrally(new NativeSampler(kernels, network, size, count), pictures, options);
+    }
     const logits = async (grown: Uint8Array, row: number, column: number) => {
       const result = tf.tidy(() => {
         const seen = livePixels(grown, count, size, { row, column }, kernelSize);
@@ -70,8 +83,7 @@ export class PixelCnnReport implements PictureModel {
         result.dispose();
       }
     };
-    const sampler = drawPixelByPixel({ logits }, size, count);
-    return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
+    return sampleAncestrally(drawPixelByPixel({ logits }, size, count), pictures, options);
   }
 
   dispose(): void {

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { chooseKernels } from '../ops/choose.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { picturesOf, pixelsOf } from '../ops/pictures.ts';
-import { sampleAncestrally } from './ancestral-sampling.ts';
+import { type RowSampler, sampleAncestrally } from './ancestral-sampling.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
+import { NativeSampler } from './native-sampler.ts';
 import { digitSize, pictureLoss } from './picture-loss.ts';
 import { drawPixelByPixel } from './pixel-by-pixel.ts';
 import { pixelRnnLogits } from './pixel-rnn-network.ts';
@@ -63,9 +65,22 @@ export class PixelRnn implements PictureModel {
     ...[pictures, count, firstRow, random, onRow]: Parameters<PictureModel['complete']>
   ): Promise<Uint8Array> {
     const size = this.#size;
-    const byPixel = new PixelRnnSampler(this.#network, size, pictures, count, firstRow);
-    const sampler = drawPixelByPixel(byPixel, size, count);
+    const sampler = this.#sampler(pictures, count, firstRow);
     return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
+  }
+
+  #sampler(pictures: Uint8Array, count: number, firstRow: number): RowSampler {
+    const kernels = chooseKernels('best');
+    if (kernels === undefined) {
+      const byPixel = new PixelRnnSampler(this.#network, this.#size, pictures, count, firstRow);
+      return drawPixelByPixel(byPixel, this.#size, count);
+    }
+    const network = {
+      weights: [...this.variables.values()],
+      diagonalLayers: this.#network.layers.length,
+      reluFrom: 0,
+    };
+    return new NativeSampler(kernels, network, this.#size, count);
   }
 
   dispose(): void {

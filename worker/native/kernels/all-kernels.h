@@ -5,6 +5,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "masked-convolution.h"
+#include "picture-sampler.h"
 #include "simple-rnn.h"
 
 namespace teletrain {
@@ -37,6 +38,7 @@ constexpr InstructionSet makeTable(const char* name) {
   table.denseBackward = denseBackward;
   table.maskedConvolutionForward = maskedConvolutionForward;
   table.maskedConvolutionBackward = maskedConvolutionBackward;
+  table.sampleRows = sampleRows;
   table.tanh = mapEach<tanhOf>;
   table.sigmoid = mapEach<sigmoidOf>;
   return table;

@@ -225,6 +225,53 @@ struct MaskedConvolutionBackward {
   float* biasGradient;
 };
 
+// The weights of a network that completes pictures, as the layers above take them.
+struct SampledDirectionWeights {
+  const float* kernel;
+  const float* recurrentKernel;
+  const float* bias;
+  const float* initialOutput;
+  const float* initialCell;
+};
+
+struct SampledLayerWeights {
+  SampledDirectionWeights left, right;
+  const float* upsampleKernel;  // [units, maps]
+  const float* upsampleBias;    // [maps]
+};
+
+struct SampledDenseWeights {
+  const float* kernel;
+  const float* bias;
+  int features, units;
+  bool relu;
+};
+
+constexpr int mostSampledLayers = 64;
+constexpr int mostSampledDense = 16;
+
+// Some rows of pictures through a network: a mask-A convolution of the pixels to maps; diagonal
+// layers, each maps + (left + right of the row above) · upsampleKernel + upsampleBias; dense layers to
+// one logit. Rows are read as they are given, or the last one is drawn.
+struct SampledRows {
+  PictureSize size;  // one feature, the pixel; size.units is the number of maps
+  int firstRow;      // the rows before it are only seen by the convolution
+  int kernelSize, taps;
+  const float* inputKernel;
+  const float* inputBias;
+  int layerCount, units;
+  const SampledLayerWeights* layers;
+  int denseCount;
+  const SampledDenseWeights* dense;
+  const float* pixels;      // [rows · columns, batch]; of a row to be drawn nothing is read
+  const float* thresholds;  // [columns, batch]: a pixel is 1 where its logit is larger; null to read
+  // [layers, left and right, columns, batch, units]: the outputs in the row above the first one, or
+  // null where that is a picture's first row
+  const float* above;
+  float* drawn;   // [columns, batch], or null with thresholds
+  float* states;  // like `above`, of the last row; or null where no row follows
+};
+
 // The kernels' code for one instruction set.
 struct InstructionSet {
   const char* name;
@@ -243,6 +290,7 @@ struct InstructionSet {
   void (*denseBackward)(const DenseBackward&, Runtime&);
   void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);
   void (*maskedConvolutionBackward)(const MaskedConvolutionBackward&, Runtime&);
+  void (*sampleRows)(const SampledRows&, Runtime&);
   // Element by element, for measuring their error.
   void (*tanh)(const float* from, float* to, size_t count);
   void (*sigmoid)(const float* from, float* to, size_t count);

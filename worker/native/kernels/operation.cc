@@ -100,10 +100,11 @@ std::string typeAttribute(const char* argument) { return std::string("T_") + arg
 
 Call::Call(const Operation& operation, TF_OpKernelContext* context)
     : operation_(operation), context_(context), status_(TF_NewStatus()) {
-  for (size_t i = 0; i < operation.inputs.size(); i++) {
+  const int count = TF_NumInputs(context);
+  for (int i = 0; i < count; i++) {
     TF_Tensor* tensor = nullptr;
-    TF_GetInput(context, static_cast<int>(i), &tensor, status_);
-    if (TF_GetCode(status_) != TF_OK) refuse(static_cast<int>(i), TF_Message(status_));
+    TF_GetInput(context, i, &tensor, status_);
+    if (TF_GetCode(status_) != TF_OK) refuse(i, TF_Message(status_));
     inputs_.push_back(tensor);
     owned_.push_back(tensor);
   }
@@ -115,8 +116,11 @@ Call::~Call() {
 }
 
 void Call::refuse(int input, const std::string& what) const {
-  throw ArgumentError{std::string(operation_.name) + ": argument " + operation_.inputs[input] +
-                      " " + what};
+  const int named = static_cast<int>(operation_.inputs.size());
+  const std::string argument =
+      input < named ? operation_.inputs[input]
+                    : operation_.list + ("[" + std::to_string(input - named) + "]");
+  throw ArgumentError{std::string(operation_.name) + ": argument " + argument + " " + what};
 }
 
 Shape Call::shape(int input, int rank) const {
@@ -188,6 +192,11 @@ void registerOperation(const Operation& operation,
     // Any type, so that the call and not TensorFlow's dispatch says which argument is wrong.
     TF_OpDefinitionBuilderAddAttr(definition, (type + ": type").c_str());
     TF_OpDefinitionBuilderAddInput(definition, (std::string(name) + ": " + type).c_str());
+  }
+  if (operation.list != nullptr) {
+    TF_OpDefinitionBuilderAddAttr(definition, "N: int >= 1");
+    const std::string list = std::string(operation.list) + ": N * float";
+    TF_OpDefinitionBuilderAddInput(definition, list.c_str());
   }
   for (const char* name : operation.outputs) {
     TF_OpDefinitionBuilderAddOutput(definition, (std::string(name) + ": float").c_str());

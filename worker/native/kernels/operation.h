@@ -31,6 +31,8 @@ struct Operation {
   std::vector<const char*> outputs;
   // "name: bool" or "name: int", each
   std::vector<const char*> attributes;
+  // After the inputs, any number of float32 tensors of this name; the attribute N tells how many.
+  const char* list = nullptr;
 };
 
 // Values of an operation's attributes, in their order.
@@ -44,6 +46,8 @@ class Call final : public Runtime {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
+  // How many tensors the list has; the first follows the last of the other inputs.
+  int listLength() const { return static_cast<int>(inputs_.size() - operation_.inputs.size()); }
   // An input's shape. Throws ArgumentError unless it is float32 of this rank with no dimension zero.
   Shape shape(int input, int rank) const;
   // An input's values. Throws ArgumentError unless it is float32 of this shape.

@@ -25,6 +25,7 @@ constexpr int padded(int columns) { return ceilDivide(columns, lanes) * lanes; }
 struct Groups {
   int count, small, larger;
 
+  constexpr Groups() : Groups(0, 1) {}
   constexpr Groups(int total, int most)
       : count(ceilDivide(total, most)),
         small(count == 0 ? 0 : total / count),
