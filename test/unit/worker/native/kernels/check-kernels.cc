@@ -321,6 +321,134 @@ void checkMaskedConvolution(PictureSize size, int kernelSize, bool seesItself) {
         });
 }
 
+// A network of `layers` diagonal layers and two dense ones, with what its layers are given.
+struct SampledWeights {
+  Tensors all;
+  std::vector<SampledLayerWeights> layers;
+  std::vector<SampledDenseWeights> dense;
+  SampledRows network{};
+
+  SampledWeights(PictureSize size, int units, int layerCount) {
+    const int maps = size.units, hidden = 5, reach = 3;
+    const size_t gates = 4 * static_cast<size_t>(units);
+    network.size = size;
+    network.kernelSize = 2 * reach + 1;
+    network.taps = network.kernelSize * network.kernelSize / 2;
+    network.inputKernel = add(static_cast<size_t>(network.kernelSize) * network.kernelSize * maps);
+    network.inputBias = add(maps);
+    const auto direction = [&] {
+      const float* const kernel = add(maps * gates);
+      const float* const recurrent = add(2 * units * gates);
+      const float* const bias = add(gates);
+      const float* const output = add(units);
+      return SampledDirectionWeights{kernel, recurrent, bias, output, add(units)};
+    };
+    for (int l = 0; l < layerCount; l++) {
+      const SampledDirectionWeights left = direction(), right = direction();
+      const float* const kernel = add(static_cast<size_t>(units) * maps);
+      layers.push_back({left, right, kernel, add(maps)});
+    }
+    const float* const first = add(static_cast<size_t>(maps) * hidden);
+    dense.push_back({first, add(hidden), maps, hidden, layerCount > 0});
+    const float* const last = add(hidden);
+    dense.push_back({last, add(1), hidden, 1, true});
+    network.layerCount = layerCount;
+    network.units = units;
+    network.layers = layers.data();
+    network.denseCount = 2;
+    network.dense = dense.data();
+  }
+
+  const float* add(size_t size) {
+    all.push_back(given(size));
+    return all.back();
+  }
+
+  // Logits [rows · columns, batch] of whole pictures, layer by layer.
+  Tensor logits(const InstructionSet& set, Runtime& runtime, const float* pictures) const {
+    const PictureSize size = network.size;
+    const int rows = size.rows * size.columns * size.batch, maps = size.units;
+    Tensor x = results(static_cast<size_t>(rows) * maps);
+    set.maskedConvolutionForward({size, network.kernelSize, network.taps, pictures,
+                                  network.inputKernel, network.inputBias, x},
+                                 runtime);
+    PictureSize layerSize = size;
+    layerSize.features = maps;
+    layerSize.units = network.units;
+    for (const SampledLayerWeights& layer : layers) {
+      Tensors both;
+      for (const bool fromRight : {false, true}) {
+        const SampledDirectionWeights& w = fromRight ? layer.right : layer.left;
+        both.push_back(results(static_cast<size_t>(rows) * network.units));
+        set.diagonalLstmForward({layerSize, fromRight, x, w.kernel, w.recurrentKernel, w.bias,
+                                 w.initialOutput, w.initialCell, both.back(), nullptr, nullptr},
+                                runtime);
+      }
+      Tensor next = results(static_cast<size_t>(rows) * maps);
+      const int line = size.columns * size.batch;
+      set.denseForward({{rows, network.units, maps, false, line}, both[0], both[1],
+                        layer.upsampleKernel, layer.upsampleBias, x, next},
+                       runtime);
+      x = std::move(next);
+    }
+    for (const SampledDenseWeights& w : dense) {
+      Tensor next = results(static_cast<size_t>(rows) * w.units);
+      set.denseForward({{rows, w.features, w.units, w.relu, 0}, x, nullptr, w.kernel, w.bias,
+                        nullptr, next},
+                       runtime);
+      x = std::move(next);
+    }
+    return x;
+  }
+};
+
+// Draws pictures again, from thresholds that only the very bits of a whole evaluation's logits are on
+// the right side of.
+void checkSampler(PictureSize size, int units, int layers, int firstRow) {
+  const SampledWeights weights(size, units, layers);
+  const size_t rowFloats = static_cast<size_t>(size.columns) * size.batch;
+  Tensor pictures = given(size.rows * rowFloats);
+  for (size_t i = 0; i < pictures.size; i++) pictures[i] = pictures[i] > 0 ? 1.0f : 0.0f;
+  // Nothing follows a picture's last row.
+  const size_t stateFloats = size.rows == 1 ? 0 : layers * 2 * rowFloats * units;
+  check("PictureSampler forward", {(size.rows - firstRow) * rowFloats, stateFloats},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          const Tensor logits = weights.logits(set, runtime, pictures);
+          SampledRows rows = weights.network;
+          Tensor above = results(stateFloats);
+          if (firstRow > 0 && layers > 0) {
+            rows.size.rows = firstRow;
+            rows.pixels = pictures;
+            rows.states = above;
+            set.sampleRows(rows, runtime);
+          }
+          for (int row = firstRow; row < size.rows; row++) {
+            const int seen = row < 3 ? row : 3;
+            Tensor thresholds = results(rowFloats), window = results((seen + 1) * rowFloats);
+            memcpy(window, pictures + (row - seen) * rowFloats, seen * rowFloats * sizeof(float));
+            const float* const wanted = pictures + row * rowFloats;
+            for (size_t i = 0; i < rowFloats; i++) {
+              const float logit = logits.values[row * rowFloats + i];
+              thresholds[i] = wanted[i] == 1 ? nextafterf(logit, -INFINITY) : logit;
+            }
+            const bool isLast = row == size.rows - 1;
+            Tensor next = results(stateFloats);
+            rows.size.rows = seen + 1;
+            rows.firstRow = seen;
+            rows.pixels = window;
+            rows.thresholds = thresholds;
+            rows.above = row == 0 || layers == 0 ? nullptr : static_cast<float*>(above);
+            rows.drawn = to[0] + (row - firstRow) * rowFloats;
+            rows.states = isLast || layers == 0 ? nullptr : static_cast<float*>(next);
+            set.sampleRows(rows, runtime);
+            expect(memcmp(rows.drawn, wanted, rowFloats * sizeof(float)) == 0,
+                   "a logit has other bits than in a whole evaluation", set.name, "PictureSampler");
+            if (!isLast) above = std::move(next);
+          }
+          if (stateFloats > 0) memcpy(to[1], above, stateFloats * sizeof(float));
+        });
+}
+
 double unitsInLastPlace(float value, double exact) {
   const float rounded = static_cast<float>(fabs(exact));
   return fabs(value - exact) / (nextafterf(rounded, INFINITY) - static_cast<double>(rounded));
@@ -417,6 +545,12 @@ int main(int count, char** arguments) {
       checkMaskedConvolution(s, kernelSize, true);
       checkMaskedConvolution(s, kernelSize, false);
     }
+  }
+  for (const int layers : {0, 1, 3}) {
+    checkSampler({1, 1, 1, 1, 2}, 1, layers, 0);
+    checkSampler({6, 5, 37, 1, 6}, 3, layers, 0);
+    checkSampler({5, 6, 3, 1, 33}, 17, layers, 4);
+    checkSampler({9, 4, 18, 1, 32}, 16, layers, 2);
   }
   printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;
