@@ -9,7 +9,7 @@
 #define TELETRAIN_KERNELS_PICTURE_SAMPLER_H_
 
 #include "dense.h"
-#include "lstm-cell.h"
+#include "diagonal-lstm.h"
 #include "masked-convolution.h"
 
 namespace teletrain {
@@ -17,34 +17,9 @@ namespace TELETRAIN_TARGET {
 
 // One direction of a diagonal layer, ready to be computed.
 struct SampledDirection {
-  Packed kernel, upper, side;
-  const float* bias;
+  DiagonalWeights weights;
   const float* initialOutput;
   const float* initialCell;
-
-  static ptrdiff_t floats(int features, int units) {
-    const ptrdiff_t width = Columns{units, 4}.width();
-    return Pieces::rounded(features * width) + 2 * Pieces::rounded(units * width) +
-           Pieces::rounded(width);
-  }
-
-  static SampledDirection packed(Pieces& pieces, const SampledDirectionWeights& given, int features,
-                                 int units) {
-    const Columns columns{units, 4};
-    const ptrdiff_t width = columns.width();
-    float* const kernel = pieces.take(features * width);
-    float* const upper = pieces.take(units * width);
-    float* const side = pieces.take(units * width);
-    float* const bias = pieces.take(width);
-    packBias(bias, given.bias, columns);
-    const float* const recurrent = given.recurrentKernel;
-    return {packColumns(kernel, given.kernel, features, columns),
-            packColumns(upper, recurrent, units, columns),
-            packColumns(side, recurrent + static_cast<ptrdiff_t>(units) * 4 * units, units, columns),
-            bias,
-            given.initialOutput,
-            given.initialCell};
-  }
 };
 
 struct SampledLayer {
@@ -59,10 +34,9 @@ struct SampledNetwork {
   Dense dense[mostSampledDense];
 
   static ptrdiff_t floats(const SampledRows& given) {
-    const int maps = given.size.units, units = given.units;
     ptrdiff_t total = maskedConvolutionFloats(given.size, given.taps) +
-                      given.layerCount * (2 * SampledDirection::floats(maps, units) +
-                                          denseFloats(units, maps));
+                      given.layerCount * (2 * DiagonalWeights::floats(diagonalSize(given)) +
+                                          denseFloats(given.units, given.size.units));
     for (int d = 0; d < given.denseCount; d++) {
       total += denseFloats(given.dense[d].features, given.dense[d].units);
     }
@@ -76,8 +50,8 @@ struct SampledNetwork {
                                   given.taps);
     for (int l = 0; l < given.layerCount; l++) {
       const SampledLayerWeights& weights = given.layers[l];
-      layers[l].left = SampledDirection::packed(pieces, weights.left, maps, units);
-      layers[l].right = SampledDirection::packed(pieces, weights.right, maps, units);
+      layers[l].left = direction(pieces, weights.left, diagonalSize(given));
+      layers[l].right = direction(pieces, weights.right, diagonalSize(given));
       layers[l].upsample = packDense(pieces.take(denseFloats(units, maps)), weights.upsampleKernel,
                                      weights.upsampleBias, units, maps, false);
     }
@@ -87,6 +61,21 @@ struct SampledNetwork {
                            weights.kernel, weights.bias, weights.features, weights.units,
                            weights.relu);
     }
+  }
+
+ private:
+  static PictureSize diagonalSize(const SampledRows& given) {
+    return {given.size.rows, given.size.columns, given.size.batch, given.size.units, given.units};
+  }
+
+  static SampledDirection direction(Pieces& pieces, const SampledDirectionWeights& given,
+                                    const PictureSize& size) {
+    DiagonalLstmForward weights{};
+    weights.size = size;
+    weights.kernel = given.kernel;
+    weights.recurrentKernel = given.recurrentKernel;
+    weights.bias = given.bias;
+    return {DiagonalWeights::packed(pieces, weights), given.initialOutput, given.initialCell};
   }
 };
 
@@ -200,9 +189,10 @@ class SampledPart {
       factors[2].rows = side;
       factors[2].stride = units;
     }
-    const Packed* const rights[] = {&direction.kernel, &direction.upper, &direction.side};
+    const DiagonalWeights& weights = direction.weights;
+    const Packed* const rights[] = {&weights.kernel, &weights.upper, &weights.side};
     const auto panelOf = [&](int factor, int panel) { return rights[factor]->panel(panel); };
-    lstmForwardStep({outputs, nullptr, nullptr}, direction.bias, direction.kernel.panels, factors, 3,
+    lstmForwardStep({outputs, nullptr, nullptr}, weights.bias, weights.kernel.panels, factors, 3,
                     panelOf, cells, part_.rows, units, sums_);
   }
 

@@ -3,6 +3,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, openEngine } from '../../../../../worker/engine/backend/engine.ts';
 import type { PictureModel } from '../../../../../worker/engine/models/model.ts';
 import { completeNaively } from '../../../../../worker/engine/models/naive-sampling.ts';
+import {
+  NativeSampler,
+  type SampledNetwork,
+} from '../../../../../worker/engine/models/native-sampler.ts';
 import { PixelCnnReport } from '../../../../../worker/engine/models/pixel-cnn-report.ts';
 import { PixelRnn } from '../../../../../worker/engine/models/pixel-rnn.ts';
 import { chooseKernels } from '../../../../../worker/engine/ops/choose.ts';
@@ -18,6 +22,7 @@ interface Case {
   readonly name: string;
   readonly size: PictureSize;
   readonly firstRow: number;
+  readonly network: Omit<SampledNetwork, 'weights'>;
   make(): PictureModel;
 }
 
@@ -25,6 +30,7 @@ const pixelRnn = (layers: number, units: number): Case => ({
   name: `a PixelRNN of ${layers} layers with ${units} units`,
   size: small,
   firstRow: 4,
+  network: { diagonalLayers: layers, reluFrom: 0 },
   make: () => new PixelRnn({ seed: 2, layers, units, outputUnits: 9 }, small),
 });
 const cases: readonly Case[] = [
@@ -35,6 +41,7 @@ const cases: readonly Case[] = [
     name: 'the report’s PixelCNN',
     size: digits,
     firstRow: 26,
+    network: { diagonalLayers: 0, reluFrom: 8 },
     make: () => new PixelCnnReport({ seed: 2 }),
   },
 ];
@@ -42,6 +49,14 @@ const cases: readonly Case[] = [
 function randomPictures({ rows, columns }: PictureSize, pictures = count): Uint8Array {
   const random = createRandom(3, 'pictures');
   return Uint8Array.from({ length: pictures * rows * columns }, () => Number(random.next() < 0.4));
+}
+
+/** The next float32 towards minus infinity. */
+function nextBelow(value: number): number {
+  if (value === 0) return -(2 ** -149);
+  const bits = new Int32Array(Float32Array.of(value).buffer);
+  bits[0] = (bits[0] ?? 0) + (value > 0 ? -1 : 1);
+  return new Float32Array(bits.buffer)[0] ?? Number.NaN;
 }
 
 let engine: Engine;
@@ -72,6 +87,35 @@ describe('the native sampler', () => {
       const random = () => other.next();
       expect(quick).toEqual(await completeNaively(model, given, { size, count, firstRow, random }));
       expect(one.state()).toBe(other.state());
+    }),
+  );
+
+  it.each(cases)(
+    'computes the very logits of a whole evaluation with $name',
+    withModel(async (model, { size, network }) => {
+      const { rows, columns } = size;
+      const wanted = randomPictures(size);
+      const logits = tf.tidy(() =>
+        model
+          .logits(tf.tensor(Float32Array.from(wanted), [count, rows, columns, 1]))
+          .dataSync<'float32'>(),
+      );
+      const kernels = chooseKernels('best');
+      if (kernels === undefined) throw new Error('There were kernels.');
+      const weights = [...model.variables.values()];
+      const sampler = new NativeSampler(kernels, { ...network, weights }, size, count);
+      const drawn = new Uint8Array(wanted.length);
+      for (let row = 0; row < rows; row++) {
+        // On the right side of such a threshold is only this logit: the next one below it is not.
+        const thresholds = Float32Array.from({ length: columns * count }, (_, place) => {
+          const picture = place % count;
+          const at = (picture * rows + row) * columns + Math.floor(place / count);
+          return wanted[at] === 1 ? nextBelow(logits[at] ?? 0) : (logits[at] ?? 0);
+        });
+        await sampler.drawRow(drawn, row, thresholds);
+      }
+      sampler.dispose();
+      expect(drawn).toEqual(wanted);
     }),
   );
 

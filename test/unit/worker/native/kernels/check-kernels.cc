@@ -380,9 +380,10 @@ struct SampledWeights {
       for (const bool fromRight : {false, true}) {
         const SampledDirectionWeights& w = fromRight ? layer.right : layer.left;
         both.push_back(results(static_cast<size_t>(rows) * network.units));
-        set.diagonalLstmForward({layerSize, fromRight, x, w.kernel, w.recurrentKernel, w.bias,
-                                 w.initialOutput, w.initialCell, both.back(), nullptr, nullptr},
-                                runtime);
+        const DiagonalLstmForward direction{
+            layerSize, fromRight, x, w.kernel, w.recurrentKernel, w.bias, w.initialOutput,
+            w.initialCell, both.back(), nullptr, nullptr};
+        set.diagonalLstmForward(&direction, 1, runtime);
       }
       Tensor next = results(static_cast<size_t>(rows) * maps);
       const int line = size.columns * size.batch;
