@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LayerName } from './engine-report.ts';
 import { UsageError } from './errors.ts';
 
 /**
@@ -135,6 +136,8 @@ export interface Recipe {
   /** What is validated and reported: nats an example for digits, accuracy beside it for sentiment. */
   readonly task: 'sentiment' | 'digits';
   readonly description: string;
+  /** The recurrent layer that the network is made of; absent where it has none. */
+  readonly layer?: LayerName;
   /** What `--quick` sets: real data, at most 90 s on 2 cores with the native engine. */
   readonly quick: Readonly<Record<string, unknown>>;
 }
@@ -146,6 +149,7 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     task: 'sentiment',
     description:
       "The report's network as it was run: Embedding, SimpleRNN x 4, Dense; 328,353 parameters.",
+    layer: 'SimpleRNN',
     quick: {
       epochs: 3,
       batchSize: 64,
@@ -160,6 +164,7 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     title: 'Sentiment of film reviews, LSTM',
     task: 'sentiment',
     description: 'Embedding, LSTM, Dense on the same reviews and split.',
+    layer: 'LSTM',
     quick: {
       epochs: 3,
       batchSize: 64,
@@ -175,6 +180,7 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
     task: 'digits',
     description:
       'Masked 7x7 convolution, Diagonal BiLSTM layers with residual connections, exact likelihood in nats.',
+    layer: 'DiagonalLSTM',
     quick: {
       dataset: 'mnist-10k',
       epochs: 1,

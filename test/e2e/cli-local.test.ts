@@ -89,6 +89,15 @@ it('doctor says which engine runs and why no better one does', async () => {
   for (const { reason } of candidates) expect(reason).toMatch(/\w/);
   const { stdout, code } = await run('doctor');
   for (const { name } of candidates) expect(stdout).toContain(name);
+  const probed = await run('doctor', '--probe');
+  for (const { layer, used, implementations } of report.engine.layers) {
+    expect(stdout).toMatch(new RegExp(`^layer +${layer} by .*: agrees to`, 'm'));
+    expect(probed.stdout).toMatch(new RegExp(`^${layer} +\\* ${used} +yes +\\d`, 'm'));
+    for (const { name, reason } of implementations) {
+      if (name !== used) expect(stdout).toContain(`; not ${name}: ${reason.split(' ')[0]}`);
+      expect(probed.stdout).toMatch(new RegExp(`^${layer} .* ${name} `, 'm'));
+    }
+  }
   expect(stdout).toMatch(/^data +mnist-10k +\//m);
   expect(code).toBe(0);
 });

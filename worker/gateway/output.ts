@@ -48,7 +48,7 @@ export class Output {
       : report.kind;
     this.#say(
       { event: 'engine', report },
-      `Engine: ${library} on ${device}, ${report.threads} threads.${whyNoGpu(report)}`,
+      `Engine: ${library} on ${device}, ${report.threads} threads.${whyNoGpu(report)}${whatIsWrong(report)}`,
     );
   }
 
@@ -147,4 +147,17 @@ function whyNoGpu({ device, gpuFound, candidates }: EngineReport): string {
   if (device === 'gpu' || gpuFound === undefined) return '';
   const reason = candidates.find(({ name }) => name === 'native-gpu')?.reason;
   return ` The ${gpuFound.name} is not used${reason ? `: ${reason}` : ''}.`;
+}
+
+/** An implementation that gave something else than the reference is worth a word, as is each on a GPU. */
+function whatIsWrong({ device, layers = [] }: EngineReport): string {
+  return layers
+    .flatMap(({ layer, used, implementations }) =>
+      implementations
+        .filter(({ name, agrees }) => agrees === false && (device === 'gpu' || name === 'kernel'))
+        .map(
+          ({ name, reason }) => ` ${layer} is computed by ${used} and not by ${name}: ${reason}.`,
+        ),
+    )
+    .join('');
 }

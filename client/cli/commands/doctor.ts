@@ -4,7 +4,9 @@ import { clientFolders } from '../../session/folders.ts';
 import { formatBytes } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
 import { programVersion } from '../installation.ts';
+import { layerLines, probeHeadings, probeRows } from '../layer-text.ts';
 import { engineText } from '../run-text.ts';
+import { formatTable } from '../table.ts';
 import { describeTerminal, type TerminalReport } from '../terminal-report.ts';
 import { askWorkerProgram } from '../worker-process.ts';
 
@@ -13,16 +15,18 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .command('doctor')
     .summary('what engine, data and terminal there are')
     .description(
-      'Say which engine computes here and why no better one does, which datasets are here, and what this terminal can show.',
+      'Say which engine computes here and why no better one does, what each recurrent layer is computed by, which datasets are here, and what this terminal can show.',
     )
+    .option('--probe', 'only how each way to compute a layer did when the engine tried it')
     .option('--json', 'one document')
     .addHelpText(
       'after',
       `
-Example:
-  teletrain doctor`,
+Examples:
+  teletrain doctor
+  teletrain doctor --probe`,
     )
-    .action(async () => {
+    .action(async ({ probe }: { readonly probe?: boolean }) => {
       const report = doctorReportSchema.parse(await askWorkerProgram('native/doctor'));
       const terminal = describeTerminal();
       const runs = clientFolders().runs;
@@ -30,8 +34,14 @@ Example:
         context.output.document({ version: programVersion(), ...report, terminal, runs });
         return;
       }
-      for (const line of doctorLines(report, terminal, runs)) context.output.line(line);
+      const lines = probe ? probeLines(report) : doctorLines(report, terminal, runs);
+      for (const line of lines) context.output.line(line);
     });
+}
+
+function probeLines({ engine, engineProblem }: DoctorReport): string[] {
+  if (engine === null) return [`No engine: ${engineProblem?.message ?? ''}`];
+  return [engineText(engine), ...formatTable(probeHeadings, probeRows(engine.layers ?? []))];
 }
 
 function doctorLines(report: DoctorReport, terminal: TerminalReport, runs: string): string[] {
@@ -48,6 +58,7 @@ function doctorLines(report: DoctorReport, terminal: TerminalReport, runs: strin
     ...(engine?.candidates ?? []).map(
       ({ name, chosen, reason }) => `  ${chosen ? '*' : '-'} ${name.padEnd(10)} ${reason}`,
     ),
+    ...layerLines(engine?.layers ?? []).map((line) => `layer       ${line}`),
     ...data.map(
       ({ dataset, folder, missing }) =>
         `data        ${dataset.padEnd(16)} ${folder ?? `not here (${missing.join(', ')}): it will be downloaded, or give --data-dir`}`,

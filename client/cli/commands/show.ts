@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { recipeNamed } from '../../../shared/recipes.ts';
 import type { RunView } from '../../session/types.ts';
 import { formatBytes, formatDate } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
+import { layerText } from '../layer-text.ts';
 import { runToJson } from '../run-json.ts';
 import { engineText, epochLine, testLines } from '../run-text.ts';
 
@@ -38,12 +40,14 @@ function runLines(view: RunView): string[] {
   const { record } = view;
   const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${value}`);
   const reason = view.stateMessage ?? view.stateReason;
+  const layer = view.engine && layerText(view.engine, recipeNamed(record.recipe).layer);
   return [
     `${record.id}${record.quick ? ' (quick)' : ''}`,
     `state       ${view.state}${reason ? `: ${reason}` : ''}`,
     `step        ${view.step}, epoch ${view.epoch} of ${view.epochs}`,
     `started     ${formatDate(record.createdAt)} by teletrain ${record.version}${view.worker ? ` on ${view.worker}` : ''}`,
     ...(view.engine ? [`engine      ${engineText(view.engine)}`] : []),
+    ...(layer ? [`layers      ${layer}`] : []),
     `settings    ${settings.join(' ')}`,
     ...view.epochsDone.map((epoch) => epochLine(view, epoch)),
     ...testLines(view),

@@ -1,4 +1,4 @@
-import type { EngineReport } from '../../../shared/engine-report.ts';
+import type { EngineReport, LayerName } from '../../../shared/engine-report.ts';
 import type { CheckpointState } from '../checkpoints/state.ts';
 
 export type Surroundings = Pick<CheckpointState, 'version' | 'engine' | 'dataset'>;
@@ -6,8 +6,10 @@ export type Surroundings = Pick<CheckpointState, 'version' | 'engine' | 'dataset
 /**
  * What differs between the surroundings a checkpoint was made in and those it goes on in, of all
  * that bit-identity rests on. One phrase each, e.g. "TensorFlow 2.19.0 before, 2.20.0 now".
+ *
+ * @param layer the recurrent layer of the run's network, if it has one
  */
-export function differences(before: Surroundings, now: Surroundings): string[] {
+export function differences(before: Surroundings, now: Surroundings, layer?: LayerName): string[] {
   const pairs: [what: string, before: unknown, now: unknown][] = [
     ['teletrain', before.version, now.version],
     ['engine', engineName(before.engine), engineName(now.engine)],
@@ -22,10 +24,18 @@ export function differences(before: Surroundings, now: Surroundings): string[] {
     ['binarization', before.dataset.binarization, now.dataset.binarization],
     ['data SHA-256', dataHashes(before), dataHashes(now)],
   ];
+  const [computedBefore, computedNow] = [before, now].map(({ engine }) => usedFor(engine, layer));
+  // Earlier versions did not write down what computed a layer.
+  if (computedBefore !== undefined) {
+    pairs.push([`${layer} by`, computedBefore, computedNow]);
+  }
   return pairs.flatMap(([what, then, present]) =>
     then === present ? [] : [`${what} ${then ?? 'none'} before, ${present ?? 'none'} now`],
   );
 }
+
+const usedFor = ({ layers }: EngineReport, layer: LayerName | undefined) =>
+  layers?.find((report) => report.layer === layer)?.used;
 
 const engineName = ({ kind, device }: EngineReport) => `${kind} on ${device}`;
 

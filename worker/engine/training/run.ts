@@ -94,7 +94,7 @@ async function assemble(
 
 /** Sets the weights to where the run begins and says what runs from there. */
 async function takeUp(command: StartCommand, parts: RunParts) {
-  const { settings, engine, dataset, model, journal, status, version } = parts;
+  const { record, settings, engine, dataset, model, journal, status, version } = parts;
   const checkpoint = command.resume ? await newestCheckpoint(parts, command) : undefined;
   if (checkpoint) restore(checkpoint, parts);
   const progress: Progress = {
@@ -105,7 +105,11 @@ async function takeUp(command: StartCommand, parts: RunParts) {
   journal.send({ type: 'state', state: 'running', reason: command.resume ? 'resume' : 'start' });
   const facts = datasetFacts(dataset);
   const differs = checkpoint
-    ? differences(checkpoint.state, { version, engine: engine.report, dataset: facts })
+    ? differences(
+        checkpoint.state,
+        { version, engine: engine.report, dataset: facts },
+        recipeNamed(record.recipe).layer,
+      )
     : [];
   journal.send({
     type: 'engine',

@@ -51,3 +51,21 @@ test('each thing that bit-identity rests on is named with its two values', () =>
     'data SHA-256 aa bb before, cc now',
   ]);
 });
+
+test('another way to compute the layer of the run differs, and of another layer it does not', () => {
+  const engineWith = (used: 'kernel' | 'cudnn') => ({
+    ...before.engine,
+    layers: (['SimpleRNN', 'LSTM'] as const).map((layer) => ({
+      layer,
+      used: layer === 'LSTM' ? used : ('kernel' as const),
+      implementations: [],
+    })),
+  });
+  const then = { ...before, engine: engineWith('kernel') };
+  const now = { ...before, engine: engineWith('cudnn') };
+  expect(differences(then, now, 'LSTM')).toEqual(['LSTM by kernel before, cudnn now']);
+  expect(differences(then, now, 'SimpleRNN')).toEqual([]);
+  expect(differences(then, now)).toEqual([]);
+  // Written before engines said so.
+  expect(differences(before, now, 'LSTM')).toEqual([]);
+});
