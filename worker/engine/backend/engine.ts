@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineReport, LayerReport } from '../../../shared/engine-report.ts';
 import { TeletrainError, UsageError } from '../../../shared/errors.ts';
+import { workerFolders } from '../../folders.ts';
 import type { NativeBinding } from '../../native/binding.ts';
 import { ensureEngine } from '../../native/ensure-engine.ts';
 import { findGpu, type GpuSearch } from '../../native/gpu.ts';
@@ -79,7 +81,9 @@ export async function openEngine(options: OpenEngineOptions = {}): Promise<Engin
   let layers: LayerReport[];
   try {
     selfTest();
-    layers = await chooseImplementations();
+    layers = await chooseImplementations(
+      join(options.cacheDir ?? workerFolders().cache, 'engine', 'attempts'),
+    );
   } catch (cause) {
     throw new TeletrainError('engine-self-test-failed', `The engine computes wrongly: ${cause}.`, {
       hint: 'Run `teletrain clean` to have it set up anew, and report this if it comes back.',

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayerReport } from '../../../shared/engine-report.ts';
 import { type Ranking, setRanking } from '../ops/choose.ts';
 import { nativeDispatch } from '../ops/native-dispatch.ts';
+import { Attempts } from './attempts.ts';
 import { probedLayers } from './layers.ts';
 import { probeLayers } from './probe.ts';
 
@@ -12,17 +13,18 @@ const known = new WeakMap<object, LayerReport[]>();
  * Finds out what the backend in use computes its recurrent layers by, and has them computed so from
  * now on. A native engine is probed at its first opening; WebAssembly has but one way.
  *
+ * @param folder where a GPU's engine notes what it tries, for the case that this ends it
  * @throws Error where no implementation of a layer is right
  */
-export async function chooseImplementations(): Promise<LayerReport[]> {
+export async function chooseImplementations(folder: string): Promise<LayerReport[]> {
   const backend = tf.backend();
-  const reports = known.get(backend) ?? (await examine());
+  const reports = known.get(backend) ?? (await examine(folder));
   known.set(backend, reports);
   setRanking(rankingOf(reports));
   return reports;
 }
 
-async function examine(): Promise<LayerReport[]> {
+async function examine(folder: string): Promise<LayerReport[]> {
   const native = nativeDispatch();
   if (native === undefined) {
     return probedLayers.map(({ layer }) => ({
@@ -31,9 +33,13 @@ async function examine(): Promise<LayerReport[]> {
       implementations: [{ name: 'composed', reason: 'WebAssembly has no other' }],
     }));
   }
+  // On a CPU only our kernels could end the process, and the set-up tries those in one of its own.
+  if (!native.usesGpu) return probeLayers(probedLayers);
+  const attempts = new Attempts(folder);
   return probeLayers(probedLayers, {
-    notTried: ({ name }) =>
-      name === 'kernel' && native.usesGpu ? 'our kernels compute on the CPU' : undefined,
+    notTried: (layer, name) =>
+      name === 'kernel' ? 'our kernels compute on the CPU' : attempts.endedBefore(layer, name),
+    attempt: (layer, name, tryIt) => attempts.remember(layer, name, tryIt),
   });
 }
 

@@ -1,7 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import * as tf from '@tensorflow/tfjs-core';
-import type { ImplementationReport, LayerReport } from '../../../shared/engine-report.ts';
+import type {
+  ImplementationName,
+  ImplementationReport,
+  LayerName,
+  LayerReport,
+} from '../../../shared/engine-report.ts';
 import { largestDifference } from './agreement.ts';
+import type { Attempts } from './attempts.ts';
 import type { Candidate, ProbedLayer } from './probed-layer.ts';
 import { referenceValues } from './reference.ts';
 import { refusal } from './refusal.ts';
@@ -11,7 +17,9 @@ import { type LayerValues, prepare, valuesOf } from './values.ts';
 
 export interface ProbeOptions {
   /** Why an implementation is not even tried, or undefined where it is. */
-  readonly notTried?: (candidate: Candidate) => string | undefined;
+  readonly notTried?: (layer: LayerName, name: ImplementationName) => string | undefined;
+  /** Is given each trial of an implementation, to call it and return what it returns. */
+  readonly attempt?: Attempts['remember'];
   /**
    * Milliseconds after which nothing more is timed: what agrees is then taken in order of preference.
    * Default: 4000.
@@ -29,7 +37,11 @@ export interface ProbeOptions {
  */
 export async function probeLayers(
   layers: readonly ProbedLayer[],
-  { notTried = () => undefined, budget = 4000 }: ProbeOptions = {},
+  {
+    notTried = () => undefined,
+    attempt = (_layer, _name, tryIt) => tryIt(),
+    budget = 4000,
+  }: ProbeOptions = {},
 ): Promise<LayerReport[]> {
   const deadline = performance.now() + budget;
   const references = await referenceValues(layers, checkedSizes);
@@ -38,12 +50,12 @@ export async function probeLayers(
     // As many references as layers.
     const reference = references[place] as LayerValues[];
     const tried = layer.candidates.map((candidate): Tried => {
-      const reason = notTried(candidate);
-      return reason === undefined
-        ? { candidate, ...check(layer, candidate, reference, tolerance) }
-        : { candidate, reason };
+      const reason = notTried(layer.layer, candidate.name);
+      if (reason !== undefined) return { candidate, reason };
+      const tryIt = () => check(layer, candidate, reference, tolerance);
+      return { candidate, ...attempt(layer.layer, candidate.name, tryIt) };
     });
-    return conclude(layer, timeAll(layer, tried, deadline), tolerance);
+    return conclude(layer, timeAll(layer, tried, { attempt, deadline }), tolerance);
   });
 }
 
@@ -83,13 +95,24 @@ function check(
 /** Repetitions of which the shortest counts; a slow one shows at its first that it is slow. */
 const repetitions = 3;
 
-function timeAll(layer: ProbedLayer, tried: readonly Tried[], deadline: number): Tried[] {
+function timeAll(
+  layer: ProbedLayer,
+  tried: readonly Tried[],
+  { attempt, deadline }: { readonly attempt: Attempts['remember']; readonly deadline: number },
+): Tried[] {
   let shortest = Number.POSITIVE_INFINITY;
   return tried.map((one) => {
     if (one.agrees !== true || performance.now() > deadline) return one;
-    const milliseconds = timeOf(layer, one.candidate, shortest);
-    shortest = Math.min(shortest, milliseconds);
-    return { ...one, milliseconds };
+    const { candidate } = one;
+    const timeIt = () => timeOf(layer, candidate, shortest);
+    try {
+      const milliseconds = attempt(layer.layer, candidate.name, timeIt);
+      shortest = Math.min(shortest, milliseconds);
+      return { ...one, milliseconds };
+    } catch (error) {
+      // Right at a small size, and not able to compute one of the recipes' kind.
+      return { candidate, agrees: false, reason: refusal(error) };
+    }
   });
 }
 

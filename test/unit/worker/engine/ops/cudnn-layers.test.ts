@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
 import type { Implementation } from '../../../../../worker/engine/ops/choose.ts';
 import { gruWithState } from '../../../../../worker/engine/ops/gru.ts';
@@ -10,6 +10,8 @@ import type {
   SimpleRnnWeights,
 } from '../../../../../worker/engine/ops/recurrent-weights.ts';
 import { simpleRnn, simpleRnnWithState } from '../../../../../worker/engine/ops/simple-rnn.ts';
+import { probedLayers } from '../../../../../worker/engine/probe/layers.ts';
+import { probeLayers } from '../../../../../worker/engine/probe/probe.ts';
 import { largestDifference, randomTensor, valueAndGradients } from '../on-each-engine.ts';
 import { emulateCudnn } from './emulated-cudnn.ts';
 
@@ -128,6 +130,27 @@ describe.runIf(canEmulate)('cuDNN, as NVIDIA documents it', () => {
     step();
     step();
     expect(engine.liveTensors()).toBe(before);
+  });
+});
+
+describe.runIf(canEmulate)('where cuDNN runs', () => {
+  it('the engine’s probe finds it right for each of its layers', async () => {
+    const emulated = emulateCudnn();
+    onTestFinished(() => emulated.restore());
+    const probed = probedLayers.filter(({ layer }) => layer in layers);
+    const reports = await probeLayers(probed, {
+      notTried: (_, name) => (name === 'kernel' ? 'as on a GPU' : undefined),
+      budget: 0,
+    });
+    expect(reports.map(({ layer, used }) => [layer, used])).toEqual([
+      ['SimpleRNN', 'cudnn'],
+      ['LSTM', 'cudnn'],
+      ['GRU', 'cudnn'],
+    ]);
+    for (const { implementations } of reports) {
+      expect(implementations[0]).toEqual({ name: 'kernel', reason: 'as on a GPU' });
+      for (const { agrees } of implementations.slice(1)) expect(agrees).toBe(true);
+    }
   });
 });
 

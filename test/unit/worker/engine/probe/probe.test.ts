@@ -167,6 +167,20 @@ describe.runIf(isNative)('the probe of a layer', () => {
     expect(slow?.reason).toMatch(/^agrees to .*, but takes \d+\.\d\d ms$/);
   });
 
+  it('rejects one that fails at a larger size', async () => {
+    const small: Candidate['at'] = (size) => {
+      if (size.batch > 10) throw new Error('out of memory');
+      return compute(size);
+    };
+    const report = await probe({ cudnn: small, composed: compute });
+    expect(report.used).toBe('composed');
+    expect(implementation(report, 'cudnn')).toEqual({
+      name: 'cudnn',
+      agrees: false,
+      reason: 'failed: out of memory',
+    });
+  });
+
   it('keeps the preferred one of two that it did not time', async () => {
     const layer = withCandidates({ cudnn: compute, composed: compute });
     const [report] = await probeLayers([layer], { budget: 0 });
