@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type CallArguments, type GruCellArguments, StockGruCell } from './stock.ts';
-
-type Shape = (number | null)[];
+import { type CallArguments, type GruCellArguments, type Shape, StockGruCell } from './stock.ts';
 
 /**
  * Keras' GRUCell. Without `resetAfter` it is tfjs'; with it the bias is [2, 3 · units], the recurrent

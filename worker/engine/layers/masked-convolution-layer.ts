@@ -15,10 +15,11 @@ export interface MaskedConvolutionArguments extends LayerArgs {
 }
 
 /**
- * PixelRNN's masked convolution (van den Oord et al., 2016, section 3.4) of pictures of one channel, zero
- * padded, by `maskedConvolution`: [batch, rows, columns, 1] to [batch, rows, columns, filters].
+ * PixelRNN's masked convolution (van den Oord et al., 2016, section 3.4), zero padded, by
+ * `maskedConvolution`: [batch, rows, columns, features] to [batch, rows, columns, filters]. The mask is
+ * over pixels: what is hidden of one is hidden of all its features.
  *
- * Weights: kernel [kernelSize, kernelSize, 1, filters], of which hidden taps are never read nor
+ * Weights: kernel [kernelSize, kernelSize, features, filters], of which hidden taps are never read nor
  * trained, and bias [filters].
  */
 export class MaskedConvolutionLayer extends layers.Layer {
@@ -42,12 +43,13 @@ export class MaskedConvolutionLayer extends layers.Layer {
     }
     this.filters = filters;
     this.kernelSize = kernelSize;
-    this.mask = mask;
-    this.inputSpec = [{ ndim: 4, axes: { 3: 1 } }];
+    // tfjs writes strings of a config in lower case.
+    this.mask = mask.toUpperCase() as Mask;
+    this.inputSpec = [{ ndim: 4 }];
   }
 
-  override build(): void {
-    const shape = [this.kernelSize, this.kernelSize, 1, this.filters];
+  override build([, , , features]: PictureShape): void {
+    const shape = [this.kernelSize, this.kernelSize, features, this.filters];
     this.#kernel = this.addWeight('kernel', shape, 'float32', initializers.glorotUniform({}));
     this.#bias = this.addWeight('bias', [this.filters], 'float32', initializers.zeros());
     this.built = true;

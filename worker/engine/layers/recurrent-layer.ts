@@ -1,7 +1,7 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { withOwnArguments } from './own-call-arguments.ts';
 import { refuseOptions } from './refused-options.ts';
-import type { CallArguments, Given, LayerClass, RNN } from './stock.ts';
+import type { CallArguments, Given, LayerClass, RNN, Shape } from './stock.ts';
 import { callRecurrentLayer, type SequenceOperation } from './whole-sequence.ts';
 
 interface KerasOptions {
@@ -30,6 +30,11 @@ export function recurrentLayerClass<Arguments extends KerasOptions>(
       // tfjs warns of `implementation` 0, which it computes as 1 like everything else.
       super(given.implementation === 0 ? { ...given, implementation: 1 } : { ...given });
       this.zeroOutputForMask = given.zeroOutputForMask ?? false;
+    }
+
+    override build(inputShape: Shape | Shape[]): void {
+      // tfjs' initializer of `unitForgetBias` leaves its parts behind.
+      tf.tidy(() => super.build(inputShape));
     }
 
     override apply(inputs: Given, kwargs?: CallArguments): Given {

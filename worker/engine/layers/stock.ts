@@ -1,5 +1,5 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { layers, type Shape, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type {
   GRU,
   GRUCell,
@@ -18,7 +18,7 @@ import type {
   BidirectionalLayerArgs,
 } from '@tensorflow/tfjs-layers/dist/layers/wrappers.js';
 
-export type { Bidirectional, GRU, LSTM, RNN, SimpleRNN };
+export type { Bidirectional, GRU, LSTM, RNN, Shape, SimpleRNN };
 export type RecurrentCell = SimpleRNNCell | LSTMCell | GRUCell;
 export type SimpleRnnArguments = SimpleRNNLayerArgs;
 export type LstmArguments = LSTMLayerArgs;

@@ -163,9 +163,12 @@ export function modelOf({ make, masked, states = 0 }: LayerCase): LayersModel {
     inputs: [sequence, ...initial],
     outputs: outputs as ReturnType<typeof input>[],
   });
-  layer.setWeights(
-    layer.getWeights().map(({ shape }, place) => randomTensor(`weight ${place}`, shape, 0.7)),
-  );
+  tf.tidy(() => {
+    const weights = layer.getWeights();
+    layer.setWeights(
+      weights.map(({ shape }, place) => randomTensor(`weight ${place}`, shape, 0.7)),
+    );
+  });
   return made;
 }
 
