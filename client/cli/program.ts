@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UsageError } from '../../shared/errors.ts';
 import { runAlone } from './commands/alone.ts';
 import { addAttach } from './commands/attach.ts';
+import { addBench } from './commands/bench.ts';
 import { addChange } from './commands/change.ts';
 import { addCheckpoints } from './commands/checkpoints.ts';
 import { addClean } from './commands/clean.ts';
@@ -59,6 +60,7 @@ export function createProgram(context: CommandContext): Command {
   addWorkers(program, context);
   addNotebook(program, context);
   addDoctor(program, context);
+  addBench(program, context);
   addClean(program, context);
   // Only here, where they are what was taken for a command: the commands refuse them.
   return program.allowExcessArguments();

@@ -6,23 +6,30 @@ import { workerProgram } from './installation.ts';
  * Runs one of the worker's programs that prints one JSON document and ends. What it says of its
  * progress on standard error is passed on.
  * @param program e.g. "native/doctor".
- * @throws TeletrainError `worker-program-failed`.
+ * @param options.signal Aborting it ends the program's standard input, at which it has to end;
+ * without a signal it gets none.
+ * @throws TeletrainError `worker-program-failed`; the signal's reason, once the program has ended.
  */
 export async function askWorkerProgram(
   program: string,
   args: readonly string[] = [],
+  { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<unknown> {
   const child = spawn(process.execPath, [workerProgram(program), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [signal ? 'pipe' : 'ignore', 'pipe', 'inherit'],
   });
+  const abort = () => child.stdin?.destroy();
+  signal?.addEventListener('abort', abort);
   let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (part: string) => {
     text += part;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
+  signal?.removeEventListener('abort', abort);
+  signal?.throwIfAborted();
   if (code === 0) {
     try {
       return JSON.parse(text);

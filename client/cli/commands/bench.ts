@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { benchmarkAnswerSchema } from '../../../shared/benchmark-report.ts';
+import { TeletrainError } from '../../../shared/errors.ts';
+import { benchLines, benchListLines } from '../bench-text.ts';
+import type { CommandContext } from '../context.ts';
+import { collect, example, wholeNumber } from '../options.ts';
+import { askWorkerProgram } from '../worker-process.ts';
+
+interface BenchOptions {
+  case?: readonly string[];
+  peer?: readonly string[];
+  rounds: number;
+  peersPython?: string;
+  earlier?: string;
+  list?: boolean;
+}
+
+export function addBench(program: Command, context: CommandContext): void {
+  program
+    .command('bench')
+    .summary('time the engine against Keras, PyTorch, JAX and stock tfjs')
+    .description(
+      'Time the engine against its peers on this machine: each in a process of its own, by turns and never two at once.',
+    )
+    .option('--case <name>', 'only this case; may be given many times', collect)
+    .option('--peer <name>', 'only this peer; may be given many times', collect)
+    .option('--rounds <number>', 'rounds after warming up', wholeNumber(1, 1000), 7)
+    .option(
+      '--peers-python <path>',
+      'the Python that has the peers (default: TELETRAIN_PEERS_PYTHON, else the environment that the line for a missing peer makes)',
+    )
+    .option('--earlier <folder>', 'another clone of teletrain takes part as well')
+    .option('--list', 'show the cases, their peers and their targets')
+    .option('--json', 'one document; times in milliseconds')
+    .addHelpText('after', example('bench --case report-stack --peer keras --rounds 5'))
+    .action(async (options: BenchOptions) => {
+      const request = {
+        ...(options.list && { list: true }),
+        ...(options.case && { cases: options.case }),
+        ...(options.peer && { peers: options.peer }),
+        ...(options.peersPython !== undefined && { python: options.peersPython }),
+        ...(options.earlier !== undefined && { earlier: options.earlier }),
+        rounds: options.rounds,
+      };
+      const answer = benchmarkAnswerSchema.parse(
+        await askWorkerProgram('benchmarks/main', [JSON.stringify(request)], {
+          signal: context.interruption(),
+        }),
+      );
+      if ('error' in answer) {
+        const { code, message, hint, exitCode } = answer.error;
+        throw new TeletrainError(code, message, { hint, exitCode });
+      }
+      const { output } = context;
+      if (output.json) output.document('list' in answer ? answer.list : answer.report);
+      else {
+        const lines = 'list' in answer ? benchListLines(answer.list) : benchLines(answer.report);
+        for (const line of lines) output.line(line);
+      }
+    });
+}

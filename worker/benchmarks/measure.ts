@@ -1,0 +1,96 @@
+import { loadavg, release, totalmem, type } from 'node:os';
+import type {
+  BenchmarkList,
+  BenchmarkReport,
+  BenchmarkRequest,
+} from '../../shared/benchmark-report.ts';
+import { UsageError } from '../../shared/errors.ts';
+import { version } from '../../shared/version.ts';
+import { describeProcessor, threadCount } from '../native/processor.ts';
+import { type BenchmarkCase, benchmarkCases } from './cases.ts';
+import { InputFolder } from './inputs.ts';
+import { targetText } from './judge.ts';
+import { findPython, type ParticipantName, participantTitles } from './participants.ts';
+import { playCase } from './play-case.ts';
+
+export interface MeasureOptions {
+  readonly onProgress: (message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Those that a user may name with `--peer`. */
+const peerNames = [...new Set(benchmarkCases.flatMap(({ peers }) => peers))];
+
+export function listBenchmarks(): BenchmarkList {
+  return {
+    cases: benchmarkCases.map(({ name, title, peers, targets }) => ({
+      ...{ name, title, participants: [...peers] },
+      targets: targets.map(targetText),
+    })),
+    participants: peerNames.map((name) => ({ name, title: participantTitles[name] })),
+  };
+}
+
+/**
+ * Plays the cases one after the other.
+ * @throws UsageError `unknown-case`, `unknown-peer`; TeletrainError `participant-failed` where one
+ * fails in the rounds; the signal's reason.
+ */
+export async function measure(
+  request: BenchmarkRequest,
+  { onProgress, signal }: MeasureOptions,
+): Promise<BenchmarkReport> {
+  const cases = request.cases?.map(caseNamed) ?? benchmarkCases;
+  const peers = request.peers?.map(peerNamed) ?? peerNames.filter((name) => name !== 'earlier');
+  const startedAt = new Date();
+  const before = load();
+  const threads = threadCount();
+  const python = findPython(request.python ?? process.env.TELETRAIN_PEERS_PYTHON);
+  const versions: Record<string, string> = {};
+  const reports: BenchmarkReport['cases'] = [];
+  await using inputs = await InputFolder.make();
+  for (const played of cases) {
+    const outcome = await playCase(played, {
+      ...{ threads, inputs, onProgress, signal, python },
+      rounds: request.rounds,
+      peers: request.earlier === undefined ? peers : [...new Set([...peers, 'earlier' as const])],
+      earlier: request.earlier,
+    });
+    reports.push(outcome.report);
+    Object.assign(versions, { ...outcome.versions, ...versions });
+  }
+  const { model, features } = describeProcessor();
+  return {
+    ...{ format: 1, version, startedAt: startedAt.toISOString() },
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    rounds: request.rounds,
+    machine: {
+      ...{ cpu: model, cpuFeatures: features, threads, memoryBytes: totalmem(), versions },
+      system: `${type()} ${release()}`,
+      load: { before, after: load() },
+    },
+    cases: reports,
+  };
+}
+
+const load = (): number => loadavg()[0] ?? 0;
+
+function caseNamed(name: string): BenchmarkCase {
+  const found = benchmarkCases.find((candidate) => candidate.name === name);
+  if (found) return found;
+  throw new UsageError(
+    'unknown-case',
+    `There is no case "${name}".`,
+    `Choose from: ${benchmarkCases.map((known) => known.name).join(', ')}.`,
+  );
+}
+
+function peerNamed(name: string): ParticipantName {
+  const found = peerNames.find((candidate) => candidate === name);
+  if (found) return found;
+  throw new UsageError(
+    'unknown-peer',
+    `There is no peer "${name}".`,
+    `Choose from: ${peerNames.join(', ')}.`,
+  );
+}
