@@ -10,8 +10,15 @@ export const engineCandidateSchema = z.object({
   reason: z.string(),
 });
 
-/** The recurrent layers that an engine computes in more than one way. */
-export const layerNames = ['SimpleRNN', 'LSTM', 'GRU', 'DiagonalLSTM'] as const;
+/** The layers that an engine can compute in more than one way. */
+export const layerNames = [
+  'SimpleRNN',
+  'LSTM',
+  'GRU',
+  'DiagonalLSTM',
+  'Dense',
+  'MaskedConvolution',
+] as const;
 
 /**
  * The ways, in the order in which they are preferred while nothing else is known: our own kernel, TensorFlow's
@@ -62,7 +69,7 @@ export const engineReportSchema = z.object({
   /** The vector extensions that matter to TensorFlow's kernels, e.g. avx2, fma, avx512f. */
   cpuFeatures: z.array(z.string()),
   candidates: z.array(engineCandidateSchema),
-  /** How each recurrent layer is computed; absent in what earlier versions wrote. */
+  /** How each layer is computed; absent in what earlier versions wrote. */
   layers: z.array(layerReportSchema).optional(),
 });
 

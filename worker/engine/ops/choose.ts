@@ -77,11 +77,20 @@ export function chooseNative(implementation: Implementation): NativeDispatch | u
   return resolved(implementation) === 'composed' ? undefined : nativeDispatch();
 }
 
-/** The native engine where it has our own kernels, which compute on the CPU, and may use them. */
+/**
+ * The native engine where it has our own kernels, which compute on the CPU, and may use them: where
+ * the kernel of any layer was found wrong, none is the best any more.
+ */
 export function chooseKernels(implementation: Implementation): NativeDispatch | undefined {
   const wanted = resolved(implementation);
-  const native = wanted === 'best' || wanted === 'kernel' ? nativeDispatch() : undefined;
+  if (wanted !== 'kernel' && !(wanted === 'best' && kernelsAreRight())) return undefined;
+  const native = nativeDispatch();
   return native?.usesGpu === false ? native : undefined;
+}
+
+function kernelsAreRight(): boolean {
+  const ranking = rankings.get(tf.backend());
+  return ranking === undefined || Object.values(ranking).every((names) => names.includes('kernel'));
 }
 
 /** Runs a recurrence by native operations called by name, or by plain tfjs operations elsewhere. */

@@ -5,6 +5,7 @@ import { nativeDispatch } from '../ops/native-dispatch.ts';
 import { Attempts } from './attempts.ts';
 import { probedLayers } from './layers.ts';
 import { probeLayers } from './probe.ts';
+import { timedSizes } from './sizes.ts';
 
 /** By backend: what it found stays true while the process lives. */
 const known = new WeakMap<object, LayerReport[]>();
@@ -37,6 +38,7 @@ async function examine(folder: string): Promise<LayerReport[]> {
   if (!native.usesGpu) return probeLayers(probedLayers);
   const attempts = new Attempts(folder);
   return probeLayers(probedLayers, {
+    timedSize: timedSizes.gpu,
     notTried: (layer, name) =>
       name === 'kernel' ? 'our kernels compute on the CPU' : attempts.endedBefore(layer, name),
     attempt: (layer, name, tryIt) => attempts.remember(layer, name, tryIt),

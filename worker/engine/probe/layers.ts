@@ -1,8 +1,12 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { ImplementationName, LayerName } from '../../../shared/engine-report.ts';
+import { dense } from '../ops/dense.ts';
 import { diagonalBiLstm } from '../ops/diagonal-bilstm.ts';
+import { diagonalBiLstmLayer } from '../ops/diagonal-bilstm-layer.ts';
+import { shiftDown } from '../ops/diagonal-lstm.ts';
 import { gruWithState } from '../ops/gru.ts';
 import { lstmWithState } from '../ops/lstm.ts';
+import { maskedConvolution } from '../ops/masked-convolution.ts';
 import type {
   DiagonalLstmWeights,
   GruWeights,
@@ -13,7 +17,7 @@ import { simpleRnnWithState } from '../ops/simple-rnn.ts';
 import type { LayerFunction, NamedShape, ProbedLayer } from './probed-layer.ts';
 import type { ProbeSize } from './sizes.ts';
 
-/** The engine's recurrent layers, each from a given state and with all that it gives. */
+/** The engine's layers, each with all that it can be given and all that it gives. */
 export const probedLayers: readonly ProbedLayer[] = [
   layer('SimpleRNN', ['kernel', 'cudnn', 'operations', 'composed'], {
     inputs: (size) => sequenceInputs(size, 1, [size.units], ['state']),
@@ -64,22 +68,79 @@ export const probedLayers: readonly ProbedLayer[] = [
         { name: `${direction} initial output`, shape: [units] },
         { name: `${direction} initial cell`, shape: [units] },
       ]),
+      { name: 'upsampling kernel', shape: [units, features] },
+      { name: 'upsampling bias', shape: [features] },
     ],
-    results: ({ rows, columns, batch, units }) =>
-      ['left outputs', 'right outputs'].map((name) => ({
-        name,
-        shape: [rows * columns, batch, units],
-      })),
+    results: ({ rows, columns, batch, features, units }) => [
+      { name: 'left outputs', shape: [rows * columns, batch, units] },
+      { name: 'right outputs', shape: [rows * columns, batch, units] },
+      { name: 'outputs upsampled', shape: [rows * columns, batch, features] },
+    ],
     at:
       (implementation, size) =>
       ([maps, ...weights]) => {
         const both = {
           left: named<DiagonalLstmWeights>(diagonalWeights, weights.slice(0, 5)),
-          right: named<DiagonalLstmWeights>(diagonalWeights, weights.slice(5)),
+          right: named<DiagonalLstmWeights>(diagonalWeights, weights.slice(5, 10)),
         };
-        const { left, right } = diagonalBiLstm(maps as tf.Tensor3D, both, size, implementation);
-        return [left, right];
+        const upsample = { kernel: weights[10] as tf.Tensor2D, bias: weights[11] as tf.Tensor1D };
+        const input = maps as tf.Tensor3D;
+        const { left, right } = diagonalBiLstm(input, both, size, implementation);
+        if (implementation === 'kernel') {
+          return [left, right, diagonalBiLstmLayer(input, { ...both, upsample }, size, 'kernel')];
+        }
+        // Composed, the layer is made of the same maps: to compute them anew would try nothing more.
+        const outputs = dense(
+          tf.add(left, shiftDown(right, size)),
+          upsample.kernel,
+          upsample.bias,
+          { residual: input, implementation },
+        );
+        return [left, right, outputs];
       },
+  }),
+  layer('Dense', ['kernel', 'composed'], {
+    inputs: ({ rows, columns, batch, features, units }) => [
+      { name: 'inputs', shape: [rows * columns, batch, features] },
+      { name: 'kernel', shape: [features, units] },
+      { name: 'bias', shape: [units] },
+      { name: 'residual', shape: [rows * columns, batch, units] },
+    ],
+    results: ({ rows, columns, batch, units }) =>
+      ['outputs after ReLU', 'outputs with the residual'].map((name) => ({
+        name,
+        shape: [rows * columns, batch, units],
+      })),
+    at:
+      (implementation) =>
+      ([inputs, kernel, bias, residual]) => {
+        const given = [inputs as tf.Tensor3D, kernel as tf.Tensor2D, bias as tf.Tensor1D] as const;
+        return [
+          dense(...given, { relu: true, implementation }),
+          dense(...given, { residual: residual as tf.Tensor3D, implementation }),
+        ];
+      },
+  }),
+  layer('MaskedConvolution', ['kernel', 'composed'], {
+    inputs: ({ rows, columns, batch, features, units }) => [
+      { name: 'inputs', shape: [rows * columns, batch, features] },
+      { name: 'kernel', shape: [3, 3, features, units] },
+      { name: 'bias', shape: [units] },
+    ],
+    results: ({ rows, columns, batch, units }) =>
+      ['outputs with mask A', 'outputs with mask B'].map((name) => ({
+        name,
+        shape: [rows * columns, batch, units],
+      })),
+    at:
+      (implementation, size) =>
+      ([inputs, kernel, bias]) =>
+        (['A', 'B'] as const).map((mask) => {
+          const [maps, weights] = [inputs as tf.Tensor3D, kernel as tf.Tensor4D];
+          return maskedConvolution(maps, weights, bias as tf.Tensor1D, size, mask, {
+            implementation,
+          });
+        }),
   }),
 ];
 

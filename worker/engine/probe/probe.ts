@@ -11,7 +11,7 @@ import type { Attempts } from './attempts.ts';
 import type { Candidate, ProbedLayer } from './probed-layer.ts';
 import { referenceValues } from './reference.ts';
 import { refusal } from './refusal.ts';
-import { checkedSizes, timedSize } from './sizes.ts';
+import { checkedSizes, type ProbeSize, timedSizes } from './sizes.ts';
 import { type Tolerance, toleranceHere } from './tolerance.ts';
 import { type LayerValues, prepare, valuesOf } from './values.ts';
 
@@ -25,6 +25,8 @@ export interface ProbeOptions {
    * Default: 4000.
    */
   readonly budget?: number;
+  /** What is timed. Default: what tells the implementations on a CPU apart. */
+  readonly timedSize?: ProbeSize;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function probeLayers(
     notTried = () => undefined,
     attempt = (_layer, _name, tryIt) => tryIt(),
     budget = 4000,
+    timedSize = timedSizes.cpu,
   }: ProbeOptions = {},
 ): Promise<LayerReport[]> {
   const deadline = performance.now() + budget;
@@ -55,7 +58,7 @@ export async function probeLayers(
       const tryIt = () => check(layer, candidate, reference, tolerance);
       return { candidate, ...attempt(layer.layer, candidate.name, tryIt) };
     });
-    return conclude(layer, timeAll(layer, tried, { attempt, deadline }), tolerance);
+    return conclude(layer, timeAll(layer, tried, { attempt, deadline, timedSize }), tolerance);
   });
 }
 
@@ -95,16 +98,21 @@ function check(
 /** Repetitions of which the shortest counts; a slow one shows at its first that it is slow. */
 const repetitions = 3;
 
+interface Timing extends Required<Pick<ProbeOptions, 'attempt' | 'timedSize'>> {
+  /** When nothing more is timed, by `performance.now()`. */
+  readonly deadline: number;
+}
+
 function timeAll(
   layer: ProbedLayer,
   tried: readonly Tried[],
-  { attempt, deadline }: { readonly attempt: Attempts['remember']; readonly deadline: number },
+  { attempt, deadline, timedSize }: Timing,
 ): Tried[] {
   let shortest = Number.POSITIVE_INFINITY;
   return tried.map((one) => {
     if (one.agrees !== true || performance.now() > deadline) return one;
     const { candidate } = one;
-    const timeIt = () => timeOf(layer, candidate, shortest);
+    const timeIt = () => timeOf(layer, candidate, timedSize, shortest);
     try {
       const milliseconds = attempt(layer.layer, candidate.name, timeIt);
       shortest = Math.min(shortest, milliseconds);
@@ -116,7 +124,12 @@ function timeAll(
   });
 }
 
-function timeOf(layer: ProbedLayer, { at }: Candidate, shortest: number): number {
+function timeOf(
+  layer: ProbedLayer,
+  { at }: Candidate,
+  timedSize: ProbeSize,
+  shortest: number,
+): number {
   return tf.tidy(() => {
     const call = prepare(layer, at, timedSize);
     const once = () =>

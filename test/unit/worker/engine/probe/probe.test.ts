@@ -1,7 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type LayerReport, layerReportSchema } from '../../../../../shared/engine-report.ts';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  type LayerReport,
+  layerNames,
+  layerReportSchema,
+} from '../../../../../shared/engine-report.ts';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
+import {
+  chooseForLayer,
+  chooseKernels,
+  type Ranking,
+  setRanking,
+} from '../../../../../worker/engine/ops/choose.ts';
 import { differentiable } from '../../../../../worker/engine/ops/custom-gradient.ts';
 import { probedLayers } from '../../../../../worker/engine/probe/layers.ts';
 import { probeLayers } from '../../../../../worker/engine/probe/probe.ts';
@@ -209,6 +219,8 @@ describe.runIf(isNative && engine.device === 'cpu')('an engine on a CPU', () => 
       ['LSTM', 'kernel'],
       ['GRU', 'kernel'],
       ['DiagonalLSTM', 'kernel'],
+      ['Dense', 'kernel'],
+      ['MaskedConvolution', 'kernel'],
     ]);
     for (const { layer, implementations } of engine.report.layers ?? []) {
       for (const { name, agrees, difference, reason } of implementations) {
@@ -221,5 +233,17 @@ describe.runIf(isNative && engine.device === 'cpu')('an engine on a CPU', () => 
         }
       }
     }
+  });
+
+  it('uses no kernel of ours for anything once one of them is found wrong', () => {
+    const right = Object.fromEntries(layerNames.map((layer) => [layer, ['kernel', 'composed']]));
+    onTestFinished(() => setRanking(right as unknown as Ranking));
+    const [found] = layerNames;
+    setRanking({ ...right, [found]: ['composed'] } as unknown as Ranking);
+    expect(chooseKernels('best')).toBeUndefined();
+    expect(chooseForLayer(found, 'best', ['kernel', 'composed']).name).toBe('composed');
+    setRanking(right as unknown as Ranking);
+    expect(chooseKernels('best')).toBeDefined();
+    expect(chooseForLayer(found, 'best', ['kernel', 'composed']).name).toBe('kernel');
   });
 });
