@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { dense } from '../ops/dense.ts';
+import { diagonalBiLstm } from '../ops/diagonal-bilstm.ts';
 import { diagonalBiLstmLayer } from '../ops/diagonal-bilstm-layer.ts';
-import { diagonalLstm, shiftDown } from '../ops/diagonal-lstm.ts';
+import { shiftDown } from '../ops/diagonal-lstm.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { maskedConvolution } from '../ops/masked-convolution.ts';
 import { asMaps } from '../ops/pictures.ts';
@@ -37,8 +38,7 @@ export function pixelRnnLayers(
 ): LayerMaps[] {
   let maps = inputMaps(weights, pixels, size);
   return weights.layers.map((layer) => {
-    const left = diagonalLstm(maps, layer.left, size, 'left');
-    const right = diagonalLstm(maps, layer.right, size, 'right');
+    const { left, right } = diagonalBiLstm(maps, layer, size);
     maps = combine(layer, maps, left, shiftDown(right, size));
     return { left, right, output: maps };
   });
