@@ -130,7 +130,7 @@ function trainingCase(
         targets,
         size: batchSize,
       });
-      applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
+      applyGradients(optimizer, gradients, settings.clipNorm);
       settle([loss, ...Object.values(metrics)]);
     },
   };

@@ -23,7 +23,13 @@ export interface BindingSources {
 const require = createRequire(import.meta.url);
 const commonOptions = ['-fPIC', '-std=c++17'];
 const bindingOptions = [...commonOptions, '-O2', '-DNAPI_VERSION=8'];
-const kernelOptions = [...commonOptions, '-O3', '-ffp-contract=fast', '-Wno-psabi'];
+const kernelOptions = [
+  ...commonOptions,
+  '-O3',
+  '-ffp-contract=fast',
+  '-fno-math-errno',
+  '-Wno-psabi',
+];
 
 /**
  * What an instruction set's file may use of an x86-64 processor. The addon runs its code only where

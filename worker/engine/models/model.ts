@@ -1,4 +1,5 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Gradients } from './gradients.ts';
 
 /** One step's examples on the device. Digits: inputs float32 [batch, 28, 28, 1] of 0 and 1, targets the same tensor. */
 export interface Batch {
@@ -15,8 +16,8 @@ export interface StepResult {
 }
 
 export interface GradientResult extends StepResult {
-  /** By the variable's name, the same shapes. The caller disposes. */
-  readonly gradients: Readonly<Record<string, Tensor>>;
+  /** By the variable's name, the same shapes or the rows of a table. The caller disposes. */
+  readonly gradients: Gradients;
 }
 
 /** A network that can be trained, checked, saved and loaded. One owner; not for concurrent use. */
@@ -64,19 +65,31 @@ export interface PictureModel extends TrainableModel {
   ): Promise<Uint8Array>;
 }
 
-/** Updates variables in place by a formula equal to Keras'; its state is saved and loaded exactly. */
+/**
+ * Updates the variables that it was made for by a formula equal to Keras'; its state is saved and
+ * loaded exactly. A variable's values may change where they lie: `tf.clone` keeps them, a view does not.
+ */
 export interface StatefulOptimizer {
   learningRate: number;
-  /** Applies one update. Does not dispose the gradients. */
-  apply(
-    variables: ReadonlyMap<string, Variable>,
-    gradients: Readonly<Record<string, Tensor>>,
-  ): void;
-  /** Slot tensors by name (`rmsprop/<variable>/velocity`, `adam/<variable>/momentum`, ...), for reading only. */
+  /**
+   * Applies one update, with the gradients scaled so that their global norm is at most `clipNorm`, as
+   * Keras' `global_clipnorm`; 0, the default, leaves them. Does not dispose the gradients. A variable
+   * without a gradient stays as it is, and so does its average.
+   */
+  apply(gradients: Gradients, clipNorm?: number): void;
+  /**
+   * Slot tensors by name (`rmsprop/<variable>/velocity`, `adam/<variable>/momentum`,
+   * `<optimizer>/<variable>/average`, ...), for reading only and before the next update.
+   */
   slots(): ReadonlyMap<string, Tensor>;
   /** Steps applied so far (Keras' `iterations`). */
   readonly iterations: number;
   /** @throws TeletrainError `checkpoint-mismatch` when a slot is missing or of another shape. */
   restore(iterations: number, slots: ReadonlyMap<string, Tensor>): void;
+  /**
+   * Runs `body` while the variables hold the moving averages of their values, where those are kept,
+   * and puts the values back. Nothing may be applied or restored meanwhile.
+   */
+  withAverages<Result>(body: () => Promise<Result>): Promise<Result>;
   dispose(): void;
 }

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Settings } from '../../../shared/recipes.ts';
-import { embedding } from '../ops/embedding.ts';
+import { type BinaryHeadWeights, binaryHead, binaryLogits } from '../ops/binary-head.ts';
+import { chooseKernels } from '../ops/choose.ts';
+import { embedding, lookUp, lookUpGradient } from '../ops/embedding.ts';
 import { gru, gruLastState } from '../ops/gru.ts';
 import { lstm, lstmLastState } from '../ops/lstm.ts';
 import type { GruWeights, LstmWeights, SimpleRnnWeights } from '../ops/recurrent-weights.ts';
-import { sigmoidCrossEntropy } from '../ops/sigmoid-cross-entropy.ts';
 import { simpleRnn, simpleRnnLastState } from '../ops/simple-rnn.ts';
 import {
   glorotUniform,
@@ -16,6 +17,8 @@ import {
 } from './initializers.ts';
 import type { Batch, GradientResult, KerasTopology, StepResult, TrainableModel } from './model.ts';
 import { type WeightSpecification, Weights } from './weights.ts';
+
+const tableName = 'embedding/embeddings';
 
 /** Keras' layers with its default options. */
 export type SentimentLayer = 'SimpleRNN' | 'LSTM' | 'GRU';
@@ -52,17 +55,32 @@ export class SentimentModel implements TrainableModel {
 
   /** [batch, 1]: what the sigmoid of the last layer is applied to. */
   logits(tokens: tf.Tensor): tf.Tensor2D {
-    return tf.tidy(() => {
-      const timeMajor = tf.transpose(tokens as tf.Tensor2D);
-      let sequence = embedding(this.#weights.get('embedding/embeddings'), timeMajor) as tf.Tensor3D;
-      const { all, last } = recurrences[this.#layer];
-      for (const name of this.#names.slice(0, -1)) {
-        sequence = all(sequence, this.#recurrentWeights(name));
-      }
-      const features = last(sequence, this.#recurrentWeights(this.#names.at(-1) ?? ''));
-      const product = tf.matMul(features, this.#weights.get('dense/kernel'));
-      return tf.add(product, this.#weights.get('dense/bias'));
-    });
+    return tf.tidy(() => binaryLogits(this.#features(this.#vectors(tokens)), this.#head()));
+  }
+
+  /** The tokens' vectors, [timesteps, batch, units]. */
+  #vectors(tokens: tf.Tensor): tf.Tensor3D {
+    const table = this.#weights.get(tableName);
+    const native = chooseKernels('best');
+    // The model's contract: tokens are a matrix.
+    if (native) return lookUp(native, table, tokens as tf.Tensor2D);
+    return embedding(table, tf.transpose(tokens)) as tf.Tensor3D;
+  }
+
+  /** What the recurrent layers make of the tokens' vectors in the end, [batch, units]. */
+  #features(vectors: tf.Tensor3D): tf.Tensor2D {
+    const { all, last } = recurrences[this.#layer];
+    const sequence = this.#names
+      .slice(0, -1)
+      .reduce((input, name) => all(input, this.#recurrentWeights(name)), vectors);
+    return last(sequence, this.#recurrentWeights(this.#names.at(-1) ?? ''));
+  }
+
+  #head(): BinaryHeadWeights {
+    return {
+      kernel: this.#weights.get('dense/kernel'),
+      bias: this.#weights.get<tf.Tensor1D>('dense/bias'),
+    };
   }
 
   #recurrentWeights(name: string): RecurrentWeights {
@@ -74,16 +92,31 @@ export class SentimentModel implements TrainableModel {
   }
 
   lossAndGradients(batch: Batch): GradientResult {
-    return this.#weights.gradients(() => this.evaluate(batch));
+    const native = chooseKernels('best');
+    if (native === undefined) return this.#weights.gradients(() => this.evaluate(batch));
+    const tokens = batch.inputs as tf.Tensor2D;
+    const vectors = this.#vectors(tokens);
+    const { shape } = this.#weights.get(tableName);
+    const gradient = (dy: tf.Tensor) => lookUpGradient(native, shape[0], tokens, dy as tf.Tensor3D);
+    try {
+      return this.#weights.gradients(() => this.#evaluate(vectors, batch.targets), {
+        [tableName]: { vectors, gradient },
+      });
+    } finally {
+      vectors.dispose();
+    }
   }
 
   evaluate(batch: Batch): StepResult {
     return tf.tidy(() => {
-      const logits = this.logits(batch.inputs);
-      const targets = tf.cast(tf.reshape(batch.targets, logits.shape), 'float32');
-      const loss: tf.Scalar = tf.mean(sigmoidCrossEntropy(logits, targets));
-      return { loss, metrics: { accuracy: binaryAccuracy(logits, targets) } };
+      const { loss, metrics } = this.#evaluate(this.#vectors(batch.inputs), batch.targets);
+      return { loss, metrics: { ...metrics } };
     });
+  }
+
+  #evaluate(vectors: tf.Tensor3D, targets: tf.Tensor): StepResult {
+    const { loss, accuracy } = binaryHead(this.#features(vectors), this.#head(), targets);
+    return { loss, metrics: { accuracy } };
   }
 
   dispose(): void {
@@ -105,12 +138,6 @@ const recurrences: Readonly<Record<SentimentLayer, Recurrence>> = {
   LSTM: { all: lstm, last: (sequence, weights) => lstmLastState(sequence, weights).output },
   GRU: { all: gru, last: gruLastState },
 };
-
-/** Keras' binary accuracy: the share for which (probability > 0.5) equals the target. */
-function binaryAccuracy(logits: tf.Tensor, targets: tf.Tensor): tf.Scalar {
-  const predicted = tf.cast(tf.greater(logits, 0), 'float32');
-  return tf.mean(tf.cast(tf.equal(predicted, targets), 'float32'));
-}
 
 interface LayerFacts {
   /** Keras' automatic name of the first. */
@@ -167,7 +194,7 @@ function specifications(
     ];
   });
   return [
-    ['embedding/embeddings', [shape.vocabulary, shape.embeddingUnits], uniform(0.05)],
+    [tableName, [shape.vocabulary, shape.embeddingUnits], uniform(0.05)],
     ...recurrent,
     ['dense/kernel', [shape.units, 1], glorotUniform],
     ['dense/bias', [1], zeros],
@@ -191,7 +218,7 @@ function topology(
           input_length: shape.timesteps,
           batch_input_shape: [null, shape.timesteps],
         },
-        weights: ['embedding/embeddings'],
+        weights: [tableName],
       },
       ...names.map((name, index) => ({
         className: layer,

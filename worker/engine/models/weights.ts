@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { createRandom } from '../random.ts';
+import type { Gradient, TableGradient } from './gradients.ts';
 import type { Initializer } from './initializers.ts';
 import type { StepResult } from './model.ts';
 
@@ -10,10 +11,16 @@ export type WeightSpecification = readonly [
   initializer: Initializer,
 ];
 
+/** What a step read of a table before it began: it stands for the table in the step's gradients. */
+export interface TableReading {
+  readonly vectors: tf.Tensor;
+  /** The table's gradient from that of the vectors, which stays the caller's. */
+  gradient(dy: tf.Tensor): TableGradient;
+}
+
 /** Trainable variables by name, in order, initialised from a seed alike on every engine. */
 export class Weights {
   readonly variables: ReadonlyMap<string, tf.Variable>;
-  readonly #nameOfVariable = new Map<string, string>();
 
   constructor(seed: number, specifications: readonly WeightSpecification[]) {
     const variables = new Map<string, tf.Variable>();
@@ -21,8 +28,6 @@ export class Weights {
       const values = initializer(shape, createRandom(seed, `weights/${name}`));
       const variable = tf.tidy(() => tf.variable(tf.tensor(values, [...shape])));
       variables.set(name, variable);
-      // tfjs' own names are unique in the process, so two models may live side by side.
-      this.#nameOfVariable.set(variable.name, name);
     }
     this.variables = variables;
   }
@@ -40,22 +45,35 @@ export class Weights {
   /**
    * Evaluates a scalar loss and its gradients by the weights' names. What `step` returns beside the
    * loss is kept; everything else that it made is disposed.
+   *
+   * @param readings by the names of tables that the step reads through them and in no other way
    */
-  gradients(step: () => StepResult): StepResult & { gradients: Record<string, tf.Tensor> } {
+  gradients(
+    step: () => StepResult,
+    readings: Readonly<Record<string, TableReading>> = {},
+  ): StepResult & { gradients: Record<string, Gradient> } {
     let metrics: StepResult['metrics'] = {};
-    const { value, grads } = tf.variableGrads(() => {
+    const names = [...this.variables.keys()];
+    const sources = [...this.variables].map(
+      ([name, variable]) => readings[name]?.vectors ?? variable,
+    );
+    const { value, grads } = tf.valueAndGrads(() => {
       const result = step();
       metrics = result.metrics;
       for (const metric of Object.values(metrics)) {
         tf.keep(metric);
       }
       return result.loss;
-    }, [...this.variables.values()]);
-    const gradients: Record<string, tf.Tensor> = {};
-    for (const [variable, gradient] of Object.entries(grads)) {
-      gradients[this.#nameOfVariable.get(variable) ?? variable] = gradient;
+    })(sources);
+    const gradients: Record<string, Gradient> = {};
+    for (const [place, gradient] of grads.entries()) {
+      // As many gradients as sources, in their order.
+      const name = names[place] as string;
+      const reading = readings[name];
+      gradients[name] = reading ? reading.gradient(gradient) : gradient;
+      if (reading) gradient.dispose();
     }
-    return { loss: value, metrics, gradients };
+    return { loss: value as tf.Scalar, metrics, gradients };
   }
 
   dispose(): void {

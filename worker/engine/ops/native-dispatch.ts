@@ -38,6 +38,7 @@ interface NativeBackend {
   readonly binding: NativeBinding;
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   createOutputTensor(metadata: NativeTensor): tf.Tensor;
+  refCount(dataId: object): number;
   readonly isUsingGpuDevice: boolean;
 }
 
@@ -95,6 +96,11 @@ export class NativeDispatch {
     return { id, shape: tensor.shape, dtype: this.#binding.TF_FLOAT };
   }
 
+  /** How many of tfjs' tensors share this one's memory, itself counted. */
+  references(tensor: tf.Tensor): number {
+    return this.#backend.refCount(tensor.dataId);
+  }
+
   adopt(native: NativeTensor): tf.Tensor {
     return this.#backend.createOutputTensor(native);
   }
@@ -136,6 +142,12 @@ export class NativeDispatch {
     const array = Int32Array.from(typeof values === 'number' ? [values] : values);
     const dtype = this.#binding.TF_INT32;
     return { id: this.#binding.createTensor(shape, dtype, array), shape, dtype };
+  }
+
+  float32(values: readonly number[]): NativeTensor {
+    const [shape, dtype] = [[values.length], this.#binding.TF_FLOAT];
+    const id = this.#binding.createTensor(shape, dtype, Float32Array.from(values));
+    return { id, shape, dtype };
   }
 
   /** An int64 scalar from an integer in [0, 2^31). tfjs-node leaks those that it makes itself. */

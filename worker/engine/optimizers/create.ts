@@ -1,16 +1,18 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { AnySettings } from '../../../shared/recipes.ts';
 import type { StatefulOptimizer } from '../models/model.ts';
-import { Adam } from './adam.ts';
-import { Rmsprop } from './rmsprop.ts';
+import { adam } from './adam.ts';
+import { Optimizer } from './optimizer.ts';
+import { rmsprop } from './rmsprop.ts';
+
+type OptimizerSettings = Pick<AnySettings, 'optimizer' | 'learningRate'> &
+  Partial<Pick<AnySettings, 'emaMomentum'>>;
 
 /** The optimizer that the settings name, with Keras' defaults but for its learning rate. */
 export function createOptimizer(
-  settings: Pick<AnySettings, 'optimizer' | 'learningRate'>,
+  { optimizer, learningRate, emaMomentum = 0 }: OptimizerSettings,
   variables: ReadonlyMap<string, Variable>,
 ): StatefulOptimizer {
-  const { optimizer, learningRate } = settings;
-  return optimizer === 'adam'
-    ? new Adam(variables, { learningRate })
-    : new Rmsprop(variables, { learningRate });
+  const formula = optimizer === 'adam' ? adam() : rmsprop();
+  return new Optimizer(formula, variables, { learningRate, averageMomentum: emaMomentum });
 }

@@ -1,8 +1,8 @@
-import { dispose } from '@tensorflow/tfjs-core';
 import type { EventOf } from '../../../shared/events.ts';
 import { checkpointId } from '../checkpoints/save.ts';
 import type { Progress } from '../checkpoints/state.ts';
 import { epochOrder } from '../datasets/order.ts';
+import { disposeGradients } from '../models/gradients.ts';
 import { applyGradients } from './apply-gradients.ts';
 import { batchCount, batchRange, disposeBatch } from './batches.ts';
 import type { CheckpointKeeper } from './checkpoint-keeper.ts';
@@ -119,10 +119,10 @@ export class TrainingLoop implements StatusSource {
     const step = this.#progress.step + 1;
     this.#sendMetrics('train', 'step', values, step);
     if (!Number.isFinite(values.loss)) {
-      dispose(gradients);
+      disposeGradients(gradients);
       throw new NotFinite(`The training loss at step ${step} is ${values.loss}`);
     }
-    applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
+    applyGradients(optimizer, gradients, settings.clipNorm);
     // A gateway that is slow to take events slows the training down rather than fill the memory.
     await journal.drained();
 

@@ -2,9 +2,11 @@
 
 #include "dense.h"
 #include "diagonal-lstm-gradient.h"
+#include "embedding.h"
 #include "gru.h"
 #include "lstm.h"
 #include "masked-convolution.h"
+#include "optimizer-step.h"
 #include "picture-sampler.h"
 #include "simple-rnn.h"
 
@@ -39,6 +41,11 @@ constexpr InstructionSet makeTable(const char* name) {
   table.maskedConvolutionForward = maskedConvolutionForward;
   table.maskedConvolutionBackward = maskedConvolutionBackward;
   table.sampleRows = sampleRows;
+  table.embeddingForward = embeddingForward;
+  table.embeddingBackward = embeddingBackward;
+  table.rmspropStep = rmspropStep;
+  table.adamStep = adamStep;
+  table.settleRows = settleRows;
   table.tanh = mapEach<tanhOf>;
   table.sigmoid = mapEach<sigmoidOf>;
   return table;

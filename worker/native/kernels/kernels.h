@@ -272,6 +272,64 @@ struct SampledRows {
   float* states;  // like `above`, of the last row; or null where no row follows
 };
 
+// The vectors of tokens, time-major.
+struct EmbeddingForward {
+  int timesteps, batch, units;
+  const float* table;  // [vocabulary, units]
+  const int* tokens;   // [batch, timesteps], all within the vocabulary
+  float* outputs;      // [timesteps, batch, units]
+};
+
+// What the tokens' places give to each row of the table that was read.
+struct EmbeddingBackward {
+  int places, rows, units;
+  const float* outputsGradient;  // [places, units]
+  const int* order;              // [places]: the first row's places, ascending, then the second's, ...
+  const int* starts;             // [rows + 1]: where in `order` each row's places begin
+  float* rowsGradient;           // [rows, units]
+};
+
+// A variable and what an optimizer keeps of it, all of its size and changed in place.
+struct OptimizedVariable {
+  ptrdiff_t size;
+  float* weights;
+  float* momentum;        // Adam's mean gradient; else null
+  float* velocity;        // mean squared gradient
+  float* average;         // of the weights, or null
+  const float* gradient;  // [size], or [touched, units] of the rows of a table
+  // Null but for a table of which only some rows have a gradient.
+  const int* rows;  // [touched], ascending and distinct
+  int touched, units;
+  int* settled;  // [rows of the table]: how many steps a row's velocity and average have seen, or null
+};
+
+// Floats of a dense variable, or rows of a table: all of it or, where the gradient is meant, the touched.
+struct UpdatePiece {
+  int variable;
+  ptrdiff_t first, count;
+};
+
+struct UpdatePieces {
+  const UpdatePiece* pieces;
+  int count;
+};
+
+// One step of RMSprop or Adam over all variables.
+struct OptimizerStep {
+  const OptimizedVariable* variables;
+  UpdatePieces gradients;  // all gradients
+  UpdatePieces updates;    // what is to be updated
+  bool parallel;           // whether it is enough to wake threads for
+  int step;                // steps before this one
+  float learningRate;      // Adam's with the correction of its means' bias
+  float momentumRest;      // 1 - Adam's beta 1
+  float velocityDecay;     // RMSprop's rho, Adam's beta 2
+  float velocityRest;      // 1 - that, rounded once
+  float epsilon;
+  float clipNorm;          // 0: gradients are not clipped
+  float averageMomentum;
+};
+
 // The kernels' code for one instruction set.
 struct InstructionSet {
   const char* name;
@@ -291,6 +349,12 @@ struct InstructionSet {
   void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);
   void (*maskedConvolutionBackward)(const MaskedConvolutionBackward&, Runtime&);
   void (*sampleRows)(const SampledRows&, Runtime&);
+  void (*embeddingForward)(const EmbeddingForward&, Runtime&);
+  void (*embeddingBackward)(const EmbeddingBackward&, Runtime&);
+  void (*rmspropStep)(const OptimizerStep&, Runtime&);
+  void (*adamStep)(const OptimizerStep&, Runtime&);
+  // Makes up for the steps that a table's rows missed, of all pieces of `updates`.
+  void (*settleRows)(const OptimizerStep&, Runtime&);
   // Element by element, for measuring their error.
   void (*tanh)(const float* from, float* to, size_t count);
   void (*sigmoid)(const float* from, float* to, size_t count);

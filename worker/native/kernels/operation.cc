@@ -115,17 +115,35 @@ Call::~Call() {
   TF_DeleteStatus(status_);
 }
 
-void Call::refuse(int input, const std::string& what) const {
-  const int named = static_cast<int>(operation_.inputs.size());
-  const std::string argument =
-      input < named ? operation_.inputs[input]
-                    : operation_.list + ("[" + std::to_string(input - named) + "]");
-  throw ArgumentError{std::string(operation_.name) + ": argument " + argument + " " + what};
+std::string Call::name(int input) const {
+  int place = input;
+  for (const std::string given : operation_.inputs) {
+    const size_t colon = given.find(':');
+    if (colon == std::string::npos) {
+      if (place-- == 0) return given;
+      continue;
+    }
+    const std::string list = given.substr(0, colon);
+    TF_InputRange_Args range{};
+    range.struct_size = TF_InputRange_Args_STRUCT_SIZE;
+    range.status = status_;
+    TF_InputRange(context_, list.c_str(), &range);
+    const int length = range.stop - range.start;
+    if (place < length) return list + "[" + std::to_string(place) + "]";
+    place -= length;
+  }
+  return std::to_string(input);
 }
 
-Shape Call::shape(int input, int rank) const {
+void Call::refuse(int input, const std::string& what) const {
+  throw ArgumentError{std::string(operation_.name) + ": argument " + name(input) + " " + what};
+}
+
+Shape Call::shapeOf(TF_DataType type, int input, int rank) const {
   const TF_Tensor* tensor = inputs_[input];
-  if (TF_TensorType(tensor) != TF_FLOAT) refuse(input, "is not float32");
+  if (TF_TensorType(tensor) != type) {
+    refuse(input, type == TF_FLOAT ? "is not float32" : "is not int32");
+  }
   Shape found;
   for (int i = 0; i < TF_NumDims(tensor); i++) found.push_back(TF_Dim(tensor, i));
   if (static_cast<int>(found.size()) != rank) {
@@ -139,12 +157,44 @@ Shape Call::shape(int input, int rank) const {
   return found;
 }
 
-const float* Call::input(int input, const Shape& wanted) const {
-  const Shape found = shape(input, static_cast<int>(wanted.size()));
+void* Call::values(TF_DataType type, int input, const Shape& wanted) const {
+  const Shape found = shapeOf(type, input, static_cast<int>(wanted.size()));
   if (found != wanted) {
     refuse(input, "has the shape " + text(found) + ", not " + text(wanted));
   }
-  return static_cast<const float*>(TF_TensorData(inputs_[input]));
+  return TF_TensorData(inputs_[input]);
+}
+
+Shape Call::shape(int input, int rank) const { return shapeOf(TF_FLOAT, input, rank); }
+
+Shape Call::shape(int input) const { return shape(input, TF_NumDims(inputs_[input])); }
+
+Shape Call::integersShape(int input, int rank) const { return shapeOf(TF_INT32, input, rank); }
+
+bool Call::isIntegers(int input) const { return TF_TensorType(inputs_[input]) == TF_INT32; }
+
+const float* Call::input(int input, const Shape& wanted) const { return inPlace(input, wanted); }
+
+float* Call::inPlace(int input, const Shape& wanted) const {
+  return static_cast<float*>(values(TF_FLOAT, input, wanted));
+}
+
+const int32_t* Call::integers(int input, const Shape& wanted) const {
+  return integersInPlace(input, wanted);
+}
+
+int32_t* Call::integersInPlace(int input, const Shape& wanted) const {
+  return static_cast<int32_t*>(values(TF_INT32, input, wanted));
+}
+
+void* Call::newOutput(TF_DataType type, int output, const Shape& shape) {
+  size_t bytes = TF_DataTypeSize(type);
+  for (const int64_t dimension : shape) bytes *= static_cast<size_t>(dimension);
+  TF_Tensor* tensor = TF_AllocateOutput(context_, output, type, shape.data(),
+                                        static_cast<int>(shape.size()), bytes, status_);
+  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
+  owned_.push_back(tensor);
+  return TF_TensorData(tensor);
 }
 
 const float* Call::optionalInput(int input, const Shape& wanted) const {
@@ -154,14 +204,11 @@ const float* Call::optionalInput(int input, const Shape& wanted) const {
 }
 
 float* Call::output(int output, const Shape& shape) {
-  size_t floats = 1;
-  for (const int64_t dimension : shape) floats *= static_cast<size_t>(dimension);
-  TF_Tensor* tensor =
-      TF_AllocateOutput(context_, output, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                        floats * sizeof(float), status_);
-  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
-  owned_.push_back(tensor);
-  return static_cast<float*>(TF_TensorData(tensor));
+  return static_cast<float*>(newOutput(TF_FLOAT, output, shape));
+}
+
+int32_t* Call::integersOutput(int output, const Shape& shape) {
+  return static_cast<int32_t*>(newOutput(TF_INT32, output, shape));
 }
 
 float* Call::allocate(size_t floats) {
@@ -188,18 +235,19 @@ void registerOperation(const Operation& operation,
                        void (*compute)(Call& call, const Attributes& attributes)) {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(operation.name);
   for (const char* name : operation.inputs) {
+    if (strchr(name, ':') != nullptr) {
+      TF_OpDefinitionBuilderAddInput(definition, name);
+      continue;
+    }
     const std::string type = typeAttribute(name);
     // Any type, so that the call and not TensorFlow's dispatch says which argument is wrong.
     TF_OpDefinitionBuilderAddAttr(definition, (type + ": type").c_str());
     TF_OpDefinitionBuilderAddInput(definition, (std::string(name) + ": " + type).c_str());
   }
-  if (operation.list != nullptr) {
-    TF_OpDefinitionBuilderAddAttr(definition, "N: int >= 1");
-    const std::string list = std::string(operation.list) + ": N * float";
-    TF_OpDefinitionBuilderAddInput(definition, list.c_str());
-  }
   for (const char* name : operation.outputs) {
-    TF_OpDefinitionBuilderAddOutput(definition, (std::string(name) + ": float").c_str());
+    const bool isTyped = strchr(name, ':') != nullptr;
+    TF_OpDefinitionBuilderAddOutput(
+        definition, isTyped ? name : (std::string(name) + ": float").c_str());
   }
   for (const char* attribute : operation.attributes) {
     TF_OpDefinitionBuilderAddAttr(definition, attribute);

@@ -27,12 +27,13 @@ using Shape = std::vector<int64_t>;
 struct Operation {
   const char* name;
   // Every one a tensor of any type and shape as far as TensorFlow is concerned; the call checks them.
+  // "name: count * type", where `count` is an attribute, is a list; a call's inputs are numbered with
+  // every tensor of a list counted.
   std::vector<const char*> inputs;
+  // float32, or "name: type"
   std::vector<const char*> outputs;
-  // "name: bool" or "name: int", each
+  // "name: bool" or "name: int", each; "name: int >= 0" where that counts a list's tensors
   std::vector<const char*> attributes;
-  // After the inputs, any number of float32 tensors of this name; the attribute N tells how many.
-  const char* list = nullptr;
 };
 
 // Values of an operation's attributes, in their order.
@@ -46,16 +47,27 @@ class Call final : public Runtime {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // How many tensors the list has; the first follows the last of the other inputs.
-  int listLength() const { return static_cast<int>(inputs_.size() - operation_.inputs.size()); }
+  // How many tensors there are, those of lists counted.
+  int inputCount() const { return static_cast<int>(inputs_.size()); }
   // An input's shape. Throws ArgumentError unless it is float32 of this rank with no dimension zero.
   Shape shape(int input, int rank) const;
+  // The same of any rank.
+  Shape shape(int input) const;
   // An input's values. Throws ArgumentError unless it is float32 of this shape.
   const float* input(int input, const Shape& shape) const;
   // The same, or null where the input is empty, of the shape [0].
   const float* optionalInput(int input, const Shape& shape) const;
+  // An input's values, to be changed. TensorFlow takes tensors for constants: whoever calls the operation
+  // makes sure that nothing else shares this one's memory.
+  float* inPlace(int input, const Shape& shape) const;
+  // As shape, input and inPlace, for int32.
+  Shape integersShape(int input, int rank) const;
+  const int32_t* integers(int input, const Shape& shape) const;
+  int32_t* integersInPlace(int input, const Shape& shape) const;
+  bool isIntegers(int input) const;
   // The new output's values; a dimension may be zero.
   float* output(int output, const Shape& shape);
+  int32_t* integersOutput(int output, const Shape& shape);
   // Throws ArgumentError: "Operation: argument <name> <what>".
   [[noreturn]] void refuse(int input, const std::string& what) const;
 
@@ -63,6 +75,11 @@ class Call final : public Runtime {
   void parallel(int parts, void (*body)(void*, int), void* closure) override;
 
  private:
+  std::string name(int input) const;
+  Shape shapeOf(TF_DataType type, int input, int rank) const;
+  void* values(TF_DataType type, int input, const Shape& shape) const;
+  void* newOutput(TF_DataType type, int output, const Shape& shape);
+
   const Operation& operation_;
   TF_OpKernelContext* context_;
   TF_Status* status_;

@@ -11,7 +11,7 @@ class Network {
  public:
   // `next` is the list's first input, `reluFrom` the first dense layer with a ReLU before it.
   Network(const Call& call, int next, int layerCount, int reluFrom)
-      : call_(call), next_(next), end_(next + call.listLength()) {
+      : call_(call), next_(next), end_(call.inputCount()) {
     const Shape kernel = shape(4);
     kernelSize = static_cast<int>(kernel[0]);
     if (kernelSize % 2 == 0 || kernelSize < 3 || kernel[1] != kernel[0] || kernel[2] != 1) {
@@ -160,16 +160,15 @@ void draw(Call& call, const Attributes& attributes) {
 
 [[maybe_unused]] const bool registered = [] {
   registerOperation({"TeletrainReadRows",
-                     {"pixels"},
+                     {"pixels", "weights: N * float"},
                      {"states"},
-                     {"columns: int", "layers: int"},
-                     "weights"},
+                     {"columns: int", "layers: int", "N: int >= 1"}},
                     read);
   registerOperation({"TeletrainDrawRow",
-                     {"pixels", "thresholds", "above"},
+                     {"pixels", "thresholds", "above", "weights: N * float"},
                      {"drawn", "states"},
-                     {"columns: int", "layers: int", "relu_from: int", "keep: bool"},
-                     "weights"},
+                     {"columns: int", "layers: int", "relu_from: int", "keep: bool",
+                      "N: int >= 1"}},
                     draw);
   return true;
 }();

@@ -53,6 +53,12 @@ TELETRAIN_INLINE Vector select(Integers condition, Vector yes, Vector no) {
   return (Vector)((condition & (Integers)yes) | (~condition & (Integers)no));
 }
 
+TELETRAIN_INLINE Vector squareRoot(Vector x) {
+  Vector root;
+  for (int lane = 0; lane < lanes; lane++) root[lane] = __builtin_sqrtf(x[lane]);
+  return root;
+}
+
 // e^x - 1 as scale · p + (scale - 1) and e^x as scale + scale · p, for |x| <= 87.
 struct Exponential {
   Vector scale;  // 2^n

@@ -63,7 +63,7 @@ function curve(
   return Array.from({ length: steps }, (_, step) =>
     tf.tidy(() => {
       const { loss, gradients } = model.lossAndGradients(batchOf(step));
-      applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
+      applyGradients(optimizer, gradients, settings.clipNorm);
       return loss.dataSync()[0] ?? Number.NaN;
     }),
   );

@@ -30,16 +30,16 @@ onEachEngine(() => {
     it('goes on bit for bit from what was saved', () => {
       const whole = variables();
       const straight = createOptimizer(settings, whole);
-      for (let step = 0; step < 6; step++) straight.apply(whole, gradientsAt(step));
+      for (let step = 0; step < 6; step++) straight.apply(gradientsAt(step));
 
       const parts = variables();
       const first = createOptimizer(settings, parts);
-      for (let step = 0; step < 3; step++) first.apply(parts, gradientsAt(step));
+      for (let step = 0; step < 3; step++) first.apply(gradientsAt(step));
       const saved = new Map([...first.slots()].map(([name, slot]) => [name, tf.clone(slot)]));
       const second = createOptimizer(settings, parts);
       second.restore(first.iterations, saved);
       first.dispose();
-      for (let step = 3; step < 6; step++) second.apply(parts, gradientsAt(step));
+      for (let step = 3; step < 6; step++) second.apply(gradientsAt(step));
 
       expect(second.iterations).toBe(6);
       expect(values(parts)).toEqual(values(whole));
@@ -49,7 +49,7 @@ onEachEngine(() => {
     it('refuses a state that is missing, foreign or of another shape, and keeps its own', () => {
       const own = variables();
       const trained = createOptimizer(settings, own);
-      trained.apply(own, gradientsAt(0));
+      trained.apply(gradientsAt(0));
       const before = values(trained.slots());
       const complete = new Map(trained.slots());
       const [name] = complete.keys();

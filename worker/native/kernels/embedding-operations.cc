@@ -1,0 +1,92 @@
+#include <memory>
+
+#include "operation.h"
+
+namespace teletrain {
+namespace {
+
+// Throws ArgumentError where a token has no row in the table.
+void checkTokens(const Call& call, int input, const int32_t* tokens, int64_t count,
+                 int64_t vocabulary) {
+  uint32_t largest = 0;  // A negative token is a large one.
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t token = static_cast<uint32_t>(tokens[i]);
+    largest = token > largest ? token : largest;
+  }
+  if (largest < vocabulary) return;
+  call.refuse(input, "holds the token " + std::to_string(static_cast<int32_t>(largest)) +
+                         ", which is not within the vocabulary of " +
+                         std::to_string(vocabulary));
+}
+
+void forward(Call& call, const Attributes&) {
+  const Shape table = call.shape(0, 2);
+  const Shape tokens = call.integersShape(1, 2);
+  EmbeddingForward arguments{};
+  arguments.timesteps = static_cast<int>(tokens[1]);
+  arguments.batch = static_cast<int>(tokens[0]);
+  arguments.units = static_cast<int>(table[1]);
+  arguments.table = call.input(0, table);
+  arguments.tokens = call.integers(1, tokens);
+  checkTokens(call, 1, arguments.tokens, tokens[0] * tokens[1], table[0]);
+  arguments.outputs = call.output(0, {tokens[1], tokens[0], table[1]});
+  instructionSetFor(arguments.units).embeddingForward(arguments, call);
+}
+
+// Sorts the places of a time-major sequence by their tokens, counting; then each distinct token's
+// places, which are ascending, are summed up.
+void backward(Call& call, const Attributes& attributes) {
+  const int64_t vocabulary = attributes[0];
+  const Shape tokensShape = call.integersShape(0, 2);
+  const int64_t batch = tokensShape[0], timesteps = tokensShape[1], places = batch * timesteps;
+  const int64_t units = call.shape(1, 3)[2];
+  const int32_t* tokens = call.integers(0, tokensShape);
+  EmbeddingBackward arguments{};
+  arguments.outputsGradient = call.input(1, {timesteps, batch, units});
+  checkTokens(call, 0, tokens, places, vocabulary);
+
+  // How many places a token has, and then where the next one of it goes.
+  std::unique_ptr<int[]> next(new int[vocabulary]());
+  for (int64_t i = 0; i < places; i++) next[tokens[i]]++;
+  int64_t rows = 0;
+  for (int64_t token = 0; token < vocabulary; token++) rows += next[token] > 0 ? 1 : 0;
+  std::unique_ptr<int[]> starts(new int[rows + 1]);
+  int32_t* distinct = call.integersOutput(0, {rows});
+  int before = 0, row = 0;
+  for (int64_t token = 0; token < vocabulary; token++) {
+    const int count = next[token];
+    if (count == 0) continue;
+    starts[row] = before;
+    distinct[row++] = static_cast<int32_t>(token);
+    next[token] = before;
+    before += count;
+  }
+  starts[rows] = before;
+  std::unique_ptr<int[]> order(new int[places]);
+  for (int64_t step = 0, place = 0; step < timesteps; step++) {
+    for (int64_t i = 0; i < batch; i++, place++) {
+      order[next[tokens[i * timesteps + step]]++] = static_cast<int>(place);
+    }
+  }
+
+  arguments.places = static_cast<int>(places);
+  arguments.rows = static_cast<int>(rows);
+  arguments.units = static_cast<int>(units);
+  arguments.order = order.get();
+  arguments.starts = starts.get();
+  arguments.rowsGradient = call.output(1, {rows, units});
+  instructionSetFor(arguments.units).embeddingBackward(arguments, call);
+}
+
+[[maybe_unused]] const bool registered = [] {
+  registerOperation({"TeletrainEmbedding", {"table", "tokens"}, {"outputs"}, {}}, forward);
+  registerOperation({"TeletrainEmbeddingGrad",
+                     {"tokens", "outputs_gradient"},
+                     {"rows: int32", "rows_gradient"},
+                     {"vocabulary: int"}},
+                    backward);
+  return true;
+}();
+
+}  // namespace
+}  // namespace teletrain
