@@ -25,6 +25,14 @@ const commonSettings = {
     .number()
     .min(0)
     .describe('Gradients are scaled so that their global norm is at most this; 0 turns it off'),
+  emaMomentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe(
+      "Momentum of the weights' moving average, as Keras' ema_momentum: the averages are validated, tested, sampled from and saved; 0 turns it off",
+    ),
   patience: z
     .int()
     .min(0)

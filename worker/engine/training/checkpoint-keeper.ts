@@ -1,5 +1,6 @@
 import { TeletrainError } from '../../../shared/errors.ts';
 import type { EventOf } from '../../../shared/events.ts';
+import { exchangeAverages } from '../checkpoints/averages.ts';
 import { isErrnoException } from '../checkpoints/errno.ts';
 import { checkpointFiles } from '../checkpoints/files.ts';
 import { rotateCheckpoints } from '../checkpoints/rotation.ts';
@@ -72,8 +73,7 @@ export class CheckpointKeeper {
     const isBest = best?.checkpoint === id;
     const files = checkpointFiles({
       state: this.#state(progress),
-      weights,
-      slots,
+      ...exchangeAverages({ weights, slots }),
       keras: model.keras,
     });
     // Else a crash could leave a checkpoint whose metrics nobody ever received.

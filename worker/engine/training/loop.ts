@@ -140,21 +140,24 @@ export class TrainingLoop implements StatusSource {
 
   /** The test digits' upper halves are shown to the model here; their likelihood is not looked at. */
   async #sample(): Promise<void> {
-    const { dataset, settings, model, controls, status, journal, showDrawing } = this.#parts;
+    const { dataset, settings, model, optimizer, controls, status, journal, showDrawing } =
+      this.#parts;
     if (!isPictureModel(model) || !('sampleCount' in settings)) return;
     status.phase('sampling', 0);
     const startedAt = controls.activeMs();
     const { step, epoch } = this.#progress;
     journal.send(
-      await sampleGrid(model, dataset.test, {
-        seed: settings.seed,
-        step,
-        epoch,
-        count: settings.sampleCount,
-        gate: () => controls.gate(),
-        onProgress: (done) => status.phase('sampling', done),
-        onDrawing: showDrawing,
-      }),
+      await optimizer.withAverages(() =>
+        sampleGrid(model, dataset.test, {
+          seed: settings.seed,
+          step,
+          epoch,
+          count: settings.sampleCount,
+          gate: () => controls.gate(),
+          onProgress: (done) => status.phase('sampling', done),
+          onDrawing: showDrawing,
+        }),
+      ),
     );
     this.pace.sampleGrid(controls.activeMs() - startedAt);
     this.#update({ sampledStep: step });
@@ -176,15 +179,18 @@ export class TrainingLoop implements StatusSource {
 
   /** Validates, reports the epoch, and saves. Nothing is reported before all of it is known. */
   async #finishEpoch(): Promise<void> {
-    const { dataset, settings, model, gather, controls, status, engine, journal } = this.#parts;
+    const { dataset, settings, model, optimizer, gather, controls, status, engine, journal } =
+      this.#parts;
     status.phase('validating', 0);
     const startedAt = controls.activeMs();
-    const validation = await evaluateSplit(model, dataset.validation, {
-      batchSize: settings.batchSize,
-      gather,
-      gate: () => controls.gate(),
-      onProgress: (done) => status.phase('validating', done),
-    });
+    const validation = await optimizer.withAverages(() =>
+      evaluateSplit(model, dataset.validation, {
+        batchSize: settings.batchSize,
+        gather,
+        gate: () => controls.gate(),
+        onProgress: (done) => status.phase('validating', done),
+      }),
+    );
     this.pace.validation(controls.activeMs() - startedAt);
     this.#lap();
 

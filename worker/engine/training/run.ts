@@ -5,8 +5,8 @@ import { completeSettings, recipeNamed } from '../../../shared/recipes.ts';
 import type { StartCommand } from '../../channel.ts';
 import type { Engine } from '../backend/engine.ts';
 import { hasDamaged, type LoadedCheckpoint, loadNewestCheckpoint } from '../checkpoints/load.ts';
+import { restoreTraining } from '../checkpoints/restore.ts';
 import { initialProgress, type Progress } from '../checkpoints/state.ts';
-import { restoreVariables, toTensor } from '../checkpoints/tensors.ts';
 import { loadDataset } from '../datasets/load.ts';
 import { createModel } from '../models/create.ts';
 import { createOptimizer } from '../optimizers/create.ts';
@@ -151,7 +151,7 @@ async function newestCheckpoint(
 }
 
 function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: RunParts): void {
-  const { state, weights, slots } = checkpoint;
+  const { state } = checkpoint;
   if (state.recipe !== record.recipe) {
     throw new TeletrainError(
       'checkpoint-mismatch',
@@ -159,10 +159,7 @@ function restore(checkpoint: LoadedCheckpoint, { record, model, optimizer }: Run
       { hint: 'Resume the run that the checkpoint belongs to.' },
     );
   }
-  restoreVariables(model.variables, weights);
-  const tensors = new Map([...slots].map(([name, slot]) => [name, toTensor(slot)]));
-  optimizer.restore(state.optimizer.iterations, tensors);
-  for (const slot of tensors.values()) slot.dispose();
+  restoreTraining(checkpoint, model.variables, optimizer);
 }
 
 /** @param testedStep where the test split was scored before. */

@@ -12,12 +12,12 @@ import type { RunParts } from './parts.ts';
  * tested: the last epoch's (`loss`, `accuracy`) and those with the lowest validation loss
  * (`bestLoss`, `bestAccuracy`); digits have `hiddenLoss` and `bestHiddenLoss` instead of an
  * accuracy. All are reported at the last step, for that is when it was known which were the best.
- * Leaves the best weights in the model.
+ * Where the weights are averaged, their averages are tested. Leaves the best weights in the model.
  * @throws StopRequested; then nothing was reported.
  */
 export async function testRun(parts: RunParts, progress: Progress): Promise<void> {
   const { step, epoch, earlyStopping } = progress;
-  const last = await evaluateTest(parts, 'testing');
+  const last = await parts.optimizer.withAverages(() => evaluateTest(parts, 'testing'));
   const best = earlyStopping.best;
   if (best !== undefined) {
     const ofBest = best.step === step ? last : await testBest(parts, best);

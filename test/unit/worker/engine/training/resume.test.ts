@@ -6,11 +6,8 @@ import {
   listCheckpoints,
   loadNewestCheckpoint,
 } from '../../../../../worker/engine/checkpoints/load.ts';
-import {
-  fetchTensors,
-  restoreVariables,
-  toTensor,
-} from '../../../../../worker/engine/checkpoints/tensors.ts';
+import { restoreTraining } from '../../../../../worker/engine/checkpoints/restore.ts';
+import { fetchTensors } from '../../../../../worker/engine/checkpoints/tensors.ts';
 import { tinyRun } from './tiny-run.ts';
 
 let folder: string;
@@ -26,10 +23,7 @@ async function resumedRun(settings: Readonly<Record<string, unknown>>, onDamaged
   const checkpoint = await loadNewestCheckpoint(folder, onDamaged);
   if (!checkpoint) throw new Error('There is no whole checkpoint.');
   const run = await tinyRun(folder, settings, { progress: checkpoint.state.progress });
-  restoreVariables(run.model.variables, checkpoint.weights);
-  const slots = new Map([...checkpoint.slots].map(([name, slot]) => [name, toTensor(slot)]));
-  run.parts.optimizer.restore(checkpoint.state.optimizer.iterations, slots);
-  for (const slot of slots.values()) slot.dispose();
+  restoreTraining(checkpoint, run.model.variables, run.parts.optimizer);
   return run;
 }
 
