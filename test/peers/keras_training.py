@@ -4,7 +4,7 @@ Reads from the file named by the first argument:
 {"layer": "SimpleRNN" | "LSTM" | "GRU", "layers", "units", "vocabulary", "embeddingUnits",
  "weights": [{"shape": [...], "values": [...]}, ...] in Keras' order,
  "batches": [{"tokens": [[...]], "targets": [...]}, ...],
- "optimizer": "rmsprop" | "adam", "learningRate", "clipNorm": 0 for none}
+ "optimizer": "rmsprop" | "adam", "learningRate", "clipNorm": 0 for none, "emaMomentum": 0 for none}
 Prints as JSON what the first batch gives before training, and the weights, the optimizer's state
 and every step's loss and accuracy after one step on each batch.
 """
@@ -69,7 +69,10 @@ answer = {
 
 optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
 optimizer = optimizers[request["optimizer"]](
-    learning_rate=request["learningRate"], global_clipnorm=request["clipNorm"] or None
+    learning_rate=request["learningRate"],
+    global_clipnorm=request["clipNorm"] or None,
+    use_ema=request["emaMomentum"] > 0,
+    ema_momentum=request["emaMomentum"],
 )
 for tokens, targets in batches:
     outputs, loss, gradients = forward_and_backward(tokens, targets)

@@ -120,43 +120,70 @@ TELETRAIN_INLINE Vector averaged(Vector average, Vector weights, Vector momentum
   return weights + momentum * (average - weights);
 }
 
-// Calls update(first, count) -> new weights for each vector of a stretch and stores them.
-template <typename Update>
-inline void updateWeights(const Stretch& to, const StepConstants& with, const Update& update) {
+TELETRAIN_INLINE void storeWeights(const Stretch& to, ptrdiff_t i, Vector weights,
+                                   const StepConstants& with) {
+  store(to.weights + i, weights);
+  if (to.average == nullptr) return;
+  store(to.average + i, averaged(load(to.average + i), weights, with.averageMomentum));
+}
+
+// Whole vectors of a stretch. Never inlined, like adamVectors: a compiler may fuse other products with
+// sums in another copy of the code, and a table's row has to come to the same bits as a dense variable.
+__attribute__((noinline)) static void rmspropVectors(const Stretch& to,
+                                                     const StepConstants& with) {
   for (ptrdiff_t i = 0; i < to.count; i += lanes) {
-    const int left = to.count - i < lanes ? static_cast<int>(to.count - i) : lanes;
-    const Vector weights = update(i, left);
-    storeFirst(to.weights + i, weights, left);
-    if (to.average == nullptr) continue;
-    const Vector average = loadFirst(to.average + i, left);
-    storeFirst(to.average + i, averaged(average, weights, with.averageMomentum), left);
+    const Vector gradient = load(to.gradient + i) * with.scale;
+    const Vector remembered = load(to.velocity + i) * with.velocityDecay;
+    const Vector velocity = flushed(remembered + with.velocityRest * (gradient * gradient));
+    store(to.velocity + i, velocity);
+    const Vector step = with.learningRate * gradient / squareRoot(velocity + with.epsilon);
+    storeWeights(to, i, load(to.weights + i) - step, with);
   }
 }
 
-inline void rmspropStretch(const Stretch& to, const StepConstants& with) {
-  updateWeights(to, with, [&](ptrdiff_t i, int left) {
-    const Vector gradient = loadFirst(to.gradient + i, left) * with.scale;
-    const Vector remembered = loadFirst(to.velocity + i, left) * with.velocityDecay;
-    const Vector velocity = flushed(remembered + with.velocityRest * (gradient * gradient));
-    storeFirst(to.velocity + i, velocity, left);
-    return loadFirst(to.weights + i, left) -
-           with.learningRate * gradient / squareRoot(velocity + with.epsilon);
-  });
+__attribute__((noinline)) static void adamVectors(const Stretch& to, const StepConstants& with) {
+  for (ptrdiff_t i = 0; i < to.count; i += lanes) {
+    const Vector gradient =
+        to.gradient == nullptr ? Vector{} : load(to.gradient + i) * with.scale;
+    Vector momentum = load(to.momentum + i);
+    momentum += (gradient - momentum) * with.momentumRest;
+    store(to.momentum + i, momentum);
+    Vector velocity = load(to.velocity + i);
+    velocity = flushed(velocity + (gradient * gradient - velocity) * with.velocityRest);
+    store(to.velocity + i, velocity);
+    const Vector step = with.learningRate * momentum / (squareRoot(velocity) + with.epsilon);
+    storeWeights(to, i, load(to.weights + i) - step, with);
+  }
 }
 
-inline void adamStretch(const Stretch& to, const StepConstants& with) {
-  updateWeights(to, with, [&](ptrdiff_t i, int left) {
-    const Vector gradient =
-        to.gradient == nullptr ? Vector{} : loadFirst(to.gradient + i, left) * with.scale;
-    Vector momentum = loadFirst(to.momentum + i, left);
-    momentum += (gradient - momentum) * with.momentumRest;
-    storeFirst(to.momentum + i, momentum, left);
-    Vector velocity = loadFirst(to.velocity + i, left);
-    velocity = flushed(velocity + (gradient * gradient - velocity) * with.velocityRest);
-    storeFirst(to.velocity + i, velocity, left);
-    return loadFirst(to.weights + i, left) -
-           with.learningRate * momentum / (squareRoot(velocity) + with.epsilon);
-  });
+// Updates a stretch of any length: what fills no vector by itself, in one that is filled up with zeros.
+template <void (*updateVectors)(const Stretch&, const StepConstants&)>
+inline void update(Stretch to, const StepConstants& with) {
+  const int left = static_cast<int>(to.count % lanes);
+  Stretch last = to;
+  to.count -= left;
+  if (to.count > 0) updateVectors(to, with);
+  if (left == 0) return;
+  alignas(sizeof(Vector)) float memory[5][lanes] = {};
+  const auto take = [&](int index, auto*& from) {
+    if (from == nullptr) return;
+    memcpy(memory[index], from + to.count, sizeof(float) * left);
+    from = memory[index];
+  };
+  take(0, last.weights);
+  take(1, last.momentum);
+  take(2, last.velocity);
+  take(3, last.average);
+  take(4, last.gradient);
+  last.count = lanes;
+  updateVectors(last, with);
+  const auto giveBack = [&](float* given, const float* from) {
+    if (given != nullptr) memcpy(given + to.count, from, sizeof(float) * left);
+  };
+  giveBack(to.weights, last.weights);
+  giveBack(to.momentum, last.momentum);
+  giveBack(to.velocity, last.velocity);
+  giveBack(to.average, last.average);
 }
 
 // RMSprop's steps from `settled` to `step` without a gradient, for a row: its velocity decays, its
@@ -197,13 +224,14 @@ inline void rmspropStep(const OptimizerStep& given, Runtime& runtime) {
     const OptimizedVariable& variable = given.variables[piece.variable];
     if (variable.rows == nullptr) {
       const float* gradient = variable.gradient + piece.first;
-      return rmspropStretch(Stretch(variable, piece.first, piece.count, gradient), with);
+      return update<rmspropVectors>(Stretch(variable, piece.first, piece.count, gradient), with);
     }
     const ptrdiff_t units = variable.units;
     for (ptrdiff_t i = piece.first; i < piece.first + piece.count; i++) {
       const ptrdiff_t row = variable.rows[i];
       settleRow(variable, row, given.step, with, averageMomentum);
-      rmspropStretch(Stretch(variable, row * units, units, variable.gradient + i * units), with);
+      update<rmspropVectors>(
+          Stretch(variable, row * units, units, variable.gradient + i * units), with);
       variable.settled[row] = given.step + 1;
     }
   });
@@ -243,7 +271,7 @@ inline void adamStep(const OptimizerStep& given, Runtime& runtime) {
     const OptimizedVariable& variable = given.variables[piece.variable];
     if (variable.rows == nullptr) {
       const float* gradient = variable.gradient + piece.first;
-      return adamStretch(Stretch(variable, piece.first, piece.count, gradient), with);
+      return update<adamVectors>(Stretch(variable, piece.first, piece.count, gradient), with);
     }
     const ptrdiff_t units = variable.units;
     int next = firstTouched(variable, piece.first);
@@ -251,7 +279,7 @@ inline void adamStep(const OptimizerStep& given, Runtime& runtime) {
       const bool isTouched = next < variable.touched && variable.rows[next] == row;
       const float* gradient = isTouched ? variable.gradient + next * units : nullptr;
       next += isTouched ? 1 : 0;
-      adamStretch(Stretch(variable, row * units, units, gradient), with);
+      update<adamVectors>(Stretch(variable, row * units, units, gradient), with);
     }
   });
 }

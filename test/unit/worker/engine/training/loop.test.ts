@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listCheckpoints } from '../../../../../worker/engine/checkpoints/load.ts';
+import {
+  listCheckpoints,
+  loadNewestCheckpoint,
+} from '../../../../../worker/engine/checkpoints/load.ts';
+import { fetchTensors } from '../../../../../worker/engine/checkpoints/tensors.ts';
+import { testRun } from '../../../../../worker/engine/training/test-split.ts';
 import { tinyRun } from './tiny-run.ts';
 
 let folder: string;
@@ -37,6 +42,28 @@ test('no tensor is left over by an epoch', async () => {
   );
   expect(new Set(handles).size).toBe(1);
   expect(run.events.some((event) => event.type === 'log')).toBe(false);
+});
+
+test('with averaging, the averages are validated, tested and saved, and training goes on without them', async () => {
+  const settings = { epochs: 2, learningRate: 0.05 };
+  using plain = await tinyRun(join(folder, 'plain'), settings);
+  await plain.loop.run();
+  using run = await tinyRun(folder, { ...settings, emaMomentum: 0.9 });
+  await run.loop.run();
+  const metrics = ({ events }: typeof run, split: string) =>
+    events.filter((event) => event.type === 'metric' && event.split === split);
+  expect(metrics(run, 'train')).toEqual(metrics(plain, 'train'));
+  expect(metrics(run, 'validation')).not.toEqual(metrics(plain, 'validation'));
+
+  const newest = await loadNewestCheckpoint(folder);
+  const averages = await run.parts.optimizer.withAverages(() => fetchTensors(run.model.variables));
+  expect(newest?.weights).toEqual(averages);
+  expect(newest?.slots.get('rmsprop/dense/kernel/trained')).toEqual(
+    (await fetchTensors(plain.model.variables)).get('dense/kernel'),
+  );
+  await testRun(run.parts, run.loop.progress);
+  await testRun(plain.parts, plain.loop.progress);
+  expect(metrics(run, 'test')).not.toEqual(metrics(plain, 'test'));
 });
 
 test('tensors that grow from epoch to epoch are warned of', async () => {

@@ -27,33 +27,38 @@ async function resumedRun(settings: Readonly<Record<string, unknown>>, onDamaged
   return run;
 }
 
-test('a run that is stopped at any of its steps goes on to the same metrics and weights', async () => {
-  const settings = { epochs: 2, optimizer: 'adam' };
-  using whole = await tinyRun(join(folder, 'whole'), settings);
-  await whole.loop.run();
-  const expected = whole.events.filter((event) => event.type === 'metric');
-  const weights = await fetchTensors(whole.model.variables);
+test.each([
+  { epochs: 2, optimizer: 'adam' },
+  { epochs: 2, optimizer: 'rmsprop', emaMomentum: 0.8 },
+])(
+  'a run that is stopped at any of its steps goes on to the same metrics and weights (%o)',
+  async (settings) => {
+    using whole = await tinyRun(join(folder, 'whole'), settings);
+    await whole.loop.run();
+    const expected = whole.events.filter((event) => event.type === 'metric');
+    const weights = await fetchTensors(whole.model.variables);
 
-  for (let stopAt = 0; stopAt < 12; stopAt += 1) {
-    await rm(join(folder, 'checkpoints'), { recursive: true, force: true });
-    using first = await tinyRun(join(folder), { ...settings, keepCheckpoints: 1 });
-    const send = first.parts.journal.send;
-    first.parts.journal.send = (event) => {
-      send(event);
-      if (first.loop.progress.step >= stopAt) first.controls.stop('now');
-    };
-    if (stopAt === 0) first.controls.stop('now');
-    await expect(first.loop.run()).rejects.toMatchObject({ reason: 'stop-now' });
-    await first.keeper.save('stop', first.loop.progress);
+    for (let stopAt = 0; stopAt < 12; stopAt += 1) {
+      await rm(join(folder, 'checkpoints'), { recursive: true, force: true });
+      using first = await tinyRun(join(folder), { ...settings, keepCheckpoints: 1 });
+      const send = first.parts.journal.send;
+      first.parts.journal.send = (event) => {
+        send(event);
+        if (first.loop.progress.step >= stopAt) first.controls.stop('now');
+      };
+      if (stopAt === 0) first.controls.stop('now');
+      await expect(first.loop.run()).rejects.toMatchObject({ reason: 'stop-now' });
+      await first.keeper.save('stop', first.loop.progress);
 
-    using second = await resumedRun(settings);
-    await second.loop.run();
-    const metrics = [...first.events, ...second.events].filter(({ type }) => type === 'metric');
-    expect(metrics).toEqual(expected);
-    expect(await fetchTensors(second.model.variables)).toEqual(weights);
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+      using second = await resumedRun(settings);
+      await second.loop.run();
+      const metrics = [...first.events, ...second.events].filter(({ type }) => type === 'metric');
+      expect(metrics).toEqual(expected);
+      expect(await fetchTensors(second.model.variables)).toEqual(weights);
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+);
 
 test('a damaged checkpoint is told of, set aside, and the one before it is used', async () => {
   using run = await tinyRun(folder, { epochs: 3 });
