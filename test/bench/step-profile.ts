@@ -71,7 +71,7 @@ const targets =
 
 function step(): void {
   const { loss, metrics, gradients } = model.lossAndGradients({ inputs, targets, size: batchSize });
-  applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
+  applyGradients(optimizer, gradients, settings.clipNorm);
   loss.dataSync();
   tf.dispose([loss, metrics]);
 }

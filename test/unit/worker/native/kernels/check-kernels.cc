@@ -450,6 +450,100 @@ void checkSampler(PictureSize size, int units, int layers, int firstRow) {
         });
 }
 
+struct TokenSizes {
+  int timesteps, batch, units, vocabulary;
+};
+
+void checkEmbedding(TokenSizes s) {
+  const int places = s.timesteps * s.batch;
+  const size_t outputs = static_cast<size_t>(places) * s.units;
+  Tensor table = given(static_cast<size_t>(s.vocabulary) * s.units), dy = given(outputs);
+  // Half of the places hold the token 0, as in padded sequences.
+  std::unique_ptr<int[]> tokens(new int[places]);
+  for (int i = 0; i < places; i++) tokens[i] = i % 2 == 0 ? 0 : i * 7 % s.vocabulary;
+  check("Embedding forward", {outputs}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.embeddingForward({s.timesteps, s.batch, s.units, table, tokens.get(), to[0]}, runtime);
+  });
+  std::unique_ptr<int[]> order(new int[places]);
+  std::vector<int> starts;
+  int next = 0;
+  for (int token = 0; token < s.vocabulary; token++) {
+    const int start = next;
+    for (int i = 0; i < places; i++) {
+      if (tokens[i] == token) order[next++] = i;
+    }
+    if (next > start) starts.push_back(start);
+  }
+  const int rows = static_cast<int>(starts.size());
+  starts.push_back(places);
+  check("Embedding backward", {static_cast<size_t>(rows) * s.units},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.embeddingBackward({places, rows, s.units, dy, order.get(), starts.data(), to[0]},
+                                runtime);
+        });
+}
+
+// A table of `rows` of which every third has a gradient, and a dense variable of `size`.
+void checkOptimizers(int rows, int units, int size, bool isAveraged) {
+  const size_t floats = static_cast<size_t>(rows) * units;
+  const size_t count = size;
+  std::vector<int> touched;
+  for (int row = rows - 1; row >= 0; row -= 3) touched.insert(touched.begin(), row);
+  Tensor tableGradient = given(touched.size() * units), denseGradient = given(count);
+  Tensors start;
+  for (const size_t each : {floats, count}) {
+    for (int i = 0; i < 4; i++) start.push_back(given(each));
+  }
+  // Means of squares are not negative.
+  for (const int velocity : {2, 6}) {
+    for (size_t i = 0; i < start[velocity].size; i++) {
+      start[velocity][i] = fabsf(start[velocity][i]);
+    }
+  }
+  std::vector<size_t> sizes;
+  for (const Tensor& tensor : start) sizes.push_back(tensor.size);
+  sizes.push_back(rows);
+  const auto run = [&](const char* name, int kernel) {
+    check(name, sizes, [&](auto& set, Runtime& runtime, Tensors& to) {
+      for (size_t i = 0; i < start.size(); i++) {
+        memcpy(to[i], start[i], start[i].size * sizeof(float));
+      }
+      std::vector<int> settled(rows);
+      for (int row = 0; row < rows; row++) settled[row] = row % 5;
+      float* tableAverage = isAveraged ? static_cast<float*>(to[3]) : nullptr;
+      float* denseAverage = isAveraged ? static_cast<float*>(to[7]) : nullptr;
+      const OptimizedVariable variables[] = {
+          {static_cast<ptrdiff_t>(floats), to[0], to[1], to[2], tableAverage, tableGradient,
+           touched.data(), static_cast<int>(touched.size()), units, settled.data()},
+          {size, to[4], to[5], to[6], denseAverage, denseGradient, nullptr, 0, 0, nullptr}};
+      const int given = static_cast<int>(touched.size());
+      const UpdatePiece gradients[] = {{0, 0, given / 2}, {0, given / 2, given - given / 2},
+                                       {1, 0, size / 3},  {1, size / 3, size - size / 3}};
+      const UpdatePiece whole[] = {{0, 0, rows / 2}, {0, rows / 2, rows - rows / 2},
+                                   {1, 0, size / 3}, {1, size / 3, size - size / 3}};
+      OptimizerStep step{};
+      step.variables = variables;
+      step.gradients = {gradients, 4};
+      step.updates = kernel == 0 ? UpdatePieces{gradients, 4}
+                                 : UpdatePieces{whole, kernel == 1 ? 4 : 2};
+      step.parallel = true;
+      step.step = 9;
+      step.learningRate = 0.01f;
+      step.momentumRest = 0.1f;
+      step.velocityDecay = 0.9f;
+      step.velocityRest = 0.1f;
+      step.epsilon = 1e-7f;
+      step.clipNorm = 0.5f;
+      step.averageMomentum = 0.99f;
+      (kernel == 0 ? set.rmspropStep : kernel == 1 ? set.adamStep : set.settleRows)(step, runtime);
+      for (int row = 0; row < rows; row++) to[8][row] = static_cast<float>(settled[row]);
+    });
+  };
+  run("RMSprop", 0);
+  run("Adam", 1);
+  run("RMSprop settled", 2);
+}
+
 double unitsInLastPlace(float value, double exact) {
   const float rounded = static_cast<float>(fabs(exact));
   return fabs(value - exact) / (nextafterf(rounded, INFINITY) - static_cast<double>(rounded));
@@ -552,6 +646,18 @@ int main(int count, char** arguments) {
     checkSampler({6, 5, 37, 1, 6}, 3, layers, 0);
     checkSampler({5, 6, 3, 1, 33}, 17, layers, 4);
     checkSampler({9, 4, 18, 1, 32}, 16, layers, 2);
+  }
+  for (const TokenSizes s : std::vector<TokenSizes>{{1, 1, 1, 1},
+                                                    {17, 3, 5, 4},
+                                                    {33, 40, 32, 90},
+                                                    {9, 600, 50, 7},
+                                                    {5, 4, 131, 30}}) {
+    checkEmbedding(s);
+  }
+  for (const bool isAveraged : {false, true}) {
+    checkOptimizers(1, 1, 1, isAveraged);
+    checkOptimizers(20, 32, 4097, isAveraged);
+    checkOptimizers(31, 21, 40, isAveraged);
   }
   printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;
