@@ -51,7 +51,7 @@ function trainingStep(
       const batch = batches[taken++ % batches.length] as Batch;
       const { loss, metrics, gradients } = model.lossAndGradients(batch);
       read([loss, ...Object.values(metrics)]);
-      applyGradients.applyGradients(optimizer, model.variables, gradients, settings.clipNorm);
+      applyGradients.applyGradients(optimizer, gradients, settings.clipNorm);
       tf.dispose([loss, { ...metrics }]);
     },
   };
