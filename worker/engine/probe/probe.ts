@@ -25,6 +25,8 @@ export interface ProbeOptions {
    * Default: 4000.
    */
   readonly budget?: number;
+  /** Where an implementation is compared with the reference. Default: `checkedSizes`. */
+  readonly sizes?: readonly ProbeSize[];
   /** What is timed. Default: what tells the implementations on a CPU apart. */
   readonly timedSize?: ProbeSize;
 }
@@ -43,11 +45,12 @@ export async function probeLayers(
     notTried = () => undefined,
     attempt = (_layer, _name, tryIt) => tryIt(),
     budget = 4000,
+    sizes = checkedSizes,
     timedSize = timedSizes.cpu,
   }: ProbeOptions = {},
 ): Promise<LayerReport[]> {
   const deadline = performance.now() + budget;
-  const references = await referenceValues(layers, checkedSizes);
+  const references = await referenceValues(layers, sizes);
   const tolerance = toleranceHere();
   return layers.map((layer, place) => {
     // As many references as layers.
@@ -55,7 +58,7 @@ export async function probeLayers(
     const tried = layer.candidates.map((candidate): Tried => {
       const reason = notTried(layer.layer, candidate.name);
       if (reason !== undefined) return { candidate, reason };
-      const tryIt = () => check(layer, candidate, reference, tolerance);
+      const tryIt = () => check(layer, candidate, sizes, reference, tolerance);
       return { candidate, ...attempt(layer.layer, candidate.name, tryIt) };
     });
     return conclude(layer, timeAll(layer, tried, { attempt, deadline, timedSize }), tolerance);
@@ -71,11 +74,12 @@ interface Tried extends Pick<ImplementationReport, 'agrees' | 'difference' | 'mi
 function check(
   layer: ProbedLayer,
   candidate: Candidate,
+  sizes: readonly ProbeSize[],
   references: readonly LayerValues[],
   tolerance: Tolerance,
 ): Omit<Tried, 'candidate'> {
   try {
-    const differences = checkedSizes.map((size, place) =>
+    const differences = sizes.map((size, place) =>
       // As many references as sizes.
       largestDifference(valuesOf(layer, candidate.at, size), references[place] as LayerValues),
     );
