@@ -24,7 +24,7 @@ function product(x: Numbers, from: number, depth: number, kernel: Numbers, width
   };
 }
 
-/** h of every pixel taken as one timestep after the other; see `simpleRnn`. */
+/** h of every pixel taken as one timestep after the other, then the last h; see `simpleRnn`. */
 export function simpleRnn64(size: PixelLayout, [x, w, u, b, h0]: Numbers[]): Float64Array {
   const { batch, features, units } = size;
   const steps = size.rows * size.columns;
@@ -49,7 +49,7 @@ export function simpleRnn64(size: PixelLayout, [x, w, u, b, h0]: Numbers[]): Flo
       outputs[row * units + unit] = Math.tanh(sum);
     }
   }
-  return outputs;
+  return withLast(outputs, batch * units);
 }
 
 /** h of every pixel; see `diagonalLstm`. */
@@ -99,17 +99,37 @@ export function diagonalLstm64(
   return outputs;
 }
 
-/** h of every pixel taken as one timestep after the other; see `lstm`. */
-export function lstm64(size: PixelLayout, [x, w, u, b]: Numbers[]): Float64Array {
-  const { units } = size;
-  const line = { ...size, rows: 1, columns: size.rows * size.columns };
-  const noUpper = new Float64Array(units * 4 * units);
-  const recurrent = Float64Array.from([...noUpper, ...Array.from(u as Numbers)]);
-  const zeros = new Float64Array(units);
-  return diagonalLstm64(line, [x, w, recurrent, b, zeros, zeros] as Numbers[], false);
+/** As `simpleRnn64`, the last cell after the last h; see `lstm`. */
+export function lstm64(size: PixelLayout, [x, w, u, b, h0, c0]: Numbers[]): Float64Array {
+  const { batch, features, units } = size;
+  const [inputs, kernel, recurrent, bias, initial] = [x, w, u, b, h0] as [
+    ...[Numbers, Numbers, Numbers],
+    ...[Numbers, Numbers],
+  ];
+  const width = 4 * units;
+  const outputs = new Float64Array(size.rows * size.columns * batch * units);
+  const cells = Float64Array.from(c0 as Numbers);
+  for (let row = 0; row < outputs.length / units; row++) {
+    const isFirst = row < batch;
+    const before = isFirst ? initial : outputs;
+    const from = (isFirst ? row : row - batch) * units;
+    const fromInputs = product(inputs, row * features, features, kernel, width);
+    const fromState = product(before, from, units, recurrent, width);
+    for (let unit = 0; unit < units; unit++) {
+      const gate = (index: number) => {
+        const column = index * units + unit;
+        return at(bias, column) + fromInputs(0, column) + fromState(0, column);
+      };
+      const place = (row % batch) * units + unit;
+      const cell = sigmoid(gate(1)) * at(cells, place) + sigmoid(gate(0)) * Math.tanh(gate(2));
+      cells[place] = cell;
+      outputs[row * units + unit] = sigmoid(gate(3)) * Math.tanh(cell);
+    }
+  }
+  return Float64Array.from([...withLast(outputs, batch * units), ...cells]);
 }
 
-/** h of every pixel taken as one timestep after the other; see `gru`. */
+/** As `simpleRnn64`; see `gru`. */
 export function gru64(
   size: PixelLayout,
   [x, w, u, b, h0]: Numbers[],
@@ -149,5 +169,9 @@ export function gru64(
       outputs[row * units + unit] = update * at(before, unit) + (1 - update) * candidate;
     }
   }
-  return outputs;
+  return withLast(outputs, batch * units);
+}
+
+function withLast(outputs: Float64Array, size: number): Float64Array {
+  return Float64Array.from([...outputs, ...outputs.subarray(outputs.length - size)]);
 }
