@@ -28,6 +28,9 @@ it('a first run starts the local worker and leaves pictures and a verified check
   expect(stdout).toMatch(
     /^digits-pixel-rnn-\S+ \(quick: .*\): [\d,]+ parameters, 4 steps an epoch, /,
   );
+  const [, computedBy = ''] = /, (DiagonalLSTM by [^\n]+)\n/.exec(stdout) ?? [];
+  expect(computedBy).not.toBe('');
+  expect((await run('show', 'last')).stdout).toContain(`layers      ${computedBy}\n`);
   expect(stdout).toMatch(/^epoch 1\/1 {2}4\/4 {2}\S+ {2}loss [\d.]+ {2}validation loss [\d.]+/m);
   expect(stdout).toMatch(/^test +loss [\d.]+/m);
   const [, picture = ''] = /^pictures +(.*)$/m.exec(stdout) ?? [];
