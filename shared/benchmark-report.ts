@@ -69,27 +69,52 @@ const caseSchema = z.object({
   targets: z.array(targetSchema),
 });
 
-export const benchmarkReportSchema = z.object({
+const machineSchema = z.object({
+  cpu: z.string(),
+  /** Vector extensions that matter. */
+  cpuFeatures: z.array(z.string()),
+  /** That every participant was given. */
+  threads: z.number().int().positive(),
+  memoryBytes: z.number(),
+  system: z.string(),
+  /** Processes that wanted a processor over the last minute, before and after: what else ran. */
+  load: z.object({ before: z.number(), after: z.number() }),
+  /** By program, e.g. `keras`, `torch`, `node`. */
+  versions: z.record(z.string(), z.string()),
+});
+
+const documentSchema = z.object({
   format: z.literal(1),
   version: z.string(),
   startedAt: z.string(),
   seconds: z.number(),
   rounds: z.number().int().positive(),
-  machine: z.object({
-    cpu: z.string(),
-    /** Vector extensions that matter. */
-    cpuFeatures: z.array(z.string()),
-    /** That every participant was given. */
-    threads: z.number().int().positive(),
-    memoryBytes: z.number(),
-    system: z.string(),
-    /** Processes that wanted a processor over the last minute, before and after: what else ran. */
-    load: z.object({ before: z.number(), after: z.number() }),
-    /** By program, e.g. `keras`, `torch`, `node`. */
-    versions: z.record(z.string(), z.string()),
-  }),
-  cases: z.array(caseSchema),
+  machine: machineSchema,
 });
+
+export const benchmarkReportSchema = documentSchema.extend({ cases: z.array(caseSchema) });
+
+const sweepLineSchema = z.object({
+  layer: z.enum(['SimpleRNN', 'GRU', 'LSTM', 'DiagonalLSTM']),
+  /** What grows along the line. */
+  axis: z.enum(['batch', 'timesteps', 'units']),
+  /** What stays; of a Diagonal LSTM timesteps are the pixels. */
+  fixed: z.object({ batch: z.number(), timesteps: z.number(), units: z.number() }),
+  points: z.array(
+    z.object({
+      value: z.number(),
+      /** Forward and backward: the median of all rounds. */
+      milliseconds: z.number(),
+      /** Floating-point operations of the matrix products. */
+      operations: z.number(),
+      /** The time divided by the operations. */
+      picosecondsAnOperation: z.number(),
+    }),
+  ),
+});
+
+/** What `teletrain bench --sweep` measured: whether cost grows as the work does. */
+export const sweepReportSchema = documentSchema.extend({ lines: z.array(sweepLineSchema) });
 
 /** What `teletrain bench --list` shows. */
 export const benchmarkListSchema = z.object({
@@ -105,6 +130,9 @@ export const benchmarkListSchema = z.object({
 });
 
 export type BenchmarkReport = z.infer<typeof benchmarkReportSchema>;
+export type BenchmarkMachine = z.infer<typeof machineSchema>;
+export type SweepReport = z.infer<typeof sweepReportSchema>;
+export type SweepLine = z.infer<typeof sweepLineSchema>;
 export type BenchmarkList = z.infer<typeof benchmarkListSchema>;
 export type CaseReport = z.infer<typeof caseSchema>;
 export type Measurement = z.infer<typeof measurementSchema>;
@@ -116,6 +144,8 @@ export type TargetVerdict = z.infer<typeof targetSchema>;
 export const benchmarkRequestSchema = z.object({
   /** Only tell what there is. */
   list: z.boolean().optional(),
+  /** The layers alone over batches, timesteps and units, in place of the cases. */
+  sweep: z.boolean().optional(),
   /** Names; absent: all. */
   cases: z.array(z.string()).optional(),
   /** Names of those to compare with; absent: all. */
@@ -129,6 +159,7 @@ export const benchmarkRequestSchema = z.object({
 
 export const benchmarkAnswerSchema = z.union([
   z.object({ report: benchmarkReportSchema }),
+  z.object({ sweep: sweepReportSchema }),
   z.object({ list: benchmarkListSchema }),
   z.object({
     error: z.object({

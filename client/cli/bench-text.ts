@@ -6,27 +6,33 @@ import type {
 } from '../../shared/benchmark-report.ts';
 import { formatTable } from './table.ts';
 
-/** The machine, then a table with a part for each case. */
+/** The machine, then a table with a part for each case. A ratio says how many times as fast ours is. */
 export function benchLines(report: BenchmarkReport): string[] {
-  const { cpu, cpuFeatures, threads, system, load, versions } = report.machine;
-  const programs = Object.entries(versions).map(([program, version]) => `${program} ${version}`);
   const parts = report.cases.map(caseRows);
   const [heading = '', ...rows] = formatTable(
     ['', 'median', 'min–max', 'ours is', 'min–max', 'target', ''],
     alignRight(parts.flat(), [1, 2, 3, 4]),
   );
-  const lines = [
-    `${cpu}, ${threads} threads (${cpuFeatures.join(', ')}), ${system}`,
-    `${programs.join(', ')}; ${report.rounds} rounds in ${report.seconds.toFixed(0)} s, load ${load.before.toFixed(1)} before and ${load.after.toFixed(1)} after`,
-    '',
-    heading,
-  ];
+  const lines = [...machineLines(report), '', heading];
   for (const [index, played] of report.cases.entries()) {
     lines.push(`${played.name}: ${played.title}, one ${played.unit}`);
     lines.push(...rows.splice(0, parts[index]?.length ?? 0));
     lines.push(...missingLines(played));
   }
   return lines;
+}
+
+export function machineLines({
+  machine,
+  rounds,
+  seconds,
+}: Pick<BenchmarkReport, 'machine' | 'rounds' | 'seconds'>): string[] {
+  const { cpu, cpuFeatures, threads, system, load, versions } = machine;
+  const programs = Object.entries(versions).map(([program, version]) => `${program} ${version}`);
+  return [
+    `${cpu}, ${threads} threads (${cpuFeatures.join(', ')}), ${system}`,
+    `${programs.join(', ')}; ${rounds} rounds in ${seconds.toFixed(0)} s, load ${load.before.toFixed(1)} before and ${load.after.toFixed(1)} after`,
+  ];
 }
 
 export function benchListLines({ cases }: BenchmarkList): string[] {

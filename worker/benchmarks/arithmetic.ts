@@ -54,3 +54,14 @@ export function pixelRnnArithmetic({
       '6 · 784 · batch · (layers · (2 · 4h · 4h + h · 2h) + the 1x1 convolutions) and 4 · 784 · batch · 24 · 2h',
   };
 }
+
+/** Of a layer alone, whose features are as wide as its units; of a Diagonal LSTM one direction. */
+export function layerOperations({
+  layer,
+  batch,
+  timesteps,
+  units,
+}: Omit<WorkloadOf<'layer'>, 'kind'>): number {
+  if (layer === 'DiagonalLSTM') return 6 * batch * timesteps * 4 * units * 4 * units;
+  return 6 * batch * timesteps * gates[layer] * units * 2 * units;
+}

@@ -24,6 +24,8 @@ export interface BenchmarkCase {
   scale?(participant: ParticipantName): number;
   readonly arithmetic?: Arithmetic;
   readonly targets: readonly Target[];
+  /** Played only when it is named. */
+  readonly onlyNamed?: boolean;
 }
 
 type Network<Kind extends Workload['kind']> = Omit<
@@ -124,7 +126,18 @@ const dispatch: BenchmarkCase = {
   targets: [{ than: 'earlier', atLeast: 0.95 }],
 };
 
-/** The cases of the table in README, in its order. */
+/** Shows in seconds that everything works; its figures say nothing of training. */
+const tiny: BenchmarkCase = {
+  ...sentiment(
+    'tiny',
+    'one SimpleRNN(8)',
+    { layer: 'SimpleRNN', units: 8, batch: 8, timesteps: 10 },
+    [],
+  ),
+  onlyNamed: true,
+};
+
+/** The cases of the table in README, in its order, and those that are only played by name. */
 export const benchmarkCases: readonly BenchmarkCase[] = [
   sentiment(
     'report-stack',
@@ -154,4 +167,5 @@ export const benchmarkCases: readonly BenchmarkCase[] = [
   completion,
   epoch,
   dispatch,
+  tiny,
 ];

@@ -6,6 +6,7 @@
 import { benchmarkRequestSchema } from '../../shared/benchmark-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { listBenchmarks, measure } from './measure.ts';
+import { sweep } from './sweep.ts';
 
 const controller = new AbortController();
 const stop = () => controller.abort();
@@ -14,14 +15,15 @@ process.stdin.on('end', stop).on('error', stop).resume();
 
 const request = benchmarkRequestSchema.parse(JSON.parse(process.argv[2] ?? ''));
 try {
+  const options = {
+    onProgress: (message: string) => process.stderr.write(`${message}\n`),
+    signal: controller.signal,
+  };
   const answer = request.list
     ? { list: listBenchmarks() }
-    : {
-        report: await measure(request, {
-          onProgress: (message) => process.stderr.write(`${message}\n`),
-          signal: controller.signal,
-        }),
-      };
+    : request.sweep
+      ? { sweep: await sweep(request, options) }
+      : { report: await measure(request, options) };
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 } catch (error) {
   if (!controller.signal.aborted) {

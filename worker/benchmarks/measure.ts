@@ -1,15 +1,14 @@
-import { loadavg, release, totalmem, type } from 'node:os';
 import type {
   BenchmarkList,
   BenchmarkReport,
   BenchmarkRequest,
 } from '../../shared/benchmark-report.ts';
 import { UsageError } from '../../shared/errors.ts';
-import { version } from '../../shared/version.ts';
-import { describeProcessor, threadCount } from '../native/processor.ts';
+import { threadCount } from '../native/processor.ts';
 import { type BenchmarkCase, benchmarkCases } from './cases.ts';
 import { InputFolder } from './inputs.ts';
 import { targetText } from './judge.ts';
+import { beginDocument } from './machine.ts';
 import { findPython, type ParticipantName, participantTitles } from './participants.ts';
 import { playCase } from './play-case.ts';
 
@@ -40,10 +39,10 @@ export async function measure(
   request: BenchmarkRequest,
   { onProgress, signal }: MeasureOptions,
 ): Promise<BenchmarkReport> {
-  const cases = request.cases?.map(caseNamed) ?? benchmarkCases;
+  const cases =
+    request.cases?.map(caseNamed) ?? benchmarkCases.filter(({ onlyNamed }) => !onlyNamed);
   const peers = request.peers?.map(peerNamed) ?? peerNames.filter((name) => name !== 'earlier');
-  const startedAt = new Date();
-  const before = load();
+  const endDocument = beginDocument(request.rounds);
   const threads = threadCount();
   const python = findPython(request.python ?? process.env.TELETRAIN_PEERS_PYTHON);
   const versions: Record<string, string> = {};
@@ -59,21 +58,8 @@ export async function measure(
     reports.push(outcome.report);
     Object.assign(versions, { ...outcome.versions, ...versions });
   }
-  const { model, features } = describeProcessor();
-  return {
-    ...{ format: 1, version, startedAt: startedAt.toISOString() },
-    seconds: (Date.now() - startedAt.getTime()) / 1000,
-    rounds: request.rounds,
-    machine: {
-      ...{ cpu: model, cpuFeatures: features, threads, memoryBytes: totalmem(), versions },
-      system: `${type()} ${release()}`,
-      load: { before, after: load() },
-    },
-    cases: reports,
-  };
+  return { ...endDocument(versions), cases: reports };
 }
-
-const load = (): number => loadavg()[0] ?? 0;
 
 function caseNamed(name: string): BenchmarkCase {
   const found = benchmarkCases.find((candidate) => candidate.name === name);

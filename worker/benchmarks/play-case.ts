@@ -78,6 +78,8 @@ async function play(played: BenchmarkCase, options: PlayOptions, started: Set<Pa
     const outcome = await prepare(name, played, options, started);
     if ('missing' in outcome) {
       missing.push(outcome.missing);
+      const { title, reason, remedy } = outcome.missing;
+      say(`without ${title}: ${reason}; ${remedy}`);
       // Nothing to compare the others with.
       if (name === 'teletrain') break;
       continue;

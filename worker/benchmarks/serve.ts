@@ -10,6 +10,8 @@ export interface Prepared {
    */
   step(): unknown;
   readonly note?: string;
+  /** Frees what was prepared; where it is absent, that lives as long as the process. */
+  dispose?(): void;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function serve(
   let prepared: Prepared | undefined;
   const answer = async (request: Request): Promise<unknown> => {
     if (request.do === 'prepare') {
+      prepared?.dispose?.();
       prepared = await prepare(request.workload);
       return prepared.note === undefined ? {} : { note: prepared.note };
     }

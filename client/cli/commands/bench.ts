@@ -1,9 +1,14 @@
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { z } from 'zod';
 import { benchmarkAnswerSchema } from '../../../shared/benchmark-report.ts';
 import { TeletrainError } from '../../../shared/errors.ts';
 import { benchLines, benchListLines } from '../bench-text.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, example, wholeNumber } from '../options.ts';
+import { collect, wholeNumber } from '../options.ts';
+import type { Output } from '../output.ts';
+import { sweepPicture } from '../sweep-picture.ts';
+import { sweepLines } from '../sweep-text.ts';
 import { askWorkerProgram } from '../worker-process.ts';
 
 interface BenchOptions {
@@ -12,6 +17,8 @@ interface BenchOptions {
   rounds: number;
   peersPython?: string;
   earlier?: string;
+  sweep?: boolean;
+  svg?: string;
   list?: boolean;
 }
 
@@ -30,12 +37,24 @@ export function addBench(program: Command, context: CommandContext): void {
       'the Python that has the peers (default: TELETRAIN_PEERS_PYTHON, else the environment that the line for a missing peer makes)',
     )
     .option('--earlier <folder>', 'another clone of teletrain takes part as well')
+    .option(
+      '--sweep',
+      'instead: each recurrent layer over batches, timesteps and units, to see whether cost grows as the work does',
+    )
+    .option('--svg <file>', 'with --sweep: draw it into this file')
     .option('--list', 'show the cases, their peers and their targets')
     .option('--json', 'one document; times in milliseconds')
-    .addHelpText('after', example('bench --case report-stack --peer keras --rounds 5'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  teletrain bench --case report-stack --peer keras --rounds 5
+  teletrain bench --sweep --rounds 3 --svg sweep.svg`,
+    )
     .action(async (options: BenchOptions) => {
       const request = {
         ...(options.list && { list: true }),
+        ...(options.sweep && { sweep: true }),
         ...(options.case && { cases: options.case }),
         ...(options.peer && { peers: options.peer }),
         ...(options.peersPython !== undefined && { python: options.peersPython }),
@@ -51,11 +70,25 @@ export function addBench(program: Command, context: CommandContext): void {
         const { code, message, hint, exitCode } = answer.error;
         throw new TeletrainError(code, message, { hint, exitCode });
       }
-      const { output } = context;
-      if (output.json) output.document('list' in answer ? answer.list : answer.report);
-      else {
-        const lines = 'list' in answer ? benchListLines(answer.list) : benchLines(answer.report);
-        for (const line of lines) output.line(line);
+      if ('sweep' in answer && options.svg !== undefined) {
+        await writeFile(options.svg, sweepPicture(answer.sweep));
       }
+      print(answer, context.output);
     });
+}
+
+type Measured = Exclude<z.infer<typeof benchmarkAnswerSchema>, { error: unknown }>;
+
+function print(answer: Measured, output: Output): void {
+  if (output.json) {
+    output.document(Object.values(answer)[0]);
+    return;
+  }
+  const lines =
+    'list' in answer
+      ? benchListLines(answer.list)
+      : 'sweep' in answer
+        ? sweepLines(answer.sweep)
+        : benchLines(answer.report);
+  for (const line of lines) output.line(line);
 }

@@ -18,7 +18,10 @@ export function layer({ tf, layers }: EngineParts, workload: WorkloadOf<'layer'>
     const call = run as (...tensors: Tensor[]) => Tensor;
     const dy = tf.tidy(() => tf.onesLike(call(...inputs)));
     const gradients = tf.grads(call);
-    return { step: () => tf.dispose(gradients(inputs, dy)) };
+    return {
+      step: () => tf.dispose(gradients(inputs, dy)),
+      dispose: () => tf.dispose([...inputs, dy]),
+    };
   };
   const sequence = random(timesteps, batch, units);
   switch (workload.layer) {
