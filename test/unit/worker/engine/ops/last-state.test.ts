@@ -123,7 +123,7 @@ function expectSame(
 
 onEachEngine((_, kind) => {
   describe.each(Object.entries(layers))('%s', (_, layer) => {
-    it.each(['best', 'operations', 'composed'] as const)(
+    it.each(['best', 'block', 'operations', 'composed'] as const)(
       'gives its last output alone, with the gradients that it has among all outputs (%s)',
       (how) => {
         const inputs = inputsOf(layer);
@@ -134,7 +134,7 @@ onEachEngine((_, kind) => {
       },
     );
 
-    it.each(['best', 'operations', 'composed'] as const)(
+    it.each(['best', 'block', 'operations', 'composed'] as const)(
       'gives its outputs and what it goes on from, with the gradients of both (%s)',
       (how) => {
         const inputs = inputsOf(layer);

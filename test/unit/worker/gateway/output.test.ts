@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import type { EngineReport, LayerReport } from '../../../../shared/engine-report.ts';
+import { Output } from '../../../../worker/gateway/output.ts';
+import { tinyReport } from '../engine/training/tiny-run.ts';
+
+function said(report: EngineReport): string {
+  let text = '';
+  const sink = { write: (part: string) => (text += part) };
+  new Output(sink, { json: false, status: false }).engine(report);
+  return text;
+}
+
+const lstm = (name: 'kernel' | 'cudnn'): LayerReport => ({
+  layer: 'LSTM',
+  used: 'composed',
+  implementations: [
+    { name, agrees: false, reason: 'differs from the reference by 3.1e-2 in outputs' },
+    { name: 'composed', agrees: true, reason: 'agrees to 2.0e-7, takes 1.00 ms' },
+  ],
+});
+
+const sentence = (name: string) =>
+  `LSTM is computed by composed and not by ${name}: differs from the reference by 3.1e-2 in outputs.`;
+
+it('a worker says which of our kernels is wrong, and on a GPU whatever is not right', () => {
+  const gpu = { device: 'gpu', gpu: { name: 'Tesla T4', memoryBytes: 1 } } as const;
+  expect(said({ ...tinyReport, ...gpu, layers: [lstm('cudnn')] })).toContain(sentence('cudnn'));
+  expect(said({ ...tinyReport, layers: [lstm('kernel')] })).toContain(sentence('kernel'));
+});
+
+it('a worker on a CPU does not say that cuDNN needs a GPU', () => {
+  const text = said({ ...tinyReport, layers: [lstm('cudnn')] });
+  expect(text).toMatch(/^Engine: .* threads\.\n$/);
+});
