@@ -73,14 +73,16 @@ function caseRows({ measurements, limit, targets }: CaseReport): string[][] {
   return rows;
 }
 
+/** Who could not take part, and which targets nobody could judge. */
 function missingLines({ missing, targets }: CaseReport): string[] {
-  return missing.flatMap(({ participant, title, reason, remedy }) => {
-    const unjudged = targets.filter(({ about }) => about === participant).map(({ text }) => text);
-    return [
-      `  ${title} is missing: ${reason}${unjudged.length > 0 ? `; not judged: ${unjudged.join(', ')}` : ''}`,
+  const unjudged = targets.filter(({ verdict }) => verdict === 'not measured');
+  return [
+    ...missing.flatMap(({ title, reason, remedy }) => [
+      `  ${title} is missing: ${reason}`,
       `    ${remedy}`,
-    ];
-  });
+    ]),
+    ...unjudged.map(({ text }) => `  not judged: ${text}`),
+  ];
 }
 
 /** Three figures, in the unit that suits. */
