@@ -13,6 +13,7 @@ import {
   setRanking,
 } from '../../../../../worker/engine/ops/choose.ts';
 import { differentiable } from '../../../../../worker/engine/ops/custom-gradient.ts';
+import { NativeDispatch } from '../../../../../worker/engine/ops/native-dispatch.ts';
 import { probedLayers } from '../../../../../worker/engine/probe/layers.ts';
 import { probeLayers } from '../../../../../worker/engine/probe/probe.ts';
 import type { Candidate, ProbedLayer } from '../../../../../worker/engine/probe/probed-layer.ts';
@@ -234,6 +235,39 @@ describe.runIf(isNative && engine.device === 'cpu')('an engine on a CPU', () => 
       }
     }
   });
+
+  it.each([
+    ['TeletrainSimpleRNN', { SimpleRNN: 'operations' }],
+    ['TeletrainLSTMGrad', { LSTM: 'block' }],
+    ['TeletrainGRUGrad', { GRU: 'composed' }],
+    ['TeletrainDiagonalBiLSTMGrad', { DiagonalLSTM: 'operations' }],
+    // PixelRNN's layers end in a dense one.
+    ['TeletrainDenseGrad', { DiagonalLSTM: 'operations', Dense: 'composed' }],
+    ['TeletrainMaskedConvolution', { MaskedConvolution: 'composed' }],
+  ])(
+    'finds %s out where it is compiled so that its first result is off by a hundredth',
+    async (operation, instead) => {
+      const right = NativeDispatch.prototype.runMany;
+      const wrong = vi.spyOn(NativeDispatch.prototype, 'runMany').mockImplementation(function (
+        this: NativeDispatch,
+        name,
+        ...call
+      ) {
+        const results = right.call(this, name, ...call);
+        const [first] = results;
+        if (name !== operation || first === undefined) return results;
+        const factor = this.borrow(tf.scalar(1.01));
+        const product = right.call(this, 'Mul', [this.floatType], [first, factor], 1);
+        this.release(first);
+        return [...product, ...results.slice(1)];
+      });
+      onTestFinished(() => wrong.mockRestore());
+      const reports = await probeLayers(probedLayers, { budget: 0 });
+      const affected = reports.filter(({ used }) => used !== 'kernel');
+      expect(Object.fromEntries(affected.map(({ layer, used }) => [layer, used]))).toEqual(instead);
+      expect(wrong.mock.calls.map(([name]) => name)).toContain(operation);
+    },
+  );
 
   it('uses no kernel of ours for anything once one of them is found wrong', () => {
     const right = Object.fromEntries(layerNames.map((layer) => [layer, ['kernel', 'composed']]));
