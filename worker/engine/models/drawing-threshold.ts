@@ -19,5 +19,9 @@ export function drawingThreshold(uniform: number): number {
  * picture by picture within a pixel.
  */
 export function rowThresholds(columns: number, count: number, random: () => number): Float32Array {
-  return Float32Array.from({ length: columns * count }, () => drawingThreshold(random()));
+  const thresholds = new Float32Array(columns * count);
+  for (let place = 0; place < thresholds.length; place++) {
+    thresholds[place] = drawingThreshold(random());
+  }
+  return thresholds;
 }

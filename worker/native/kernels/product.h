@@ -208,10 +208,18 @@ inline Packed pack(float* to, int depth, Groups panels, Element element) {
 // `matrix`, [depth, gates · units], with its columns in the kernels' order.
 inline Packed packColumns(float* to, const float* matrix, int depth, Columns columns) {
   const ptrdiff_t stride = static_cast<ptrdiff_t>(columns.gates) * columns.units;
-  return pack(to, depth, columns.panels(), [&](int row, int column) {
-    const int given = columns.given(column);
-    return given < 0 ? 0.0f : matrix[row * stride + given];
-  });
+  const Groups panels = columns.panels();
+  float* next = to;
+  for (int panel = 0; panel < panels.count; panel++) {
+    for (int row = 0; row < depth; row++) {
+      for (int v = panels.first(panel); v < panels.first(panel) + panels.size(panel); v++) {
+        const int left = columns.units - v / columns.gates * lanes;
+        store(next, loadFirst(matrix + row * stride + columns.given(v * lanes), left));
+        next += lanes;
+      }
+    }
+  }
+  return {to, depth, panels};
 }
 
 // `matrix` transposed: its columns, in the kernels' order, become the rows.
