@@ -6,6 +6,7 @@ import { Attempts } from './attempts.ts';
 import { probedLayers } from './layers.ts';
 import { probeLayers } from './probe.ts';
 import { timedSizes } from './sizes.ts';
+import { layerOfWrongKernel, withTrustedKernels } from './trusted-kernels.ts';
 
 /** By backend: what it found stays true while the process lives. */
 const known = new WeakMap<object, LayerReport[]>();
@@ -35,7 +36,7 @@ async function examine(folder: string): Promise<LayerReport[]> {
     }));
   }
   // On a CPU only our kernels could end the process, and the set-up tries those in one of its own.
-  if (!native.usesGpu) return probeLayers(probedLayers);
+  if (!native.usesGpu) return withTrustedKernels(await probeLayers(probedLayers));
   const attempts = new Attempts(folder);
   return probeLayers(probedLayers, {
     timedSize: timedSizes.gpu,
@@ -46,10 +47,14 @@ async function examine(folder: string): Promise<LayerReport[]> {
 }
 
 function rankingOf(reports: readonly LayerReport[]): Ranking {
+  const kernelsAreTrusted = layerOfWrongKernel(reports) === undefined;
   return Object.fromEntries(
     reports.map(({ layer, used, implementations }) => {
-      const agreeing = implementations.filter(({ agrees }) => agrees === true);
-      return [layer, [used, ...agreeing.map(({ name }) => name).filter((name) => name !== used)]];
+      const others = implementations.filter(
+        ({ name, agrees }) =>
+          agrees === true && name !== used && (name !== 'kernel' || kernelsAreTrusted),
+      );
+      return [layer, [used, ...others.map(({ name }) => name)]];
     }),
     // One entry for each layer, of which there is one report.
   ) as unknown as Ranking;
