@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerReport } from '../../../shared/engine-report.ts';
 import { type Ranking, setRanking } from '../ops/choose.ts';
-import { nativeDispatch } from '../ops/native-dispatch.ts';
+import { type NativeDispatch, nativeDispatch } from '../ops/native-dispatch.ts';
 import { Attempts } from './attempts.ts';
 import { probedLayers } from './layers.ts';
 import { probeLayers } from './probe.ts';
@@ -20,14 +20,21 @@ const known = new WeakMap<object, LayerReport[]>();
  */
 export async function chooseImplementations(folder: string): Promise<LayerReport[]> {
   const backend = tf.backend();
-  const reports = known.get(backend) ?? (await examine(folder));
+  const reports = known.get(backend) ?? (await findImplementations(nativeDispatch(), folder));
   known.set(backend, reports);
   setRanking(rankingOf(reports));
   return reports;
 }
 
-async function examine(folder: string): Promise<LayerReport[]> {
-  const native = nativeDispatch();
+/**
+ * What each layer may be computed by on the backend in use, and what is best.
+ *
+ * @param native absent on WebAssembly
+ */
+export async function findImplementations(
+  native: Pick<NativeDispatch, 'usesGpu'> | undefined,
+  folder: string,
+): Promise<LayerReport[]> {
   if (native === undefined) {
     return probedLayers.map(({ layer }) => ({
       layer,
