@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input, type LayersModel, layers, model, regularizers } from '@tensorflow/tfjs-layers';
+import type { Layer } from '@tensorflow/tfjs-layers/dist/engine/topology.js';
 import { fusedLayers } from '../../../../../worker/engine/layers/fused-layers.ts';
 import type { RNN } from '../../../../../worker/engine/layers/stock.ts';
 import { randomTensor } from '../on-each-engine.ts';
@@ -8,9 +9,7 @@ export const size = { batch: 3, timesteps: 6, features: 5, units: 4 };
 
 /** A layer in a model of its own, and how it is compared. */
 export interface LayerCase {
-  readonly make: () => ReturnType<
-    (typeof fusedLayers)['lstm' | 'gru' | 'simpleRNN' | 'bidirectional']
-  >;
+  readonly make: () => Pick<Layer, 'apply' | 'getWeights' | 'setWeights' | 'getConfig'>;
   /** Initial states, which are inputs of the model. Default: none. */
   readonly states?: number;
   /** Some timesteps are zeros, and masked. Default: none. */

@@ -22,8 +22,15 @@ function topologyOf(model: LayersModel): z.infer<typeof topologySchema> {
   return topologySchema.parse(JSON.parse(model.toJSON(undefined, true) as string));
 }
 
-/** Saves the model as `model.json` and weights are, and loads that. */
-export async function saveAndLoad(model: LayersModel): Promise<LayersModel> {
+/**
+ * Saves the model as `model.json` and weights are, and loads that.
+ *
+ * @param nameOf gives each weight another name in the file. Default: its own.
+ */
+export async function saveAndLoad(
+  model: LayersModel,
+  nameOf: (name: string) => string = (name) => name,
+): Promise<LayersModel> {
   let saved: tf.io.ModelArtifacts | undefined;
   await model.save({
     save: async (artifacts) => {
@@ -31,7 +38,13 @@ export async function saveAndLoad(model: LayersModel): Promise<LayersModel> {
       return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
     },
   });
-  return await loadLayersModel({ load: async () => saved as tf.io.ModelArtifacts });
+  const weightSpecs = saved?.weightSpecs?.map((weight) => ({
+    ...weight,
+    name: nameOf(weight.name),
+  }));
+  return await loadLayersModel({
+    load: async () => ({ ...saved, weightSpecs: weightSpecs ?? [] }),
+  });
 }
 
 /** The model with its last layer made from a config that Keras wrote, and the same weights. */

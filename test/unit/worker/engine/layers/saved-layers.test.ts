@@ -1,6 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { GruLayer } from '../../../../../worker/engine/layers/gru-layer.ts';
+import { LstmLayer } from '../../../../../worker/engine/layers/lstm-layer.ts';
 import { registerFusedLayers } from '../../../../../worker/engine/layers/register.ts';
 import { largestDifference, onEachEngine } from '../on-each-engine.ts';
 import {
@@ -64,4 +66,33 @@ onEachEngine(() => {
       0,
     );
   });
+
+  it.each(['GRU over all timesteps', 'LSTM over all timesteps'])(
+    'a %s takes the weights by the names that TensorFlow’s converter writes',
+    async (name) => {
+      const layer = kernelCases[name] as LayerCase;
+      const model = modelOf(layer);
+      const [expected] = outputsOf(model, layer);
+      const cell = `${name.slice(0, 4).trim().toLowerCase()}_cell`;
+      const loaded = await saveAndLoad(model, (weight) => weight.replace('/', `/${cell}/`));
+      const [shown] = outputsOf(loaded, layer);
+      expect(largestDifference(shown as tf.Tensor, expected as tf.Tensor)).toBe(0);
+    },
+  );
+
+  it.each(['lstm', 'gru'] as const)(
+    'a model that tfjs made with its own hard sigmoid means the same once it is loaded: %s',
+    async (kind) => {
+      const given = { units: size.units, returnSequences: true };
+      const layer: LayerCase = {
+        make: () => (kind === 'lstm' ? layers.lstm(given) : layers.gru(given)),
+      };
+      const model = modelOf(layer);
+      const [expected] = outputsOf(model, layer);
+      const loaded = await saveAndLoad(model);
+      expect(loaded.layers.at(-1)).toBeInstanceOf(kind === 'lstm' ? LstmLayer : GruLayer);
+      const [shown] = outputsOf(loaded, layer);
+      expect(largestDifference(shown as tf.Tensor, expected as tf.Tensor)).toBe(0);
+    },
+  );
 });
