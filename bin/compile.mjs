@@ -6,7 +6,7 @@ import { readText, removeIfThere, root } from './files.mjs';
 import { SetupError } from './messages.mjs';
 
 /** Folders whose TypeScript is compiled into `dist/`. */
-const sourceFolders = ['shared', 'worker', 'client', 'colab', 'test'];
+const sourceFolders = ['shared', 'worker', 'client', 'colab', 'examples', 'test'];
 
 /** Compiles the sources when they changed since the last time. The new `dist` appears at once, whole. */
 export function compileChanged(node) {
@@ -18,11 +18,13 @@ export function compileChanged(node) {
   removeIfThere(fresh);
   // Types are checked by `npm test`; a start only needs the JavaScript.
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = spawnSync(node, [compiler, '-p', root, '--noCheck', '--outDir', fresh], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  if (result.status !== 0) {
+  // The second has the types of what a program can import from this package.
+  for (const project of ['tsconfig.json', 'tsconfig.declarations.json']) {
+    const result = spawnSync(node, [compiler, '-p', project, '--noCheck', '--outDir', fresh], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    if (result.status === 0) continue;
     removeIfThere(fresh);
     throw new SetupError(
       `The sources do not compile:\n${result.stdout || ''}${result.stderr || ''}`.trim(),
@@ -50,7 +52,8 @@ function sourcesStamp() {
       else if (/\.tsx?$/.test(entry.name)) add(place);
     }
   };
-  for (const name of ['tsconfig.json', 'package-lock.json']) add(path.join(root, name));
+  for (const name of ['tsconfig.json', 'tsconfig.declarations.json', 'package-lock.json'])
+    add(path.join(root, name));
   for (const folder of sourceFolders) {
     if (fs.existsSync(path.join(root, folder))) walk(path.join(root, folder));
   }

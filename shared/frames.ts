@@ -46,6 +46,18 @@ export function encodeFrame(
   header: unknown,
   payload: Uint8Array = noBytes,
 ): Buffer {
+  return assemble(kind, [pack(header)], [payload]);
+}
+
+/**
+ * A frame whose payload is put together from parts: each is copied once, into the frame.
+ * @throws TeletrainError `frame-too-large`.
+ */
+export function encodeFrameOfParts(
+  kind: FrameKind,
+  header: unknown,
+  payload: readonly Uint8Array[],
+): Buffer {
   return assemble(kind, [pack(header)], payload);
 }
 
@@ -57,13 +69,18 @@ const eventField = Buffer.from([0x81, 0xa5, ...Buffer.from('event')]);
  * @throws TeletrainError `frame-too-large`.
  */
 export function encodeEventFrame(packedEvent: Uint8Array): Buffer {
-  return assemble('event', [eventField, packedEvent], noBytes);
+  return assemble('event', [eventField, packedEvent], []);
 }
 
-function assemble(kind: FrameKind, header: readonly Uint8Array[], payload: Uint8Array): Buffer {
+function assemble(
+  kind: FrameKind,
+  header: readonly Uint8Array[],
+  payload: readonly Uint8Array[],
+): Buffer {
   const headerBytes = header.reduce((sum, part) => sum + part.length, 0);
   const payloadAt = prefixBytes + aligned(headerBytes);
-  const total = payloadAt + payload.byteLength;
+  const payloadBytes = payload.reduce((sum, part) => sum + part.byteLength, 0);
+  const total = payloadAt + payloadBytes;
   if (headerBytes > limits.headerBytes || total > limits.frameBytes) {
     throw new TeletrainError(
       'frame-too-large',
@@ -76,13 +93,17 @@ function assemble(kind: FrameKind, header: readonly Uint8Array[], payload: Uint8
   frame[1] = frameFormat;
   frame[2] = frameKinds[kind];
   frame.writeUInt32LE(headerBytes, 4);
-  frame.writeUInt32LE(payload.byteLength, 8);
+  frame.writeUInt32LE(payloadBytes, 8);
   let at = prefixBytes;
   for (const part of header) {
     frame.set(part, at);
     at += part.length;
   }
-  frame.set(payload, payloadAt);
+  at = payloadAt;
+  for (const part of payload) {
+    frame.set(part, at);
+    at += part.byteLength;
+  }
   return frame;
 }
 

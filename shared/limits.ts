@@ -46,6 +46,14 @@ export const limits = {
   connections: 32,
   /** Times a crashed engine is started again for one run. */
   engineRestarts: 3,
+  /** Tensor sessions open at once: each is a process with an engine of its own. */
+  tensorSessions: 4,
+  /** A tensor session whose connection broke is kept for this long, in ms: a laptop changes its network. */
+  tensorLingerMs: 60_000,
+  /** Bytes of batches that either end of a tensor session may have sent and the other not taken: fills 1 Gbit/s at 100 ms. */
+  tensorWindowBytes: 16 * 1024 * 1024,
+  /** Tensors that a session may hold. */
+  tensorHandles: 262_144,
 } as const;
 
 /** WebSocket close codes of protocol version 1. */

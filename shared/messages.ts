@@ -28,6 +28,8 @@ export const frameKinds = {
   pong: 10,
   bye: 11,
   drawing: 12,
+  commands: 13,
+  results: 14,
 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
@@ -76,6 +78,8 @@ export const fileParams = z.object({
   checkpoint: checkpointIdSchema,
   file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
 });
+
+export const tensorSessionIdSchema = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 
 /**
  * Methods: what a request asks and what answers it. `changes` marks those that go through the
@@ -184,6 +188,28 @@ export const methods = {
     }),
     result: z.object({}),
   },
+  /** Starts a tensor session under an id that the client chose, or takes it up again after a cut. */
+  'tensor.open': {
+    changes: false,
+    params: z.object({
+      session: tensorSessionIdSchema,
+      resume: z.boolean(),
+      got: z.int().min(0),
+    }),
+    result: z.object({
+      engine: engineReportSchema,
+      kernels: z.array(z.string().max(64)).max(1024),
+      received: z.int().min(0),
+      bytes: z.number().positive(),
+      handles: z.number().positive(),
+    }),
+  },
+  /** Frees all that the session holds. */
+  'tensor.close': {
+    changes: false,
+    params: z.object({ session: tensorSessionIdSchema }),
+    result: z.object({}),
+  },
 } as const;
 
 export type MethodName = keyof typeof methods;
@@ -205,3 +231,19 @@ export const cancelSchema = z.object({ id: requestIdSchema });
 /** `time` is the sender's clock in ms; a pong returns it as it came. */
 export const pingSchema = z.object({ time: z.number() });
 export const byeSchema = z.object({ reason: wireErrorSchema });
+
+/**
+ * `number` counts this end's frames of the session that carry a batch, from 1; 0 carries none. `got`
+ * is the last one of the other end's that was done with.
+ */
+export const commandsHeaderSchema = z.object({
+  session: tensorSessionIdSchema,
+  number: z.int().min(0),
+  got: z.int().min(0),
+});
+export type CommandsHeader = z.infer<typeof commandsHeaderSchema>;
+/** `ended`: the session is no more, and why. */
+export const resultsHeaderSchema = commandsHeaderSchema.extend({
+  ended: wireErrorSchema.optional(),
+});
+export type ResultsHeader = z.infer<typeof resultsHeaderSchema>;

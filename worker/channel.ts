@@ -54,3 +54,19 @@ export type FromEngine =
   | { readonly type: 'event'; readonly run: string; readonly event: EventBody }
   | { readonly type: 'status'; readonly status: RunStatus }
   | { readonly type: 'drawing'; readonly drawing: Drawing };
+
+/** The file descriptor by which a tensor engine talks to its gateway (worker/tensor-pipe.ts). */
+export const tensorPipe = 4;
+
+/** What a tensor engine says over Node's channel; its work goes through the pipe. */
+export type FromTensorEngine =
+  | {
+      readonly type: 'ready';
+      readonly report: EngineReport;
+      /** Names of the kernels that its engine has. */
+      readonly kernels: readonly string[];
+      /** What the session's tensors may take together. */
+      readonly bytes: number;
+    }
+  /** It cannot work, or was sent what nobody should send: the session is over. */
+  | { readonly type: 'unusable'; readonly error: { code: string; message: string; hint: string } };

@@ -1,6 +1,6 @@
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
-import type { FrameKind, Welcome } from '../../shared/messages.ts';
+import type { FrameKind, ResultsHeader, Welcome } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { ConnectionState } from './types.ts';
 
@@ -28,5 +28,11 @@ export type ConnectionEffect =
   | { readonly type: 'event'; readonly event: RunEvent }
   | { readonly type: 'status'; readonly status: RunStatus }
   | { readonly type: 'drawing'; readonly drawing: Drawing }
+  | {
+      readonly type: 'results';
+      readonly header: ResultsHeader;
+      /** A view into the message; copy it to keep it. */
+      readonly payload: Uint8Array;
+    }
   | { readonly type: 'followed'; readonly run: string; readonly summary: RunSummary }
   | { readonly type: 'follow-failed'; readonly run: string; readonly error: TeletrainError };

@@ -15,6 +15,7 @@ import {
   pingSchema,
   type ResultOf,
   responseSchema,
+  resultsHeaderSchema,
   statusFrameSchema,
   type Welcome,
   welcomeSchema,
@@ -393,6 +394,11 @@ export class Connection {
       case 'response': {
         const { id, result } = checkedHeader(responseSchema, frame);
         this.#answered(id, result, frame.payload);
+        return;
+      }
+      case 'results': {
+        const header = checkedHeader(resultsHeaderSchema, frame);
+        this.#effects.push({ type: 'results', header, payload: frame.payload });
         return;
       }
       case 'error': {

@@ -6,10 +6,14 @@ export interface SocketListener {
   received(message: Uint8Array): void;
   /** Called once, also where the socket never opened; code 1006 where no close frame came. */
   closed(code: number, reason: string): void;
+  /** Something that was sent left this program. */
+  drained(): void;
 }
 
 export interface Socket {
   send(message: Uint8Array): void;
+  /** Whether less than `bufferedBytes` wait to leave this program. */
+  hasRoom(): boolean;
   /** Says goodbye; a peer that does not answer is dropped. */
   close(code: number, reason: string): void;
   /** Drops it without a word: the peer is dead. */
@@ -58,8 +62,9 @@ export function openSocket(url: string, listener: SocketListener): Socket {
   socket.on('close', (code, text) => end(code, reason || text.toString()));
   return {
     send: (message) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(message);
+      if (socket.readyState === WebSocket.OPEN) socket.send(message, () => listener.drained());
     },
+    hasRoom: () => socket.bufferedAmount < limits.bufferedBytes,
     close: (code, why) => {
       if (socket.readyState === WebSocket.CONNECTING) return socket.terminate();
       socket.close(code, why);

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { encodeFrame } from '../../shared/frames.ts';
-import type { Hello, MethodName, ParamsOf, ResultOf, Welcome } from '../../shared/messages.ts';
+import type {
+  Hello,
+  MethodName,
+  ParamsOf,
+  ResultOf,
+  ResultsHeader,
+  Welcome,
+} from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Connection } from './connection.ts';
@@ -29,6 +36,13 @@ export interface RunFollower {
   drawing(drawing: Drawing): void;
   followed(summary: RunSummary): void;
   failed(error: TeletrainError): void;
+}
+
+/** Who takes the results of tensor sessions. */
+export interface ResultsTaker {
+  results(header: ResultsHeader, payload: Uint8Array): void;
+  /** `sendCommands` may be of use again. */
+  drained(): void;
 }
 
 export interface WorkerLinkOptions {
@@ -59,6 +73,7 @@ export class WorkerLink {
   readonly #followers = new Map<string, RunFollower>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #ended = new AbortController();
+  #resultsTaker: ResultsTaker | undefined;
   #socket: Socket | undefined;
   #stopTimer: (() => void) | undefined;
   #welcome: Welcome | undefined;
@@ -174,6 +189,20 @@ export class WorkerLink {
     this.#do(this.#machine.unfollow(this.#clock.now(), run));
   }
 
+  takeResults(taker: ResultsTaker): void {
+    this.#resultsTaker = taker;
+  }
+
+  /**
+   * Sends a whole `commands` frame unless so much waits that a ping would wait with it, or nobody is
+   * connected. @returns whether it was sent.
+   */
+  sendCommands(frame: Uint8Array): boolean {
+    if (this.state.kind !== 'connected' || !this.#socket?.hasRoom()) return false;
+    this.#socket.send(frame);
+    return true;
+  }
+
   get follows(): number {
     return this.#followers.size;
   }
@@ -234,6 +263,9 @@ export class WorkerLink {
       case 'drawing':
         this.#followers.get(effect.drawing.run)?.drawing(effect.drawing);
         return;
+      case 'results':
+        this.#resultsTaker?.results(effect.header, effect.payload);
+        return;
       case 'followed':
         this.#followers.get(effect.run)?.followed(effect.summary);
         return;
@@ -276,6 +308,9 @@ export class WorkerLink {
       },
       received: (message) => {
         if (isCurrent()) this.#do(this.#machine.received(this.#clock.now(), message));
+      },
+      drained: () => {
+        if (isCurrent()) this.#resultsTaker?.drained();
       },
       closed: (code, reason) => {
         if (!isCurrent()) return;

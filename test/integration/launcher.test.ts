@@ -164,7 +164,10 @@ describe('the published program where nothing new enough is', () => {
 });
 
 const sources = ['bin', 'shared', 'worker', 'client', 'colab'];
-const settings = ['package.json', 'package-lock.json', 'tsconfig.json', '.npmrc'];
+const settings = [
+  ...['package.json', 'package-lock.json', '.npmrc'],
+  ...['tsconfig.json', 'tsconfig.declarations.json'],
+];
 
 async function cloneProject(): Promise<string> {
   const folder = await makeFolder();

@@ -2,11 +2,18 @@ import type { RawData, WebSocket } from 'ws';
 import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import type { FrameKind, Hello, Welcome } from '../../shared/messages.ts';
+import type {
+  CommandsHeader,
+  FrameKind,
+  Hello,
+  ResultsHeader,
+  Welcome,
+} from '../../shared/messages.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
-import type { Outcome, RunFollower } from './outcome.ts';
+import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
+import type { ResultsOutlet } from './tensor-session.ts';
 
 /** What the gateway does for a connection. */
 export interface ConnectionHost {
@@ -15,7 +22,13 @@ export interface ConnectionHost {
     hello: Hello,
     address: string,
   ): Promise<{ welcome: Welcome } | { refused: TeletrainError; code: number }>;
-  perform(client: string, request: CheckedRequest, connection: RunFollower): Promise<Outcome>;
+  perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
+  /** A batch of commands for a tensor session. */
+  commands(connection: ResultsOutlet, header: CommandsHeader, payload: Uint8Array): void;
+  /** There is room again in the connection. */
+  hasRoom(connection: ResultsOutlet): void;
+  /** The connection is gone. */
+  closed(connection: ResultsOutlet): void;
   /** A fault of ours, for the worker's own log. */
   onFault(what: string, error: unknown): void;
 }
@@ -23,7 +36,7 @@ export interface ConnectionHost {
 const closeGraceMs = 2_000;
 
 /** One socket: carries out what its session says, and lets nothing pile up in memory. */
-export class Connection implements RunFollower {
+export class Connection implements AskingConnection {
   readonly #socket: WebSocket;
   readonly #address: string;
   readonly #host: ConnectionHost;
@@ -53,6 +66,10 @@ export class Connection implements RunFollower {
     this.#schedule();
   }
 
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
   get isWelcomed(): boolean {
     return this.#session.isWelcomed;
   }
@@ -70,7 +87,7 @@ export class Connection implements RunFollower {
     }
     this.unfollow(run.id);
     const outlet = {
-      hasRoom: () => this.#hasRoom(),
+      hasRoom: () => this.hasRoom(),
       isIdle: () => this.#socket.bufferedAmount === 0,
       send: (frame: Uint8Array) => {
         this.#session.noteSent(Date.now());
@@ -83,6 +100,16 @@ export class Connection implements RunFollower {
     };
     const follower = new Follower(run, outlet, { fromSeq, drawings, onError });
     this.#followers.set(run.id, follower);
+  }
+
+  /** Whether less than `bufferedBytes` wait in the socket. */
+  hasRoom(): boolean {
+    return this.#socket.bufferedAmount < limits.bufferedBytes;
+  }
+
+  sendResults(header: ResultsHeader, payload: Uint8Array): void {
+    this.#session.noteSent(Date.now());
+    this.#send('results', header, payload);
   }
 
   unfollow(run: string): void {
@@ -127,6 +154,9 @@ export class Connection implements RunFollower {
         return;
       case 'perform':
         void this.#perform(step.request);
+        return;
+      case 'commands':
+        this.#host.commands(this, step.header, step.payload);
         return;
       case 'cancel':
         this.#cancelled.add(step.id);
@@ -190,12 +220,8 @@ export class Connection implements RunFollower {
     return outcome;
   }
 
-  #hasRoom(): boolean {
-    return this.#socket.bufferedAmount < limits.bufferedBytes;
-  }
-
   #room(): Promise<void> {
-    if (this.#hasRoom() || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
+    if (this.hasRoom() || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
     return new Promise((resolve) => this.#waitingForRoom.push(resolve));
   }
 
@@ -218,9 +244,10 @@ export class Connection implements RunFollower {
   #sendFrame(frame: Uint8Array): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(frame, () => {
-      if (!this.#hasRoom()) return;
+      if (!this.hasRoom()) return;
       for (const wake of this.#waitingForRoom.splice(0)) wake();
       for (const follower of this.#followers.values()) follower.pump();
+      this.#host.hasRoom(this);
     });
   }
 
@@ -247,6 +274,7 @@ export class Connection implements RunFollower {
     clearTimeout(this.#timer);
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
+    this.#host.closed(this);
     for (const wake of this.#waitingForRoom.splice(0)) wake();
   }
 }

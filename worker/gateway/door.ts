@@ -5,8 +5,8 @@ import { Attempts } from './attempts.ts';
 import type { Pairing } from './pairing.ts';
 import type { Tokens } from './tokens.ts';
 
-/** What this worker can do beyond the methods that every version 1 has; none yet. */
-export const capabilities: readonly string[] = [];
+/** What this worker can do beyond what every version 1 can. */
+export const capabilities: readonly string[] = ['tensors'];
 
 export interface DoorOptions {
   readonly pairing: Pairing;

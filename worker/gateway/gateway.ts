@@ -21,6 +21,8 @@ import { Pairing } from './pairing.ts';
 import { RequestDesk } from './request-desk.ts';
 import { Runs } from './runs.ts';
 import { GatewayServer } from './server.ts';
+import { TensorProcess } from './tensor-process.ts';
+import { TensorSessions } from './tensor-sessions.ts';
 import { Tokens } from './tokens.ts';
 import { Training } from './training.ts';
 import { Uploads } from './uploads.ts';
@@ -68,12 +70,18 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     let lastStatus: RunStatus | undefined;
     const ended = Promise.withResolvers<void>();
     const engineReady = Promise.withResolvers<void>();
+    const environment = async () => ({
+      ...(await engineEnvironment()),
+      ...(options.requireGpu ? { TELETRAIN_REQUIRE_ENGINE: 'gpu' } : {}),
+    });
     const engine = new EngineProcess({
       program: options.engineProgram ?? siblingProgram('../engine/main'),
-      environment: async () => ({
-        ...(await engineEnvironment()),
-        ...(options.requireGpu ? { TELETRAIN_REQUIRE_ENGINE: 'gpu' } : {}),
-      }),
+      environment,
+    });
+    const tensors = new TensorSessions({
+      environment,
+      start: (variables, listener) =>
+        new TensorProcess(siblingProgram('../engine/tensors/main'), variables, listener),
     });
     const training = new Training({
       runs,
@@ -96,6 +104,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       runs,
       training,
       uploads: new Uploads(),
+      tensors,
       worker: { name, version, home, startedAt },
       stopWorker: () => stop('a client asked for it'),
     });
@@ -109,6 +118,9 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     const server = new GatewayServer({
       authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
       perform: (client, request, connection) => desk.perform(client, request, connection),
+      commands: (connection, header, payload) => tensors.receive(connection, header, payload),
+      hasRoom: (connection) => tensors.pump(connection),
+      closed: (connection) => tensors.detach(connection),
       onFault,
     });
 
@@ -165,6 +177,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       const end = async () => {
         clearInterval(timer);
         server.refuseNew();
+        tensors.closeAll();
         await desk.idle();
         await training.end(engineGraceMs);
         await Promise.all(server.connections.map((connection) => connection.drained(farewellMs)));

@@ -5,16 +5,21 @@ import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { readCheckpointFile } from './files.ts';
-import type { Outcome, RunFollower } from './outcome.ts';
+import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Runs } from './runs.ts';
 import type { CheckedRequest } from './session.ts';
+import type { TensorSessions } from './tensor-sessions.ts';
 import type { Training } from './training.ts';
 import type { Uploads } from './uploads.ts';
 
 export type Handlers = {
   [Method in MethodName]: (
     params: ParamsOf<Method>,
-    context: { readonly payload: Uint8Array; readonly connection: RunFollower },
+    context: {
+      readonly client: string;
+      readonly payload: Uint8Array;
+      readonly connection: AskingConnection;
+    },
   ) => Promise<Outcome<Method>>;
 };
 
@@ -22,6 +27,7 @@ export interface HandlersOptions {
   readonly runs: Runs;
   readonly training: Training;
   readonly uploads: Uploads;
+  readonly tensors: TensorSessions;
   readonly worker: {
     readonly name: string;
     readonly version: string;
@@ -43,6 +49,7 @@ export function createHandlers({
   runs,
   training,
   uploads,
+  tensors,
   worker,
   stopWorker,
 }: HandlersOptions): Handlers {
@@ -170,15 +177,24 @@ export function createHandlers({
       await uploads.commit(runs.get(run), checkpoint, manifestSha256);
       return { result: {} };
     },
+    'tensor.open': async (params, { client, connection }) => ({
+      result: await tensors.open(client, params, connection),
+    }),
+    'tensor.close': async ({ session }, { client }) => {
+      tensors.close(client, session);
+      return { result: {} };
+    },
   };
 }
 
 export async function handle<Method extends MethodName>(
   handlers: Handlers,
+  client: string,
   request: CheckedRequest<Method>,
-  connection: RunFollower,
+  connection: AskingConnection,
 ): Promise<Outcome> {
-  return await handlers[request.method](request.params, { payload: request.payload, connection });
+  const { method, params, payload } = request;
+  return await handlers[method](params, { client, payload, connection });
 }
 
 /** @throws UsageError `unknown-recipe`, `unknown-setting`, `bad-setting`. */

@@ -1,6 +1,7 @@
 import type { MethodName, ResultOf } from '../../shared/messages.ts';
 import type { FollowerOptions } from './follow.ts';
 import type { Run } from './run.ts';
+import type { ResultsOutlet } from './tensor-session.ts';
 
 /** What a method is answered with. */
 export interface Outcome<Method extends MethodName = MethodName> {
@@ -9,7 +10,7 @@ export interface Outcome<Method extends MethodName = MethodName> {
 }
 
 /** What a method may do to the connection that it was asked over. */
-export interface RunFollower {
+export interface AskingConnection extends ResultsOutlet {
   /** Follows a run from an event on; events begin after the request was answered. */
   follow(run: Run, from: Omit<FollowerOptions, 'onError'>): void;
   unfollow(run: string): void;

@@ -5,7 +5,7 @@ import { pack } from '../../shared/msgpack.ts';
 import { type Handlers, handle } from './handlers.ts';
 import type { Answer } from './ledger.ts';
 import type { LedgerFile } from './ledger-file.ts';
-import type { Outcome, RunFollower } from './outcome.ts';
+import type { AskingConnection, Outcome } from './outcome.ts';
 import type { CheckedRequest } from './session.ts';
 
 /** Where requests are done: once each, as far as they change something. */
@@ -29,11 +29,11 @@ export class RequestDesk {
   async perform(
     client: string,
     request: CheckedRequest,
-    connection: RunFollower,
+    connection: AskingConnection,
   ): Promise<Outcome> {
     const work = methods[request.method].changes
       ? this.#once(client, request, connection)
-      : handle(this.#handlers, request, connection);
+      : handle(this.#handlers, client, request, connection);
     const settled = work.catch(() => {});
     this.#underway.add(settled);
     void settled.then(() => this.#underway.delete(settled));
@@ -45,7 +45,11 @@ export class RequestDesk {
     while (this.#underway.size > 0) await Promise.all(this.#underway);
   }
 
-  async #once(client: string, request: CheckedRequest, connection: RunFollower): Promise<Outcome> {
+  async #once(
+    client: string,
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Promise<Outcome> {
     const { ledger } = this.#ledgerFile;
     const asked = digest(request);
     const verdict = ledger.begin(client, request.id, asked);
@@ -63,7 +67,7 @@ export class RequestDesk {
       case 'underway':
         return outcomeOf(await verdict.answer);
       case 'new': {
-        const answer = await this.#answer(request, connection);
+        const answer = await this.#answer(client, request, connection);
         const entry = { client, request: request.id, asked, answer };
         try {
           await this.#ledgerFile.keep(entry);
@@ -78,9 +82,13 @@ export class RequestDesk {
     }
   }
 
-  async #answer(request: CheckedRequest, connection: RunFollower): Promise<Answer> {
+  async #answer(
+    client: string,
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Promise<Answer> {
     try {
-      const { result } = await handle(this.#handlers, request, connection);
+      const { result } = await handle(this.#handlers, client, request, connection);
       return { result };
     } catch (error) {
       if (error instanceof TeletrainError) return { error: error.toJSON() };

@@ -2,7 +2,9 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { decodeFrame, type Frame } from '../../shared/frames.ts';
 import { closeCodes, limits, protocolVersions } from '../../shared/limits.ts';
 import {
+  type CommandsHeader,
   cancelSchema,
+  commandsHeaderSchema,
   type FrameKind,
   type Hello,
   helloSchema,
@@ -37,6 +39,12 @@ export type SessionStep =
   | { readonly do: 'authenticate'; readonly hello: Hello }
   /** Do it, then call `answer` or `fail`. */
   | { readonly do: 'perform'; readonly request: CheckedRequest }
+  /** A batch for a tensor session; its bytes are a view into the message. */
+  | {
+      readonly do: 'commands';
+      readonly header: CommandsHeader;
+      readonly payload: Uint8Array;
+    }
   /** The answer is not waited for any more. */
   | { readonly do: 'cancel'; readonly id: string }
   | { readonly do: 'close'; readonly code: number; readonly reason: string }
@@ -164,6 +172,14 @@ export class Session {
     switch (frame.kind) {
       case 'request':
         return this.#request(frame, now);
+      case 'commands':
+        return [
+          {
+            do: 'commands',
+            header: parsed(commandsHeaderSchema, frame),
+            payload: frame.payload,
+          },
+        ];
       case 'ping':
         return [this.#send('pong', parsed(pingSchema, frame), now)];
       case 'pong':

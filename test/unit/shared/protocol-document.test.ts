@@ -6,6 +6,8 @@ import { decodeFrame, encodeFrame } from '../../../shared/frames.ts';
 import { decodeEvent, encodeRecord, scanRecords } from '../../../shared/journal.ts';
 import { closeCodes, limits } from '../../../shared/limits.ts';
 import { frameKinds, methods } from '../../../shared/messages.ts';
+import { decodeBatch, encodeBatch } from '../../../shared/tensors/batch.ts';
+import { parseCommand } from '../../../shared/tensors/commands.ts';
 
 const project = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(`${project}PROTOCOL.md`, 'utf8');
@@ -15,8 +17,8 @@ const examples = [...page.matchAll(/```hex\n([0-9a-f\s]+)```/g)].map(([, hex]) =
 
 describe('PROTOCOL.md', () => {
   test('shows frames and a record as they are, byte for byte', () => {
-    const [ping, request, record] = examples;
-    if (!ping || !request || !record) throw new Error('three examples are expected');
+    const [ping, request, batch, record] = examples;
+    if (!ping || !request || !batch || !record) throw new Error('four examples are expected');
     expect(encodeFrame('ping', { time: 1795395600000 })).toEqual(ping);
     expect(decodeFrame(ping)).toMatchObject({ kind: 'ping', header: { time: 1795395600000 } });
     const header = {
@@ -26,6 +28,12 @@ describe('PROTOCOL.md', () => {
     };
     expect(encodeFrame('request', header, Buffer.from('{"step":10}'))).toEqual(request);
     expect(decodeFrame(request)).toMatchObject({ kind: 'request', header });
+    const commands = [
+      ['run', 'Add', [1, 2], [], [3]],
+      ['read', 1, 3],
+    ];
+    expect(Buffer.concat(encodeBatch(commands))).toEqual(batch);
+    expect(decodeBatch(batch).list.map(parseCommand)).toEqual(commands);
     const event = {
       type: 'state',
       state: 'starting',
@@ -77,8 +85,8 @@ describe('PROTOCOL.md', () => {
   });
 
   test('explains every error code that the gateway uses', () => {
-    const sources = globSync(['worker/gateway/*.ts', 'shared/*.ts'], { cwd: project }).map((path) =>
-      readFileSync(`${project}${path}`, 'utf8'),
+    const sources = globSync(['worker/gateway/*.ts', 'shared/**/*.ts'], { cwd: project }).map(
+      (path) => readFileSync(`${project}${path}`, 'utf8'),
     );
     // A code is the first argument of what makes an error, also in the sub-classes and the session's refusals.
     const made = /(?:new \w*Error|super|refuse)\(\s*'([a-z]+(?:-[a-z]+)*)'/g;

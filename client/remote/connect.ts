@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { EngineReport } from '../../shared/engine-report.ts';
+import { TeletrainError } from '../../shared/errors.ts';
+import { CommandQueue } from './command-queue.ts';
+import {
+  type FromThread,
+  type OpenedSession,
+  sharedBytes,
+  type Target,
+  type ThreadData,
+} from './thread-messages.ts';
+
+export interface ConnectOptions {
+  /** In place of TELETRAIN_HOME: where this client's paired workers are known. */
+  readonly home?: string;
+  /**
+   * How long the worker may be out of reach, in ms, at first and later, before the session and its
+   * tensors are given up. Default: 60 s, after which the worker gives them up too.
+   */
+  readonly patienceMs?: number;
+  /** What is being done until the worker is there: a local one may have to be set up. */
+  readonly onProgress?: (message: string) => void;
+}
+
+/** A worker whose engine is tfjs' backend `remote`. */
+export interface RemoteSession {
+  readonly worker: string;
+  readonly engine: EngineReport;
+  /** What the session may hold on the worker. */
+  readonly quota: { readonly bytes: number; readonly tensors: number };
+  /** Frees all tensors on the worker and removes the backend. */
+  close(): void;
+}
+
+/**
+ * Connects to a worker and registers its engine with tfjs as the backend `remote`:
+ *
+ *     const session = await connect('colab');
+ *     tf.setBackend('remote');
+ *
+ * From then on tensors live on the worker and every operation runs there; reading a tensor waits for
+ * it. One session at a time.
+ * @param on name or address of a paired worker; by default the one on this machine, which is
+ *   started where it does not run.
+ * @throws TeletrainError `not-paired`, `worker-lost`, `no-tensors` (an older worker),
+ *   `too-many-tensor-sessions`, `tfjs-missing`, `already-connected`.
+ */
+export async function connect(on?: string, options: ConnectOptions = {}): Promise<RemoteSession> {
+  const { registerRemote } = await loadBackend();
+  const { home, patienceMs = 60_000, onProgress } = options;
+  const target: Target = {
+    patienceMs,
+    ...(on === undefined ? {} : { on }),
+    ...(home === undefined ? {} : { home }),
+  };
+  const session = randomBytes(18).toString('base64url');
+  const buffer = new SharedArrayBuffer(sharedBytes);
+  const { port1, port2 } = new MessageChannel();
+  const data: ThreadData = { port: port2, shared: buffer, session, target };
+  const thread = new Worker(threadProgram(), { workerData: data, transferList: [port2] });
+  const opened = await openedSession(thread, port1, onProgress);
+  thread.unref();
+  const queue = new CommandQueue(port1, new Int32Array(buffer), session);
+  const unregister = registerRemote(queue, opened.kernels);
+  const { worker, engine, bytes, handles } = opened;
+  return { worker, engine, quota: { bytes, tensors: handles }, close: unregister };
+}
+
+/** What the thread says until the session is open. */
+function openedSession(
+  thread: Worker,
+  port: import('node:worker_threads').MessagePort,
+  onProgress: ConnectOptions['onProgress'],
+): Promise<OpenedSession> {
+  const { promise, resolve, reject } = Promise.withResolvers<OpenedSession>();
+  const hear = (message: FromThread): void => {
+    if (message.type === 'progress') onProgress?.(message.message);
+    if (message.type === 'opened') resolve(message);
+    if (message.type === 'ended') {
+      const { code, message: what, hint } = message.error;
+      reject(new TeletrainError(code, what, { hint }));
+    }
+  };
+  port.on('message', hear);
+  thread.once('error', reject);
+  return promise.finally(() => {
+    port.off('message', hear);
+    thread.off('error', reject);
+  });
+}
+
+function threadProgram(): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./connection-thread.${extension}`, import.meta.url);
+}
+
+/** tfjs is an optional package of this one: a laptop that only follows runs has none. */
+async function loadBackend(): Promise<typeof import('./register.ts')> {
+  try {
+    return await import('./register.ts');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new TeletrainError(
+      'tfjs-missing',
+      'The package @tensorflow/tfjs-core is not installed.',
+      {
+        hint: 'Install @tensorflow/tfjs beside teletrain.',
+        cause,
+      },
+    );
+  }
+}

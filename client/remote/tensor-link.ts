@@ -1,0 +1,211 @@
+import { TeletrainError } from '../../shared/errors.ts';
+import { encodeFrame } from '../../shared/frames.ts';
+import { limits } from '../../shared/limits.ts';
+import type { ResultOf, ResultsHeader } from '../../shared/messages.ts';
+import { decodeBatch, rawPart } from '../../shared/tensors/batch.ts';
+import { parseResult, type Result } from '../../shared/tensors/commands.ts';
+import { fromWire, workerLost } from '../session/errors.ts';
+import type { WorkerLink } from '../session/worker-link.ts';
+import type { FromThread } from './thread-messages.ts';
+
+export interface TensorLinkListener {
+  /** With the message, whose bytes may be given away. */
+  result(message: Extract<FromThread, { type: 'data' | 'described' | 'failed' }>): void;
+  /** The worker is done with batches up to `taken`; results up to frame `got` were told. */
+  progress(taken: number, got: number): void;
+  ended(error: TeletrainError): void;
+}
+
+interface Arriving {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  received: number;
+}
+
+/** After so many bytes of results without a word from us the worker is told that they arrived. */
+const confirmBytes = limits.tensorWindowBytes / 4;
+
+/**
+ * The client's end of a tensor session: keeps what was sent until the worker is done with it, sends
+ * it again after a cut, and takes results once each. How much is under way, the caller bounds.
+ */
+export class TensorLink {
+  readonly #link: WorkerLink;
+  readonly #session: string;
+  readonly #listener: TensorLinkListener;
+  readonly #arriving = new Map<number, Arriving>();
+  #unconfirmed: { readonly number: number; readonly frame: Uint8Array }[] = [];
+  #unsentAt = 0;
+  #taken = 0;
+  #got = 0;
+  #unconfirmedResults = 0;
+  #isOpen = false;
+  #isAsking = false;
+  #wasOpened = false;
+  #hasEnded = false;
+  #missing: NodeJS.Timeout | undefined;
+
+  constructor(link: WorkerLink, session: string, listener: TensorLinkListener) {
+    this.#link = link;
+    this.#session = session;
+    this.#listener = listener;
+    link.takeResults({
+      results: (header, payload) => this.#results(header, payload),
+      drained: () => this.#pump(),
+    });
+  }
+
+  /** @throws TeletrainError what keeps the worker from it. */
+  async open(patienceMs: number): Promise<ResultOf<'tensor.open'>> {
+    const welcome = await this.#link.connected({ patienceMs });
+    if (!welcome.capabilities.includes('tensors')) {
+      throw new TeletrainError(
+        'no-tensors',
+        `The worker runs teletrain ${welcome.worker.version}, which takes no tensor commands.`,
+        { hint: 'Update the worker.' },
+      );
+    }
+    const opened = await this.#ask(patienceMs);
+    this.#link.onState((state) => {
+      if (state.kind === 'connected') void this.#resume(patienceMs);
+      else this.#miss(patienceMs);
+      if (state.kind === 'refused') {
+        this.#end(new TeletrainError(state.code, state.message, { hint: state.hint }));
+      }
+    });
+    return opened;
+  }
+
+  /** A whole frame of commands, number after number. */
+  send(number: number, frame: Uint8Array): void {
+    this.#unconfirmed.push({ number, frame });
+    this.#pump();
+  }
+
+  async close(): Promise<void> {
+    this.#hasEnded = true;
+    clearTimeout(this.#missing);
+    if (this.#isOpen) {
+      await this.#link
+        .request('tensor.close', { session: this.#session }, { patienceMs: 1_000 })
+        .catch(() => {});
+    }
+    this.#link.close();
+  }
+
+  async #ask(patienceMs: number): Promise<ResultOf<'tensor.open'>> {
+    this.#isAsking = true;
+    try {
+      const params = { session: this.#session, resume: this.#wasOpened, got: this.#got };
+      const { result } = await this.#link.request('tensor.open', params, { patienceMs });
+      this.#wasOpened = true;
+      this.#isOpen = true;
+      // What the worker received before the cut need not be sent again.
+      this.#unsentAt = this.#unconfirmed.filter(({ number }) => number <= result.received).length;
+      this.#pump();
+      return result;
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  /** The connection is gone: it is waited for, and whoever sleeps until a value comes is told in the end. */
+  #miss(patienceMs: number): void {
+    this.#isOpen = false;
+    this.#missing ??= setTimeout(() => {
+      const { state } = this.#link;
+      this.#end(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));
+    }, patienceMs);
+  }
+
+  async #resume(patienceMs: number): Promise<void> {
+    clearTimeout(this.#missing);
+    this.#missing = undefined;
+
+    // A request that was cut off is sent again by the link itself.
+    if (this.#isOpen || this.#isAsking || this.#hasEnded) return;
+    try {
+      await this.#ask(patienceMs);
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  #pump(): void {
+    if (!this.#isOpen) return;
+    for (;;) {
+      const next = this.#unconfirmed[this.#unsentAt];
+      if (next === undefined || !this.#link.sendCommands(next.frame)) return;
+      this.#unsentAt += 1;
+    }
+  }
+
+  #results({ session, number, got, ended }: ResultsHeader, payload: Uint8Array): void {
+    if (session !== this.#session || this.#hasEnded) return;
+    if (ended) {
+      this.#end(fromWire(ended));
+      return;
+    }
+    // A frame that was had comes again after a cut.
+    if (number === this.#got + 1) {
+      this.#got = number;
+      this.#take(payload);
+    }
+    this.#confirm(got);
+    this.#listener.progress(this.#taken, this.#got);
+  }
+
+  #take(payload: Uint8Array): void {
+    try {
+      const { list, raw } = decodeBatch(payload);
+      for (const entry of list) this.#result(parseResult(entry), raw);
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      this.#end(error);
+      return;
+    }
+    this.#unconfirmedResults += payload.byteLength;
+    if (this.#unconfirmedResults < confirmBytes) return;
+    this.#unconfirmedResults = 0;
+    const header = { session: this.#session, number: 0, got: this.#got };
+    this.#link.sendCommands(encodeFrame('commands', header));
+  }
+
+  #result(result: Result, raw: Uint8Array): void {
+    const [type, id] = result;
+    if (type === 'described') this.#listener.result({ type, id, outputs: result[2] });
+    else if (type === 'failed') this.#listener.result({ type, id, failure: result[2] });
+    else {
+      const [, , dtype, shape, byteLength, offset, at, length] = result;
+      const arriving = this.#arriving.get(id) ?? {
+        bytes: new Uint8Array(byteLength),
+        received: 0,
+      };
+      arriving.bytes.set(rawPart(raw, at, length), offset);
+      arriving.received += length;
+      if (arriving.received < byteLength) {
+        this.#arriving.set(id, arriving);
+        return;
+      }
+      this.#arriving.delete(id);
+      this.#listener.result({ type, id, dtype, shape, bytes: arriving.bytes.buffer });
+    }
+  }
+
+  #confirm(got: number): void {
+    if (got <= this.#taken) return;
+    const count = got - this.#taken;
+    this.#taken = got;
+    this.#unconfirmed.splice(0, count);
+    this.#unsentAt = Math.max(0, this.#unsentAt - count);
+  }
+
+  #end(error: TeletrainError): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#isOpen = false;
+    clearTimeout(this.#missing);
+    this.#listener.ended(error);
+    this.#link.close();
+  }
+}

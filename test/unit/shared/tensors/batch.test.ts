@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TeletrainError } from '../../../../shared/errors.ts';
+import { decodeBatch, encodeBatch, rawPart } from '../../../../shared/tensors/batch.ts';
+import { type Command, parseCommand, parseResult } from '../../../../shared/tensors/commands.ts';
+import { bytesOf, sizeOf, valuesOf } from '../../../../shared/tensors/data.ts';
+
+const batchOf = (list: readonly unknown[], raw: Uint8Array[] = []) =>
+  Buffer.concat(encodeBatch(list, raw));
+
+describe('a batch', () => {
+  test('brings its list and its raw bytes, which start at multiples of 16', () => {
+    const first = Uint8Array.from([1, 2, 3]);
+    const second = Uint8Array.from([4]);
+    const { list, raw } = decodeBatch(batchOf([['read', 1, 2]], [first, second]));
+    expect(list).toEqual([['read', 1, 2]]);
+    expect([...rawPart(raw, 0, 3)]).toEqual([1, 2, 3]);
+    expect([...rawPart(raw, 16, 1)]).toEqual([4]);
+    expect(() => rawPart(raw, 16, 17)).toThrow('it has no bytes 16 to 33');
+  });
+
+  test('that is none is refused with a reason, whatever its bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          const { list } = decodeBatch(bytes);
+          for (const entry of list) parseCommand(entry);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TeletrainError);
+          expect((error as TeletrainError).code).toBe('malformed-batch');
+        }
+      }),
+    );
+  });
+
+  test('with one byte changed is read or refused, and nothing else', () => {
+    const whole = batchOf(
+      [
+        ['upload', 1, 'float32', [2, 2], 16, 0],
+        ['run', 'BatchMatMul', [1, 1], [false, true], [2]],
+        ['read', 1, 2],
+      ],
+      [bytesOf(Float32Array.of(1, 2, 3, 4))],
+    );
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.nat(255), (place, value) => {
+        const spoiled = Buffer.from(whole);
+        spoiled[place] = value;
+        try {
+          for (const entry of decodeBatch(spoiled).list) parseCommand(entry);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TeletrainError);
+        }
+      }),
+    );
+  });
+});
+
+describe('a command', () => {
+  test.each<Command>([
+    ['upload', 1, 'bool', [3], 3, -1],
+    ['part', 1, 0, 0, 3],
+    ['run', 'Concat', [1, 2, 3], [0], [4]],
+    ['run', 'FusedConv2D', [1, 2, null, null], [1, 'same', 'NHWC', 1, null, 'relu', null], [3]],
+    [
+      'run',
+      'PadV2',
+      [1],
+      [
+        [
+          [1, 1],
+          [0, 0],
+        ],
+        0,
+      ],
+      [2],
+    ],
+    ['dispose', [1, 2]],
+    ['read', 1, 2],
+    ['describe', 1, []],
+  ])('%j is taken', (...command) => {
+    expect(parseCommand(command)).toBe(command);
+  });
+
+  test.each([
+    ['a kernel that tfjs-core does not define', ['run', 'eval', [1], [], [2]]],
+    ['a property of every object', ['run', 'constructor', [1], [], [2]]],
+    ['too few inputs', ['run', 'Add', [1], [], [2]]],
+    ['a list with nothing in it', ['run', 'Concat', [null], [0], [2]]],
+    ['an attribute that is an object', ['run', 'Cast', [1], [{ dtype: 'int32' }], [2]]],
+    ['attributes too deep', ['run', 'PadV2', [1], [[[[[1]]]], 0], [2]]],
+    ['no output', ['run', 'Neg', [1], [], []]],
+    ['a handle that is no integer', ['read', 1, 0.5]],
+    ['a negative handle', ['dispose', [-1]]],
+    ['a shape that is none', ['upload', 1, 'float32', [2.5], 4, 0]],
+    ['an unknown type', ['upload', 1, 'float64', [1], 8, 0]],
+    ['an unknown command', ['exec', 'rm']],
+    ['no list', { run: 'Add' }],
+  ])('with %s is refused', (_what, command) => {
+    expect(() => parseCommand(command)).toThrow(TeletrainError);
+  });
+
+  test('of a result is refused by a client likewise', () => {
+    expect(() => parseResult(['data', 1, 'float32', [1], 4, 0, 0])).not.toThrow();
+    expect(() => parseResult(['data', 'x'])).toThrow(TeletrainError);
+    expect(() => parseResult(['failed', 1, {}])).toThrow(TeletrainError);
+  });
+});
+
+describe('values', () => {
+  test('come back from their bytes, strings with what they hold', () => {
+    const texts = ['', 'ü', 'loss'].map((text) => new Uint8Array(Buffer.from(text)));
+    expect(valuesOf(bytesOf(texts), 'string', 3)).toEqual(texts);
+    expect(valuesOf(bytesOf(Int32Array.of(-1, 2)), 'int32', 2)).toEqual(Int32Array.of(-1, 2));
+    expect(valuesOf(bytesOf(Float32Array.of(0.5)), 'float32', 1)).toEqual(Float32Array.of(0.5));
+    expect(sizeOf([])).toBe(1);
+  });
+
+  test('are copied where their bytes are not aligned', () => {
+    const bytes = new Uint8Array(9);
+    new DataView(bytes.buffer).setFloat32(1, 1.5, true);
+    expect(valuesOf(bytes.subarray(1), 'float32', 2)).toEqual(Float32Array.of(1.5, 0));
+  });
+
+  test.each([
+    ['too few bytes', new Uint8Array(3), 'float32', 1],
+    ['a string that is cut off', Uint8Array.of(5, 0, 0, 0, 1), 'string', 1],
+    ['another number of strings', Uint8Array.of(0, 0, 0, 0), 'string', 2],
+  ] as const)('are refused with %s', (_what, bytes, dtype, size) => {
+    expect(() => valuesOf(bytes, dtype, size)).toThrow(TeletrainError);
+  });
+});

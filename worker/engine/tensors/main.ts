@@ -1,0 +1,73 @@
+import { Socket } from 'node:net';
+import { totalmem } from 'node:os';
+import * as tf from '@tensorflow/tfjs-core';
+import { TeletrainError } from '../../../shared/errors.ts';
+import { limits } from '../../../shared/limits.ts';
+import { isKernelName } from '../../../shared/tensors/kernels.ts';
+import { type FromTensorEngine, tensorPipe } from '../../channel.ts';
+import { PipeReader, pipeHead } from '../../tensor-pipe.ts';
+import { openEngine } from '../backend/engine.ts';
+import { ResultWriter } from './result-writer.ts';
+import { TensorSession } from './tensor-session.ts';
+
+/**
+ * The tensor engine: a process with an engine of its own for one session of a client's. Whatever
+ * the session does with memory, or to TensorFlow, ends with this process.
+ */
+
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit(0));
+
+/** Of the machine's memory, or of the GPU's: a run may be training beside. */
+const shareOfMemory = 0.5;
+
+try {
+  const { report } = await openEngine({
+    ...(process.env.TELETRAIN_PREFER_ENGINE === 'wasm' && { prefer: 'wasm' }),
+    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
+  });
+  const bytes = Math.floor((report.gpu?.memoryBytes ?? totalmem()) * shareOfMemory);
+  const kernels = tf
+    .getKernelsForBackend(tf.getBackend())
+    .map(({ kernelName }) => kernelName)
+    .filter(isKernelName);
+  tf.env().set('CHECK_COMPUTATION_FOR_ERRORS', false);
+  serve(bytes);
+  say({ type: 'ready', report, kernels, bytes });
+} catch (error) {
+  if (!(error instanceof TeletrainError)) throw error;
+  say({ type: 'unusable', error: error.toJSON() });
+}
+
+function serve(bytes: number): void {
+  const pipe = new Socket({ fd: tensorPipe });
+  let taken = 0;
+  const send = (payload: readonly Uint8Array[]) => {
+    const length = payload.reduce((sum, part) => sum + part.byteLength, 0);
+    pipe.cork();
+    pipe.write(pipeHead(taken, length));
+    for (const part of payload) pipe.write(part);
+    pipe.uncork();
+  };
+  const results = new ResultWriter(send);
+  const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
+  const reader = new PipeReader(({ number, payload }) => {
+    try {
+      session.take(payload);
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      say({ type: 'unusable', error: error.toJSON() });
+      pipe.destroy();
+      return;
+    }
+    taken = number;
+    if (!results.flush()) send([]);
+  });
+  pipe.on('data', (piece: Buffer) => reader.push(piece));
+  // The gateway is gone, or has no more use for this process: `disconnect` follows.
+  pipe.on('error', () => {});
+}
+
+function say(message: FromTensorEngine): void {
+  process.send?.(message);
+}

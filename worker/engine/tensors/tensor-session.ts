@@ -1,0 +1,263 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { decodeBatch, malformed, rawPart } from '../../../shared/tensors/batch.ts';
+import { type Command, type Failure, parseCommand } from '../../../shared/tensors/commands.ts';
+import {
+  bytesPerValue,
+  type DataTypeName,
+  sizeOf,
+  type TensorValues,
+  valuesOf,
+} from '../../../shared/tensors/data.ts';
+import type { ResultWriter } from './result-writer.ts';
+import { runKernel } from './run-kernel.ts';
+import { bytesIn, type Quota, TensorStore } from './tensor-store.ts';
+
+type CommandOf<Name extends Command[0]> = Extract<Command, [Name, ...unknown[]]>;
+
+/** An upload of which more is to come. */
+interface Arriving {
+  readonly call: number;
+  readonly dtype: DataTypeName;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  received: number;
+}
+
+/**
+ * Does a client's commands in their order. A kernel that fails does not stop what follows: its
+ * outputs stand for the failure, and so do those of kernels that take them. The client is told at
+ * once, though nobody waits.
+ */
+export class TensorSession {
+  readonly #store: TensorStore;
+  readonly #results: ResultWriter;
+  readonly #arriving = new Map<number, Arriving>();
+  #calls = 0;
+
+  constructor(quota: Quota, results: ResultWriter) {
+    this.#store = new TensorStore(quota);
+    this.#results = results;
+  }
+
+  /** @throws TeletrainError `malformed-batch`; the session cannot go on then. */
+  take(payload: Uint8Array): void {
+    const { list, raw } = decodeBatch(payload);
+    for (const entry of list) {
+      this.#do(parseCommand(entry), raw, this.#calls);
+      this.#calls += 1;
+    }
+  }
+
+  #do(command: Command, raw: Uint8Array, call: number): void {
+    switch (command[0]) {
+      case 'run':
+        this.#run(command, call);
+        return;
+      case 'dispose':
+        for (const handle of command[1]) {
+          this.#arriving.delete(handle);
+          this.#store.release(handle);
+        }
+        return;
+      case 'upload':
+        this.#upload(command, raw, call);
+        return;
+      case 'part':
+        this.#part(command, raw);
+        return;
+      case 'read':
+        this.#read(command);
+        return;
+      case 'describe':
+        this.#describe(command);
+        return;
+    }
+  }
+
+  #run([, name, inputs, attributes, outputs]: CommandOf<'run'>, call: number): void {
+    for (const output of outputs) this.#requireNew(output);
+    const tensors: (tf.Tensor | null)[] = [];
+    for (const input of inputs) {
+      if (input === null) tensors.push(null);
+      else {
+        const held = this.#store.get(input) ?? { failure: unknownHandle(input, call) };
+        if ('failure' in held) {
+          this.#fail(outputs, held.failure, held.failure.call === call);
+          return;
+        }
+        tensors.push(held.tensor);
+      }
+    }
+    const what = `${name}(${tensors.map((tensor) => (tensor ? describeTensor(tensor) : 'none')).join(', ')})`;
+    const refusal = this.#store.refusal(outputs.length, 0);
+    if (refusal) {
+      this.#fail(outputs, told(refusal, what, call));
+      return;
+    }
+    let made: tf.Tensor[];
+    try {
+      made = runKernel(name, tensors, attributes);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#fail(outputs, {
+        code: 'kernel-failed',
+        message: `${what} failed on the worker: ${message}`,
+        hint: 'The stack shows the line that asked for it.',
+        call,
+      });
+      return;
+    }
+    const tooMuch =
+      made.length === outputs.length
+        ? this.#store.refusal(
+            0,
+            made.reduce((sum, tensor) => sum + bytesIn(tensor), 0),
+          )
+        : {
+            code: 'kernel-failed',
+            message: `${made.length} outputs came where ${outputs.length} were expected`,
+            hint: 'Use the same version of teletrain on both ends.',
+          };
+    if (tooMuch) {
+      tf.dispose(made);
+      this.#fail(outputs, told(tooMuch, what, call));
+      return;
+    }
+    for (const [place, tensor] of made.entries()) {
+      this.#store.hold(outputs[place] ?? -1, { tensor });
+    }
+  }
+
+  #upload(command: CommandOf<'upload'>, raw: Uint8Array, call: number): void {
+    const [, handle, dtype, shape, byteLength, at] = command;
+    this.#requireNew(handle);
+    const expected = sizeOf(shape) * bytesPerValue[dtype];
+    if (dtype !== 'string' && byteLength !== expected) {
+      throw malformed(`${byteLength} bytes are not a tensor of ${dtype} [${shape}]`);
+    }
+    const refusal = this.#store.refusal(1, byteLength);
+    if (refusal) {
+      this.#fail([handle], told(refusal, `An upload of [${shape}]`, call));
+      return;
+    }
+    if (at === -1) {
+      const bytes = new Uint8Array(byteLength);
+      this.#arriving.set(handle, { call, dtype, shape, bytes, received: 0 });
+      return;
+    }
+    const part = rawPart(raw, at, byteLength);
+    // A view would keep the whole batch alive for a small part of it.
+    const isMost = byteLength * 2 > raw.byteLength;
+    this.#hold(handle, dtype, shape, isMost ? part : Uint8Array.from(part), call);
+  }
+
+  #part([, handle, offset, at, length]: CommandOf<'part'>, raw: Uint8Array): void {
+    const upload = this.#arriving.get(handle);
+    if (upload === undefined) {
+      // What is left of an upload that was refused.
+      if (this.#store.get(handle)) return;
+      throw malformed(`a part of an upload to ${handle}, which was not begun`);
+    }
+    if (offset !== upload.received || offset + length > upload.bytes.length) {
+      throw malformed(`a part of an upload at ${offset}, where ${upload.received} was expected`);
+    }
+    upload.bytes.set(rawPart(raw, at, length), offset);
+    upload.received += length;
+    if (upload.received < upload.bytes.length) return;
+    this.#arriving.delete(handle);
+    this.#hold(handle, upload.dtype, upload.shape, upload.bytes, upload.call);
+  }
+
+  #hold(
+    handle: number,
+    dtype: DataTypeName,
+    shape: readonly number[],
+    bytes: Uint8Array,
+    call: number,
+  ): void {
+    const values = valuesOf(bytes, dtype, sizeOf(shape));
+    const refusal = dtype === 'string' && this.#store.refusal(0, bytes.byteLength);
+    if (refusal) {
+      this.#fail([handle], told(refusal, `An upload of [${shape}]`, call));
+      return;
+    }
+    this.#store.hold(handle, { tensor: makeTensor(values, shape, dtype) });
+  }
+
+  #read([, id, handle]: CommandOf<'read'>): void {
+    const held = this.#store.get(handle) ?? { failure: unknownHandle(handle, this.#calls) };
+    if ('failure' in held) {
+      this.#results.add(['failed', id, held.failure]);
+      return;
+    }
+    const { tensor } = held;
+    try {
+      // Strings come as the bytes that they are.
+      const values = tf.engine().readSync(tensor.dataId) as TensorValues;
+      this.#results.addData(id, tensor.dtype, tensor.shape, values);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#results.add([
+        'failed',
+        id,
+        {
+          code: 'kernel-failed',
+          message: `Reading ${describeTensor(tensor)} failed on the worker: ${message}`,
+          hint: 'The stack shows the line that asked for it.',
+          call: this.#calls,
+        },
+      ]);
+    }
+  }
+
+  #describe([, id, handles]: CommandOf<'describe'>): void {
+    const held = handles.map(
+      (handle) => this.#store.get(handle) ?? { failure: unknownHandle(handle, this.#calls) },
+    );
+    const outputs: [DataTypeName, number[]][] = [];
+    for (const one of held) {
+      if ('failure' in one) {
+        this.#results.add(['failed', id, one.failure]);
+        return;
+      }
+      outputs.push([one.tensor.dtype, one.tensor.shape]);
+    }
+    this.#results.add(['described', id, outputs]);
+  }
+
+  #fail(outputs: readonly number[], failure: Failure, isNew = true): void {
+    if (isNew) this.#results.add(['failed', 0, failure]);
+    for (const output of outputs) this.#store.hold(output, { failure });
+  }
+
+  #requireNew(handle: number): void {
+    if (this.#store.get(handle) || this.#arriving.has(handle)) {
+      throw malformed(`the handle ${handle} is in use`);
+    }
+  }
+}
+
+function told(refusal: Omit<Failure, 'call'>, what: string, call: number): Failure {
+  return { ...refusal, message: `${what}: ${refusal.message}.`, call };
+}
+
+function unknownHandle(handle: number, call: number): Failure {
+  return {
+    code: 'unknown-tensor',
+    message: `The session has no tensor ${handle}; it was disposed of, or never made.`,
+    hint: 'Use tensors before they are disposed of, and only with the worker that made them.',
+    call,
+  };
+}
+
+const describeTensor = ({ dtype, shape }: tf.Tensor): string =>
+  dtype === 'float32' ? `[${shape}]` : `${dtype} [${shape}]`;
+
+function makeTensor(
+  values: TensorValues,
+  shape: readonly number[],
+  dtype: DataTypeName,
+): tf.Tensor {
+  // Its type names typed arrays and strings, and it takes strings' bytes as they are, too.
+  return tf.engine().makeTensor(values as tf.DataValues, [...shape], dtype);
+}

@@ -1,0 +1,61 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Failure } from '../../../shared/tensors/commands.ts';
+import { bytesPerValue } from '../../../shared/tensors/data.ts';
+
+/** What a handle stands for: a tensor, or why there is none. */
+export type Held = { readonly tensor: tf.Tensor } | { readonly failure: Failure };
+
+export interface Quota {
+  /** Bytes of all tensors together. */
+  readonly bytes: number;
+  readonly handles: number;
+}
+
+/** The tensors of one session by their handles, and what they take. */
+export class TensorStore {
+  readonly #quota: Quota;
+  readonly #held = new Map<number, Held>();
+  #bytes = 0;
+
+  constructor(quota: Quota) {
+    this.#quota = quota;
+  }
+
+  get(handle: number): Held | undefined {
+    return this.#held.get(handle);
+  }
+
+  /** Why so much more cannot be held; undefined where it can. */
+  refusal(handles: number, bytes: number): Omit<Failure, 'call'> | undefined {
+    if (this.#held.size + handles > this.#quota.handles) {
+      return {
+        code: 'too-many-tensors',
+        message: `the session would hold more than ${this.#quota.handles} tensors`,
+        hint: 'Dispose of tensors that are no longer needed; tf.tidy does so by itself.',
+      };
+    }
+    if (this.#bytes + bytes <= this.#quota.bytes) return undefined;
+    return {
+      code: 'tensor-memory',
+      message: `the session would hold ${this.#bytes + bytes} bytes, and may hold ${this.#quota.bytes}`,
+      hint: 'Dispose of tensors that are no longer needed, or work on smaller ones.',
+    };
+  }
+
+  hold(handle: number, held: Held): void {
+    this.#held.set(handle, held);
+    if ('tensor' in held) this.#bytes += bytesIn(held.tensor);
+  }
+
+  /** Frees the tensor; a handle that is not held is left so. */
+  release(handle: number): void {
+    const held = this.#held.get(handle);
+    if (held === undefined) return;
+    this.#held.delete(handle);
+    if ('failure' in held) return;
+    this.#bytes -= bytesIn(held.tensor);
+    held.tensor.dispose();
+  }
+}
+
+export const bytesIn = ({ size, dtype }: tf.Tensor): number => size * bytesPerValue[dtype];
