@@ -1,6 +1,7 @@
 import type { RunView } from '../../session/types.ts';
 import type { MetricCurves } from '../state/run-curves.ts';
 import type { RunUi } from '../state/run-ui.ts';
+import type { RevealedSample } from '../state/sample-reveal.ts';
 import type { Look } from '../style/look.ts';
 import type { Frame, Row } from '../text/line.ts';
 
@@ -12,6 +13,8 @@ export interface RunContext {
   /** Milliseconds since 1970; grows by whole seconds while something is live. */
   readonly now: number;
   readonly look: Look;
+  /** The newest sample while it is written row by row; absent where all of it is shown. */
+  readonly revealed?: RevealedSample;
   /** The home folder, shown as ~. */
   readonly homeDirectory?: string;
 }

@@ -10,7 +10,7 @@ import type { Pane } from './pane.ts';
  * Pictures that the model made: the newest, also while they are being drawn, or those of an earlier
  * step.
  */
-export const samplesPane: Pane = ({ view, ui, look }, size) => {
+export const samplesPane: Pane = ({ view, ui, look, revealed }, size) => {
   const focused = ui.pane === 'samples';
   const { glyphs, painter } = look;
   const total = view.samples.length;
@@ -18,6 +18,8 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
   // Who looks at earlier pictures is not torn away from them.
   const drawing = ui.sampleBack === 0 ? view.drawing : undefined;
   const sample = drawing ?? view.samples[index];
+  const written = view.samples[index]?.seq === revealed?.seq ? revealed?.rows : undefined;
+  const knownRows = drawing?.rows ?? written;
   const title: Line = [['samples', focused ? 'accentStrong' : 'strong']];
   if (!sample) {
     const message = view.record.recipe.startsWith('digits')
@@ -40,7 +42,7 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
       width: sample.width,
       height: sample.height,
       givenRows: sample.givenRows,
-      ...(drawing && { knownRows: drawing.rows }),
+      ...(knownRows !== undefined && { knownRows }),
       pixels: sample.pixels(),
     },
     { width: size.width, height: size.height - 1 },
@@ -51,6 +53,9 @@ export const samplesPane: Pane = ({ view, ui, look }, size) => {
   const caption: Line = [
     ...(drawing
       ? ([[`drawing row ${drawing.rows + 1} of ${drawing.height}  `, 'accent']] satisfies Line)
+      : []),
+    ...(drawing === undefined && written !== undefined
+      ? ([['shown row by row  ', 'accent']] satisfies Line)
       : []),
     [printable(sample.name), 'label'],
     [

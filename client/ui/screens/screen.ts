@@ -70,6 +70,7 @@ function baseRows(
         metrics: curves.update(view, weight),
         ui: dashboard.ui,
         now: feed.now,
+        ...(feed.revealed && { revealed: feed.revealed }),
         look,
       };
       const drawn = runScreenRows(context, {

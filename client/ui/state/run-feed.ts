@@ -1,5 +1,6 @@
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, RunView, Series } from '../../session/types.ts';
+import { type RevealedSample, SampleReveal } from './sample-reveal.ts';
 
 /** Screens change at most this often while data comes in. */
 const frameMs = 100;
@@ -14,6 +15,7 @@ export class RunFeed {
   readonly handle: RunHandle;
   readonly #onChange: () => void;
   readonly #unsubscribe: () => void;
+  readonly #reveal: SampleReveal;
   #timer: NodeJS.Timeout | undefined;
   #clock: NodeJS.Timeout | undefined;
   #lastFrame = 0;
@@ -22,7 +24,11 @@ export class RunFeed {
   constructor(handle: RunHandle, onChange: () => void) {
     this.handle = handle;
     this.#onChange = onChange;
-    this.#unsubscribe = handle.subscribe(() => this.#changed());
+    this.#reveal = new SampleReveal(handle.view);
+    this.#unsubscribe = handle.subscribe(() => {
+      this.#reveal.look(handle.view, Date.now());
+      this.#changed();
+    });
     this.#keepClock();
   }
 
@@ -33,6 +39,11 @@ export class RunFeed {
 
   get now(): number {
     return this.#frozen?.now ?? Date.now();
+  }
+
+  /** The newest sample while it is written row by row. */
+  get revealed(): RevealedSample | undefined {
+    return this.#reveal.at(this.now);
   }
 
   /** How many changes a frozen display does not show; undefined while it is not frozen. */
@@ -64,6 +75,7 @@ export class RunFeed {
       this.#lastFrame = Date.now();
       this.#keepClock();
       this.#onChange();
+      if (!this.#frozen && this.#reveal.at(Date.now())) this.#changed();
     }, wait);
   }
 

@@ -205,6 +205,20 @@ test('digits are seen while they are written, and the sample takes their place',
   expect(rowsOfPixels()).toBe(14);
 });
 
+test('a sample that was drawn at once is shown row by row, says so, and then stays whole', async () => {
+  await using open = openLiveRun({ columns: 160, rows: 48 });
+  const { run, terminal } = open;
+  await terminal.waitFor('12/12');
+  const metric = { type: 'metric', step: 2600, epoch: 4, split: 'train', per: 'step' } as const;
+  run.push({ ...metric, name: 'loss', value: 80 });
+  run.push(sampleEvent(2600, 4, 1, () => 255));
+  await terminal.waitFor('shown row by row');
+  const rowsOfPixels = () => terminal.rows.filter((row) => row.includes('▀'.repeat(28))).length;
+  expect(rowsOfPixels()).toBeLessThan(14);
+  await terminal.waitFor((screen) => !screen.includes('shown row by row'));
+  expect(rowsOfPixels()).toBe(14);
+});
+
 test('a half drawn sample vanishes when nobody tells of it any more', async () => {
   await using open = openLiveRun({ columns: 160, rows: 48 });
   const { run, terminal } = open;
