@@ -128,6 +128,14 @@ inline void gruForward(const GruForward& given, Runtime& runtime) {
         keep(r, 2, column, h);
         storeFirst(outputs + at, z * previous + (one - z) * h, units - column);
       };
+      if (t + 1 < timesteps) {
+        const ptrdiff_t next = row + batch;
+        prefetch(given.inputs + next * features, static_cast<ptrdiff_t>(part.rows) * features);
+        prefetch(given.outputs + next * units, static_cast<ptrdiff_t>(part.rows) * units);
+        if (given.gates != nullptr) {
+          prefetch(given.gates + next * 4 * units, static_cast<ptrdiff_t>(part.rows) * 4 * units);
+        }
+      }
       for (int block = 0; block < kernel.panels.count; block++) {
         const int column = block * lanes;
         const Factors factors[] = {
@@ -245,6 +253,18 @@ inline void gruBackward(const GruBackward& given, Runtime& runtime) {
         float* const here = gradients + (t - begin) * stepFloats;
         float* const candidateStep = candidateSteps + (t - begin) * stepUnits;
         float* const resetStep = resetSteps + (t - begin) * stepUnits;
+        if (t > 0) {
+          const ptrdiff_t next = rowOf(t) - batch;
+          const ptrdiff_t rowsUnits = static_cast<ptrdiff_t>(part.rows) * units;
+          const ptrdiff_t rowsFeatures = static_cast<ptrdiff_t>(part.rows) * features;
+          prefetch(given.gates + next * 4 * units, 4 * rowsUnits);
+          if (t > 1) prefetch(given.outputs + (next - batch) * units, rowsUnits);
+          if (given.outputsGradient != nullptr) {
+            prefetch(given.outputsGradient + next * units, rowsUnits);
+          }
+          prefetch(given.inputs + next * features, rowsFeatures);
+          prefetch(given.inputsGradient + next * features, rowsFeatures);
+        }
         if (t < timesteps - 1) throughGates(t == end - 1 ? later : here + stepFloats);
         const float* const before = t > 0 ? given.outputs + (rowOf(t) - batch) * units
                                           : given.initialState + rowOf(0) * units;

@@ -15,31 +15,27 @@ struct LstmCells {
   float* cells;    // rows of `units`, or null
 };
 
-// From `sums`, rows of one panel's i, f, c, o before their non-linearities, and from `state`, rows of
-// `stateStride` with the cells before, which become the cells now.
-inline void lstmForwardCells(const LstmCells& to, const float* sums, float* state,
-                             ptrdiff_t stateStride, int rows, int block, int units) {
+// Row r's cells of one block, from `sums`, its i, f, c, o before their non-linearities, and from
+// `state`, its cells before, which become the cells now.
+TELETRAIN_INLINE void lstmForwardCell(const LstmCells& to, const float* sums, float* state, int r,
+                                      int block, int units) {
   const int column = block * lanes;
   const int left = units - column;
-  for (int r = 0; r < rows; r++) {
-    const float* const z = sums + r * 4 * lanes;
-    const Vector i = sigmoid(load(z));
-    const Vector f = sigmoid(load(z + lanes));
-    const Vector g = tanh(load(z + 2 * lanes));
-    const Vector o = sigmoid(load(z + 3 * lanes));
-    float* const cell = state + r * stateStride + column;
-    const Vector c = f * load(cell) + i * g;
-    store(cell, c);
-    const ptrdiff_t at = static_cast<ptrdiff_t>(r) * units + column;
-    storeFirst(to.outputs + at, o * tanh(c), left);
-    if (to.gates != nullptr) {
-      float* const gates = to.gates + static_cast<ptrdiff_t>(r) * 4 * units + column;
-      storeFirst(gates, i, left);
-      storeFirst(gates + units, f, left);
-      storeFirst(gates + 2 * units, g, left);
-      storeFirst(gates + 3 * units, o, left);
-      storeFirst(to.cells + at, c, left);
-    }
+  const Vector i = sigmoid(load(sums));
+  const Vector f = sigmoid(load(sums + lanes));
+  const Vector g = tanh(load(sums + 2 * lanes));
+  const Vector o = sigmoid(load(sums + 3 * lanes));
+  const Vector c = f * load(state) + i * g;
+  store(state, c);
+  const ptrdiff_t at = static_cast<ptrdiff_t>(r) * units + column;
+  storeFirst(to.outputs + at, o * tanh(c), left);
+  if (to.gates != nullptr) {
+    float* const gates = to.gates + static_cast<ptrdiff_t>(r) * 4 * units + column;
+    storeFirst(gates, i, left);
+    storeFirst(gates + units, f, left);
+    storeFirst(gates + 2 * units, g, left);
+    storeFirst(gates + 3 * units, o, left);
+    storeFirst(to.cells + at, c, left);
   }
 }
 
@@ -88,16 +84,29 @@ inline void lstmBackwardCells(const LstmBackwardCells& from, float* to, float* c
 }
 
 // One step of `rows` rows: every panel's sums and cells, the factors but for their panels given;
-// panelOf(factor, panel) gives those.
+// panelOf(factor, panel) gives those. `sums` holds 4 · lanes floats a row.
 template <typename PanelOf>
-void lstmForwardStep(const LstmCells& to, const float* bias, Groups panels, Factors* factors,
+void lstmForwardStep(const LstmCells& to, const float* bias, Groups panels, const Factors* factors,
                      int count, const PanelOf& panelOf, float* state, int rows, int units,
                      float* sums) {
-  const int width = padded(units);
+  const ptrdiff_t width = padded(units);
+  const Groups groups(rows, mostRows(4));
   for (int block = 0; block < panels.count; block++) {
-    for (int f = 0; f < count; f++) factors[f].panel = panelOf(f, block);
-    multiplyPanel(rows, 4, bias + block * 4 * lanes, 0, factors, count, sums, 4 * lanes);
-    lstmForwardCells(to, sums, state, width, rows, block, units);
+    for (int group = 0; group < groups.count; group++) {
+      const int first = groups.first(group), end = first + groups.size(group);
+      Factors here[3];
+      for (int f = 0; f < count; f++) {
+        here[f] = factors[f];
+        here[f].rows += first * factors[f].stride;
+        here[f].panel = panelOf(f, block);
+      }
+      productTileOf(end - first, 4)(bias + block * 4 * lanes, 0, here, count, sums, 4 * lanes);
+      // While the tile is in the nearest cache; the next tile's product begins before they are done.
+      for (int r = first; r < end; r++) {
+        lstmForwardCell(to, sums + (r - first) * 4 * lanes, state + r * width + block * lanes, r,
+                        block, units);
+      }
+    }
   }
 }
 

@@ -46,6 +46,15 @@ inline void lstmForward(const LstmForward& given, Runtime& runtime) {
           {before, units, nullptr, units},
       };
       LstmCells to{given.outputs + row * units, nullptr, nullptr};
+      if (t + 1 < timesteps) {
+        const ptrdiff_t next = row + batch;
+        prefetch(given.inputs + next * features, static_cast<ptrdiff_t>(part.rows) * features);
+        prefetch(given.outputs + next * units, static_cast<ptrdiff_t>(part.rows) * units);
+        if (given.gates != nullptr) {
+          prefetch(given.gates + next * 4 * units, static_cast<ptrdiff_t>(part.rows) * 4 * units);
+          prefetch(given.cells + next * units, static_cast<ptrdiff_t>(part.rows) * units);
+        }
+      }
       if (given.gates != nullptr) {
         to.gates = given.gates + row * 4 * units;
         to.cells = given.cells + row * units;
@@ -122,6 +131,19 @@ inline void lstmBackward(const LstmBackward& given, Runtime& runtime) {
         from.directGradient =
             given.outputsGradient == nullptr ? nullptr : given.outputsGradient + rowOf(t) * units;
         from.laterGradient = fromLater;
+        if (t > 0) {
+          const ptrdiff_t next = rowOf(t) - batch;
+          const ptrdiff_t rowsFeatures = static_cast<ptrdiff_t>(part.rows) * features;
+          const ptrdiff_t rowsUnits = static_cast<ptrdiff_t>(part.rows) * units;
+          prefetch(given.gates + next * 4 * units, 4 * rowsUnits);
+          if (t > 1) prefetch(given.cells + (next - batch) * units, rowsUnits);
+          if (from.directGradient != nullptr) {
+            prefetch(given.outputsGradient + next * units, rowsUnits);
+          }
+          prefetch(given.outputs + next * units, rowsUnits);
+          prefetch(given.inputs + next * features, rowsFeatures);
+          prefetch(given.inputsGradient + next * features, rowsFeatures);
+        }
         lstmBackwardCells(from, here, cellGradient, part.rows, units);
       }
       for (int t = begin; t < end; t++) {

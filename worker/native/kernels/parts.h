@@ -30,6 +30,12 @@ inline int stepsTogether(int timesteps, int rows, int gates) {
   return wanted < timesteps ? wanted : timesteps;
 }
 
+// Brings memory near that is read or written soon: a step's rows lie too far from the last step's for
+// the processor to foresee them.
+inline void prefetch(const float* from, ptrdiff_t floats) {
+  for (ptrdiff_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 3);
+}
+
 // Calls body(part index, Part) for all parts.
 template <typename Body>
 void forEachPart(Runtime& runtime, Groups parts, const Body& body) {

@@ -14,7 +14,7 @@ inline void simpleRnnForward(const SimpleRnnForward& given, Runtime& runtime) {
   const Columns columns{units, 1};
   const int width = columns.width();
   const Groups parts = partsOf(batch, static_cast<long long>(features + units) * units);
-  const ptrdiff_t partFloats = Pieces::rounded(static_cast<ptrdiff_t>(parts.size(0)) * width);
+  const ptrdiff_t partFloats = mostTile;
   Pieces shared(runtime.allocate(Pieces::rounded(static_cast<ptrdiff_t>(features) * width) +
                                  Pieces::rounded(static_cast<ptrdiff_t>(units) * width) +
                                  Pieces::rounded(width) + parts.count * partFloats));
@@ -31,19 +31,30 @@ inline void simpleRnnForward(const SimpleRnnForward& given, Runtime& runtime) {
     const float* before = given.initialState + static_cast<ptrdiff_t>(part.first) * units;
     for (int t = 0; t < timesteps; t++) {
       const ptrdiff_t row = static_cast<ptrdiff_t>(t) * batch + part.first;
-      for (int p = 0; p < kernel.panels.count; p++) {
-        const Factors factors[] = {
-            {given.inputs + row * features, features, kernel.panel(p), features},
-            {before, units, recurrent.panel(p), units},
-        };
-        multiplyPanel(part.rows, kernel.vectors(p), bias + kernel.column(p), 0, factors, 2,
-                      sums + kernel.column(p), width);
-      }
       float* const outputs = given.outputs + row * units;
-      for (int r = 0; r < part.rows; r++) {
-        for (int column = 0; column < width; column += lanes) {
-          storeFirst(outputs + static_cast<ptrdiff_t>(r) * units + column,
-                     tanh(load(sums + static_cast<ptrdiff_t>(r) * width + column)), units - column);
+      if (t + 1 < timesteps) {
+        const ptrdiff_t next = row + batch;
+        prefetch(given.inputs + next * features, static_cast<ptrdiff_t>(part.rows) * features);
+        prefetch(given.outputs + next * units, static_cast<ptrdiff_t>(part.rows) * units);
+      }
+      for (int p = 0; p < kernel.panels.count; p++) {
+        const int vectors = kernel.vectors(p), tile = vectors * lanes;
+        const Groups groups(part.rows, mostRows(vectors));
+        for (int group = 0; group < groups.count; group++) {
+          const ptrdiff_t first = groups.first(group);
+          const int rows = groups.size(group);
+          const Factors factors[] = {
+              {given.inputs + (row + first) * features, features, kernel.panel(p), features},
+              {before + first * units, units, recurrent.panel(p), units},
+          };
+          productTileOf(rows, vectors)(bias + kernel.column(p), 0, factors, 2, sums, tile);
+          for (int r = 0; r < rows; r++) {
+            for (int v = 0; v < vectors; v++) {
+              const int column = kernel.column(p) + v * lanes;
+              storeFirst(outputs + (first + r) * units + column,
+                         tanh(load(sums + r * tile + v * lanes)), units - column);
+            }
+          }
         }
       }
       before = outputs;
@@ -106,6 +117,17 @@ inline void simpleRnnBackward(const SimpleRnnBackward& given, Runtime& runtime) 
         float* const here = gradients + (t - begin) * rowFloats;
         if (t < timesteps - 1) multiplyByRecurrent(t == end - 1 ? later : here + rowFloats);
         const float* const outputs = given.outputs + rowOf(t) * units;
+        if (t > 0) {
+          const ptrdiff_t next = rowOf(t) - batch;
+          const ptrdiff_t rowsUnits = static_cast<ptrdiff_t>(part.rows) * units;
+          const ptrdiff_t rowsFeatures = static_cast<ptrdiff_t>(part.rows) * features;
+          prefetch(given.outputs + next * units, rowsUnits);
+          if (given.outputsGradient != nullptr) {
+            prefetch(given.outputsGradient + next * units, rowsUnits);
+          }
+          prefetch(given.inputs + next * features, rowsFeatures);
+          prefetch(given.inputsGradient + next * features, rowsFeatures);
+        }
         const float* const direct =
             given.outputsGradient == nullptr ? nullptr : given.outputsGradient + rowOf(t) * units;
         for (int r = 0; r < part.rows; r++) {
