@@ -26,6 +26,10 @@ interface LayerState {
  * needs the states of the pixels before and above it. The right one, moved down by a row, is only
  * seen from the row below, so it runs over a row once that row's last pixel is drawn. A completion
  * thus costs about one evaluation of the pictures and not one for each pixel.
+ *
+ * For engines without our kernels, which have `NativeSampler`. Its logits are those of a whole
+ * evaluation up to rounding, as products of other shapes may be summed in another order: a drawing
+ * differs from the naive sampler's only where a logit is that near to its threshold.
  */
 export class PixelRnnSampler implements PixelByPixel {
   readonly #weights: PixelRnnWeights;

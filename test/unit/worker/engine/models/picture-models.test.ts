@@ -5,6 +5,7 @@ import { createModel } from '../../../../../worker/engine/models/create.ts';
 import { drawingThreshold } from '../../../../../worker/engine/models/drawing-threshold.ts';
 import { completeNaively } from '../../../../../worker/engine/models/naive-sampling.ts';
 import { PixelRnn } from '../../../../../worker/engine/models/pixel-rnn.ts';
+import { setBest } from '../../../../../worker/engine/ops/choose.ts';
 import type { PictureSize } from '../../../../../worker/engine/ops/diagonal-order.ts';
 import { createRandom } from '../../../../../worker/engine/random.ts';
 import { largestDifference, onEachEngine } from '../on-each-engine.ts';
@@ -61,6 +62,26 @@ onEachEngine((engine) => {
       expect(completed).toEqual(await completeNaively(model, given, naive));
       expect(rows).toEqual([0, 1, 2, 3, 4, 5, 6].slice(row));
       model.dispose();
+    },
+  );
+
+  it.each(['operations', 'composed'] as const)(
+    'draws without our kernels (%s) as evaluating all for every pixel would',
+    async (implementation) => {
+      const size = { rows: 7, columns: 6 };
+      const model = new PixelRnn({ seed: 2, layers: 2, units: 3, outputUnits: 4 }, size);
+      randomizeWeights(model.variables, 2);
+      const given = randomPictures(size);
+      const [one, other] = [createRandom(9), createRandom(9)];
+      setBest(implementation);
+      try {
+        const completed = await model.complete(given, count, 3, () => one.next());
+        const naive = { size, count, firstRow: 3, random: () => other.next() };
+        expect(completed).toEqual(await completeNaively(model, given, naive));
+      } finally {
+        setBest('best');
+        model.dispose();
+      }
     },
   );
 
