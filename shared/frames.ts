@@ -88,7 +88,8 @@ function assemble(
       { hint: 'Send the data in chunks.' },
     );
   }
-  const frame = Buffer.alloc(total);
+  // A tensor's part need not be filled with zeros first; a frame's buffer is its own.
+  const frame = Buffer.allocUnsafeSlow(total).fill(0, 0, payloadAt);
   frame[0] = magic;
   frame[1] = frameFormat;
   frame[2] = frameKinds[kind];

@@ -57,11 +57,27 @@ expect.extend({
 });
 
 const hooks = { beforeAll, beforeEach, afterAll, afterEach };
-export function defineJasmineGlobals(wants: (spec: string) => 'run' | 'skip'): void {
+
+export interface SpecsOptions {
+  /** Rejects with what went wrong in the spec that just ended and was not told yet. */
+  readonly settle: () => Promise<void>;
+  /** Returns why a spec may fail with this error, or throws it; undefined: it passed. */
+  readonly excuse: (spec: string, error: unknown) => string | undefined;
+}
+
+/** Puts `describe`, `it` and the rest where the specs look for them. */
+export function defineJasmineGlobals({ settle, excuse }: SpecsOptions): void {
   const names: string[] = [];
   const define = (name: string, body: Body) => {
-    const full = [...names, name].join(' ');
-    (wants(full) === 'run' ? test : test.skip)(name, withDone(body));
+    const spec = [...names, name].join(' ');
+    test(name, async (context) => {
+      const error = await withDone(body)()
+        .then(() => undefined)
+        .catch((reason: unknown) => reason);
+      const late = await settle().catch((reason: unknown) => reason);
+      const reason = excuse(spec, error ?? late ?? undefined);
+      if (reason !== undefined) context.skip(reason);
+    });
   };
   Object.assign(globalThis, {
     ...Object.fromEntries(

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, afterEach } from 'vitest';
+import { afterAll } from 'vitest';
 import { connect } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
 import { openEngine } from '../../worker/engine/backend/engine.ts';
@@ -10,7 +10,8 @@ export interface SpecsBackend {
   readonly backendName: string;
   /** Filled while the specs run: where a kernel gave other outputs than the client works out. */
   readonly mismatches?: ReadonlySet<string>;
-  readonly wants: (spec: string) => 'run' | 'skip';
+  /** Rejects with what failed on the worker and nobody read. */
+  readonly settle: () => Promise<void>;
 }
 
 /** The backend that TELETRAIN_SPECS_ON names: `remote` (default), over a worker on loopback, or `engine`. */
@@ -18,7 +19,8 @@ export async function openSpecsBackend(): Promise<SpecsBackend> {
   if (process.env.TELETRAIN_SPECS_ON === 'engine') {
     const { kind } = await openEngine();
     const backendName = kind === 'native' ? 'tensorflow' : 'wasm';
-    return { backendName, wants: () => 'run', mismatches: checkOutputShapes(backendName) };
+    const mismatches = checkOutputShapes(backendName);
+    return { backendName, settle: async () => {}, mismatches };
   }
   const workerHome = await temporaryHome();
   const home = await temporaryHome();
@@ -34,9 +36,9 @@ export async function openSpecsBackend(): Promise<SpecsBackend> {
     await workerHome[Symbol.asyncDispose]();
     await home[Symbol.asyncDispose]();
   });
-  // What failed with nobody reading is told at the next read: of this spec, not of another.
-  afterEach(async () => {
+  // What failed with nobody reading is told at the next read: of its own spec, not of another.
+  const settle = async () => {
     if (tf.getBackend() === 'remote') await tf.backend().time(() => {});
-  });
-  return { backendName: 'remote', wants: () => 'run' };
+  };
+  return { backendName: 'remote', settle };
 }
