@@ -12,6 +12,9 @@ import * as tf from '@tensorflow/tfjs';
 import { WebSocket } from 'ws';
 import { connect } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
+import { clientFolders } from '../../client/session/folders.ts';
+import { PairedWorkers } from '../../client/session/workers.ts';
+import { workerFolders } from '../../worker/folders.ts';
 import { temporaryHome, WorkerProcess } from '../integration/support/worker-process.ts';
 
 const rounds = 7;
@@ -21,16 +24,40 @@ const trips = 300;
 
 await using workerHome = await temporaryHome();
 await using home = await temporaryHome();
-const engine = fileURLToPath(new URL('../integration/support/small-engine.ts', import.meta.url));
 await using worker = new WorkerProcess(workerHome.path, {
-  args: ['--parent-watch', '--engine-program', engine],
+  args: ['--parent-watch'],
+  // The engine that was set up already.
+  environment: { TELETRAIN_CACHE: workerFolders().cache },
 });
 const { url, code } = await worker.listening();
 const client = createClient({ home: home.path });
 await client.connectWorker(url, { code, name: 'bench' });
 await client.close();
-const session = await connect('bench', { home: home.path });
+let session = await connect('bench', { home: home.path });
 await tf.setBackend('remote');
+
+/** Steps of a small dense model, none of whose values is read. @returns ms a step, the last one done. */
+async function trainingStepMs(): Promise<number> {
+  const steps = 200;
+  const x = tf.ones([32, 16]);
+  const y = tf.ones([32, 1]);
+  const hidden = tf.variable(tf.fill([16, 32], 0.1));
+  const output = tf.variable(tf.fill([32, 1], 0.1));
+  const optimizer = tf.train.sgd(0.001);
+  const step = () =>
+    optimizer.minimize(
+      () => tf.losses.meanSquaredError(y, x.matMul(hidden).tanh().matMul(output)) as tf.Scalar,
+    );
+  for (let index = 0; index < 20; index += 1) step();
+  await output.data();
+  const start = performance.now();
+  for (let index = 0; index < steps; index += 1) step();
+  await output.data();
+  const ms = (performance.now() - start) / steps;
+  tf.dispose([x, y, hidden, output]);
+  optimizer.dispose();
+  return ms;
+}
 
 const echo = fork(fileURLToPath(new URL('./echo-server.ts', import.meta.url)));
 const [port] = await once(echo, 'message');
@@ -97,6 +124,21 @@ for (let round = 0; round < rounds; round += 1) {
   times.executed.push(performance.now() - start);
 }
 
+const stepMs = { loopback: await trainingStepMs(), roundTripOf100Ms: Number.NaN };
+scalar.dispose();
+session.close();
+const program = fileURLToPath(new URL('./slow-line.ts', import.meta.url));
+const slow = fork(program, [new URL(url).port, '50']);
+const [slowPort] = await once(slow, 'message');
+const paired = new PairedWorkers(clientFolders({ ...process.env, TELETRAIN_HOME: home.path }));
+const known = await paired.named('bench');
+if (!known) throw new Error('the worker was paired above');
+const moved = { ...known, url: `ws://127.0.0.1:${slowPort}/`, ownName: 'bench' };
+await paired.add({ ...moved, wishedName: undefined, now: Date.now() });
+session = await connect('bench', { home: home.path });
+await tf.setBackend('remote');
+stepMs.roundTripOf100Ms = await trainingStepMs();
+
 const median = (name: string): number =>
   times[name]?.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
 const rounded = (value: number): number => Number(value.toPrecision(3));
@@ -116,12 +158,16 @@ console.log(
         enqueued: rounded((kernels / median('enqueued')) * 1_000),
         executed: rounded((kernels / median('executed')) * 1_000),
       },
+      trainingStepMs: {
+        loopback: rounded(stepMs.loopback),
+        roundTripOf100Ms: rounded(stepMs.roundTripOf100Ms),
+      },
     },
     null,
     2,
   ),
 );
-scalar.dispose();
 session.close();
+slow.disconnect();
 raw.close();
 echo.disconnect();
