@@ -24,8 +24,9 @@ const plainValue = fc.letrec((tie) => ({
   ),
 })).value;
 
-/** Bytes come back as a Buffer, and -0 as it was. */
+/** Bytes come back as a Buffer, and -0 as the integer that msgpackr writes for it. */
 const comparable = (value: unknown): unknown => {
+  if (value === 0) return 0;
   if (value instanceof Uint8Array) return { bytes: [...value] };
   if (Array.isArray(value)) return value.map(comparable);
   if (typeof value !== 'object' || value === null) return value;
