@@ -101,6 +101,8 @@ std::string typeAttribute(const char* argument) { return std::string("T_") + arg
 Call::Call(const Operation& operation, TF_OpKernelContext* context)
     : operation_(operation), context_(context), status_(TF_NewStatus()) {
   const int count = TF_NumInputs(context);
+  inputs_.reserve(count);
+  owned_.reserve(count + operation.outputs.size());
   for (int i = 0; i < count; i++) {
     TF_Tensor* tensor = nullptr;
     TF_GetInput(context, i, &tensor, status_);
@@ -145,6 +147,7 @@ Shape Call::shapeOf(TF_DataType type, int input, int rank) const {
     refuse(input, type == TF_FLOAT ? "is not float32" : "is not int32");
   }
   Shape found;
+  found.reserve(TF_NumDims(tensor));
   for (int i = 0; i < TF_NumDims(tensor); i++) found.push_back(TF_Dim(tensor, i));
   if (static_cast<int>(found.size()) != rank) {
     refuse(input, "has the shape " + text(found) + ", not " + std::to_string(rank) +
