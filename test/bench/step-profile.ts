@@ -79,17 +79,20 @@ function step(): void {
 for (let warming = 0; warming < 3; warming++) step();
 spent.clear();
 const walls: number[] = [];
+const faultsBefore = process.resourceUsage().minorPageFault;
 for (let repeat = 0; repeat < count; repeat++) {
   const start = performance.now();
   step();
   walls.push(performance.now() - start);
 }
+const faults = (process.resourceUsage().minorPageFault - faultsBefore) / count;
 const mean = walls.reduce((sum, wall) => sum + wall, 0) / count;
 walls.sort((a, b) => a - b);
 const median = walls[Math.floor(count / 2)] ?? Number.NaN;
 console.log(
   `${engine.report.cpu}, ${engine.report.threads} threads: ${recipe.name} ${given.join(' ')}, ` +
-    `a step ${median.toFixed(1)} ms (median of ${count}; mean ${mean.toFixed(1)})`,
+    `a step ${median.toFixed(1)} ms (median of ${count}; least ${walls[0]?.toFixed(1)}, mean ` +
+    `${mean.toFixed(1)}), ${faults.toFixed(0)} pages touched for the first time`,
 );
 const rows = [...spent].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
 const inOperations = rows.reduce((sum, [, { milliseconds }]) => sum + milliseconds, 0) / count;

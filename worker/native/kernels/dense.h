@@ -68,31 +68,33 @@ inline void activate(const float* inputs, const float* second, bool relu, ptrdif
   }
 }
 
-// The products of at most denseRowsTogether rows of activations.
-inline void denseProducts(const Dense& dense, const float* left, const float* residual, int rows,
-                          float* outputs, float* tile) {
-  for (int panel = 0; panel < dense.kernel.panels.count; panel++) {
-    const int vectors = dense.kernel.vectors(panel);
-    const int column = dense.kernel.column(panel);
-    const int width = vectors * lanes;
-    const bool direct = residual == nullptr && column + width <= dense.units;
+// out = start + left · right + residual in rows of `columns` floats; residual may be null, start is one
+// row for all. A row that ends within a vector is written as a whole one where the next row, which is
+// written after it, puts right what follows: of the floats from `out` on, `room` are these rows' and
+// the next ones'. tile: mostTile floats.
+inline void multiplyRows(int rows, const float* left, ptrdiff_t leftStride, const Packed& right,
+                         const float* start, const float* residual, float* out, int columns,
+                         ptrdiff_t room, float* tile) {
+  for (int panel = 0; panel < right.panels.count; panel++) {
+    const int vectors = right.vectors(panel);
+    const int column = right.column(panel), width = vectors * lanes;
     const Groups groups(rows, mostRows(vectors));
     for (int group = 0; group < groups.count; group++) {
-      const ptrdiff_t first = groups.first(group);
-      const Factors factors{left + first * dense.features, dense.features,
-                            dense.kernel.panel(panel), dense.features};
-      float* const to = outputs + first * dense.units + column;
-      productTileOf(groups.size(group), vectors)(dense.bias + column, 0, &factors, 1,
-                                                 direct ? to : tile, direct ? dense.units : width);
+      const ptrdiff_t first = groups.first(group), size = groups.size(group);
+      const Factors factors{left + first * leftStride, leftStride, right.panel(panel), right.depth};
+      const bool fits = column + width <= columns ||
+                        (right.panels.count == 1 && (first + size - 1) * columns + width <= room);
+      const bool direct = residual == nullptr && fits;
+      float* const to = out + first * columns + column;
+      productTileOf(groups.size(group), vectors)(start + column, 0, &factors, 1,
+                                                 direct ? to : tile, direct ? columns : width);
       if (direct) continue;
-      for (int row = 0; row < groups.size(group); row++) {
-        for (int c = 0; c < width && column + c < dense.units; c += lanes) {
-          const ptrdiff_t at = static_cast<ptrdiff_t>(row) * dense.units + c;
-          const int wanted = dense.units - column - c;
+      for (int row = 0; row < size; row++) {
+        for (int c = 0; c < width && column + c < columns; c += lanes) {
+          const ptrdiff_t at = static_cast<ptrdiff_t>(row) * columns + c;
+          const int wanted = columns - column - c;
           Vector sum = load(tile + row * width + c);
-          if (residual != nullptr) {
-            sum += loadFirst(residual + first * dense.units + column + at, wanted);
-          }
+          if (residual != nullptr) sum += loadFirst(residual + first * columns + column + at, wanted);
           storeFirst(to + at, sum, wanted);
         }
       }
@@ -114,8 +116,9 @@ inline void denseForwardRows(const Dense& dense, const DenseRows& given, ptrdiff
                static_cast<ptrdiff_t>(count) * dense.features, activated);
       left = activated;
     }
-    denseProducts(dense, left, given.residual == nullptr ? nullptr : given.residual + to, count,
-                  given.outputs + to, scratch);
+    multiplyRows(count, left, dense.features, dense.kernel, dense.bias,
+                 given.residual == nullptr ? nullptr : given.residual + to, given.outputs + to,
+                 dense.units, (rows - first) * dense.units, scratch);
   }
 }
 
@@ -166,17 +169,47 @@ inline void keepPositive(const float* deciding, ptrdiff_t count, float* values) 
   }
 }
 
-// Rows of `units` floats as rows of `width`, the rest zero; they are returned as they are where that
-// is the same.
-inline const float* paddedRows(const float* from, int rows, int units, int width, float* to) {
-  if (units == width) return from;
+// Rows that are read as whole vectors.
+struct VectorRows {
+  const float* data;
+  ptrdiff_t stride;
+};
+
+// Rows of `units` floats as rows of `width`. They are read where they are as long as that stays within
+// the `available` floats, with other values in the rest of a row; else they are copied, the rest zero.
+inline VectorRows vectorRows(const float* from, int rows, int units, int width,
+                             ptrdiff_t available, float* copy) {
+  if (static_cast<ptrdiff_t>(rows - 1) * units + width <= available) return {from, units};
   for (int row = 0; row < rows; row++) {
     for (int column = 0; column < width; column += lanes) {
-      store(to + static_cast<ptrdiff_t>(row) * width + column,
+      store(copy + static_cast<ptrdiff_t>(row) * width + column,
             loadFirst(from + static_cast<ptrdiff_t>(row) * units + column, units - column));
     }
   }
-  return to;
+  return {copy, width};
+}
+
+// Adds leftᵀ · right to the first `columns` rows of `out`, each of `width`, and the sum of right's rows
+// to the one after them. left: [rows, columns].
+inline void addWeightGradients(const float* left, int columns, int rows, VectorRows right,
+                               int width, float* out) {
+  const Groups panels(width / lanes, mostVectors);
+  for (int panel = 0; panel < panels.count; panel++) {
+    const int vectors = panels.size(panel), column = panels.first(panel) * lanes;
+    const Groups groups(columns, mostRows(vectors));
+    for (int group = 0; group < groups.count; group++) {
+      const int first = groups.first(group);
+      outerTileOf(groups.size(group), vectors)(
+          {left + first, 0, columns}, 1, rows, right.data + column, right.stride,
+          out + static_cast<ptrdiff_t>(first) * width + column, width);
+    }
+  }
+  float* const sums = out + static_cast<ptrdiff_t>(columns) * width;
+  for (int column = 0; column < width; column += lanes) {
+    Vector sum = load(sums + column);
+    for (int row = 0; row < rows; row++) sum += load(right.data + row * right.stride + column);
+    store(sums + column, sum);
+  }
 }
 
 inline void denseBackward(const DenseBackward& given, Runtime& runtime) {
@@ -192,8 +225,9 @@ inline void denseBackward(const DenseBackward& given, Runtime& runtime) {
   const ptrdiff_t gradientFloats = static_cast<ptrdiff_t>(features + 1) * width;
   const ptrdiff_t partFloats = Pieces::rounded(activatedFloats) + Pieces::rounded(paddedFloats) +
                                Pieces::rounded(gradientFloats) + mostTile;
-  Pieces shared(runtime.allocate(Pieces::rounded(transposedFloats) + mostTile +
-                                 parts.count * partFloats));
+  const ptrdiff_t all = static_cast<ptrdiff_t>(given.size.rows) * units;
+  Pieces shared(runtime.allocate(Pieces::rounded(transposedFloats) +
+                                 Pieces::rounded(padded(features)) + parts.count * partFloats));
   const Packed transposed = pack(shared.take(transposedFloats), units,
                                  Columns{features, 1}.panels(), [&](int unit, int feature) {
                                    return feature < features
@@ -201,18 +235,17 @@ inline void denseBackward(const DenseBackward& given, Runtime& runtime) {
                                                              unit]
                                               : 0.0f;
                                  });
-  float* const zeros = shared.take(mostTile);
-  clear(zeros, mostTile);
+  float* const zeros = shared.take(padded(features));
+  clear(zeros, padded(features));
   float* const memoryOfParts = shared.take(parts.count * partFloats);
 
   forEachPart(runtime, parts, [&](int index, Part part) {
     Pieces own(memoryOfParts + index * partFloats);
-    float* const kernelGradient = own.take(gradientFloats);
-    float* const biasGradient = kernelGradient + static_cast<ptrdiff_t>(features) * width;
+    float* const gradients = own.take(gradientFloats);
     float* const activated = own.take(activatedFloats);
     float* const whole = own.take(paddedFloats);
     float* const spare = own.take(mostTile);
-    clear(kernelGradient, gradientFloats);
+    clear(gradients, gradientFloats);
     const int end = part.first + part.rows;
     for (int first = part.first; first < end;) {
       int rows = end - first < denseRowsTogether ? end - first : denseRowsTogether;
@@ -230,12 +263,13 @@ inline void denseBackward(const DenseBackward& given, Runtime& runtime) {
                  given.size.relu, count, activated);
         left = activated;
       }
-      const float* const dy = given.outputsGradient + static_cast<ptrdiff_t>(first) * units;
-      const float* const right = paddedRows(dy, rows, units, width, whole);
-      addOuter({left, 0, features}, features, 1, rows, right, width, kernelGradient);
-      addRows(right, rows, width, biasGradient);
+      const ptrdiff_t at = static_cast<ptrdiff_t>(first) * units;
+      const float* const dy = given.outputsGradient + at;
+      addWeightGradients(left, features, rows, vectorRows(dy, rows, units, width, all - at, whole),
+                         width, gradients);
       float* const to = given.inputsGradient + from;
-      multiplyExactly(rows, dy, units, transposed, zeros, to, features, features, spare);
+      multiplyRows(rows, dy, units, transposed, zeros, nullptr, to, features,
+                   static_cast<ptrdiff_t>(end - first) * features, spare);
       if (given.size.relu) keepPositive(left, count, to);
       first += rows;
     }

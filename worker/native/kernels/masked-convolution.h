@@ -174,6 +174,7 @@ inline void maskedConvolutionBackward(const MaskedConvolutionBackward& given, Ru
   const ptrdiff_t gradientFloats = static_cast<ptrdiff_t>(depth + 1) * width;
   const ptrdiff_t partFloats = Pieces::rounded(seenFloats) + Pieces::rounded(paddedFloats) +
                                Pieces::rounded(gradientFloats) + maskedConvolutionScratch;
+  const ptrdiff_t all = static_cast<ptrdiff_t>(size.rows) * size.columns * size.batch * units;
   const PictureSize back{size.rows, size.columns, size.batch, units, features};
   const ptrdiff_t transposedFloats =
       static_cast<ptrdiff_t>(given.taps) * units * padded(features);
@@ -197,21 +198,20 @@ inline void maskedConvolutionBackward(const MaskedConvolutionBackward& given, Ru
 
   forEachPart(runtime, parts, [&](int index, Part part) {
     Pieces own(memoryOfParts + index * partFloats);
-    float* const kernelGradient = own.take(gradientFloats);
-    float* const biasGradient = kernelGradient + static_cast<ptrdiff_t>(depth) * width;
+    float* const gradients = own.take(gradientFloats);
     float* const seen = own.take(seenFloats);
     float* const whole = own.take(paddedFloats);
     float* const scratch = own.take(maskedConvolutionScratch);
-    clear(kernelGradient, gradientFloats);
+    clear(gradients, gradientFloats);
     const int end = (part.first + part.rows) * size.batch;
     for (int first = part.first * size.batch; first < end; first += rowsTogether) {
       const int rows = end - first < rowsTogether ? end - first : rowsTogether;
       gatherTaps(given, first, rows, seen);
-      const float* const right =
-          paddedRows(given.outputsGradient + static_cast<ptrdiff_t>(first) * units, rows, units,
-                     width, whole);
-      addOuter({seen, 0, depth}, depth, 1, rows, right, width, kernelGradient);
-      addRows(right, rows, width, biasGradient);
+      const ptrdiff_t at = static_cast<ptrdiff_t>(first) * units;
+      addWeightGradients(
+          seen, depth, rows,
+          vectorRows(given.outputsGradient + at, rows, units, width, all - at, whole), width,
+          gradients);
     }
     for (int pixel = part.first; given.inputsGradient != nullptr && pixel < part.first + part.rows;
          pixel++) {
@@ -222,9 +222,8 @@ inline void maskedConvolutionBackward(const MaskedConvolutionBackward& given, Ru
   });
 
   sumParts(memoryOfParts, partFloats, parts.count, depth, columns, given.kernelGradient);
-  const ptrdiff_t live = static_cast<ptrdiff_t>(depth) * units;
-  const ptrdiff_t all = static_cast<ptrdiff_t>(given.kernelSize) * given.kernelSize * features * units;
-  clear(given.kernelGradient + live, all - live);
+  const ptrdiff_t hidden = static_cast<ptrdiff_t>(given.kernelSize) * given.kernelSize - given.taps;
+  clear(given.kernelGradient + static_cast<ptrdiff_t>(depth) * units, hidden * features * units);
   sumParts(memoryOfParts + static_cast<ptrdiff_t>(depth) * width, partFloats, parts.count, 1,
            columns, given.biasGradient);
 }
