@@ -89,6 +89,16 @@ inline void diagonalBackwardLine(const DiagonalLstmBackward& given,
   for (int scanned = columns - 1; scanned >= 0; scanned--) {
     const int column = scan.column(scanned);
     const int pixel = row * columns + column;
+    // Too short a run of memory for the processor to foresee: a part's examples of the next pixel.
+    if (scanned > 0) {
+      const ptrdiff_t next = rowOf(pixel + scan.side()) * units;
+      prefetch(given.gates + 4 * next, static_cast<ptrdiff_t>(part.rows) * 4 * units);
+      prefetch(given.outputsGradient + next, static_cast<ptrdiff_t>(part.rows) * units);
+      if (scanned > 1) {
+        prefetch(given.cells + rowOf(pixel + 2 * scan.side()) * units,
+                 static_cast<ptrdiff_t>(part.rows) * units);
+      }
+    }
     for (int p = 0; p < weights.upper.panels.count; p++) {
       Factors factors[2];
       int count = 0;

@@ -7,6 +7,7 @@
 #define TELETRAIN_KERNELS_DIAGONAL_LSTM_H_
 
 #include "lstm-cell.h"
+#include "streaming.h"
 
 namespace teletrain {
 namespace TELETRAIN_TARGET {
@@ -57,9 +58,18 @@ struct DiagonalWeights {
   }
 };
 
-// One line of pixels of a part's examples. `state` is scratch of rows of padded units.
+// Memory of a part that going forward needs.
+struct DiagonalForwardScratch {
+  float* sums;   // a panel's rows
+  float* state;  // rows of padded units
+  // Rows of 4 · units and of units, on their way to memory that is not read again soon; or null.
+  float* gates;
+  float* cells;
+};
+
+// One line of pixels of a part's examples.
 inline void diagonalForwardLine(const DiagonalLstmForward& given, const DiagonalWeights& weights,
-                                int row, Part part, float* state, float* sums) {
+                                int row, Part part, const DiagonalForwardScratch& scratch) {
   const int features = given.size.features, units = given.size.units;
   const int columns = given.size.columns, unitsWidth = padded(units);
   const Scan scan{columns, given.fromRight};
@@ -70,7 +80,7 @@ inline void diagonalForwardLine(const DiagonalLstmForward& given, const Diagonal
   };
   for (int r = 0; r < part.rows; r++) {
     for (int column = 0; column < unitsWidth; column += lanes) {
-      store(state + static_cast<ptrdiff_t>(r) * unitsWidth + column,
+      store(scratch.state + static_cast<ptrdiff_t>(r) * unitsWidth + column,
             loadFirst(given.initialCell + column, units - column));
     }
   }
@@ -90,12 +100,18 @@ inline void diagonalForwardLine(const DiagonalLstmForward& given, const Diagonal
       factors[2].stride = units;
     }
     LstmCells to{given.outputs + rowOf(pixel) * units, nullptr, nullptr};
-    if (given.gates != nullptr) {
-      to.gates = given.gates + rowOf(pixel) * 4 * units;
-      to.cells = given.cells + rowOf(pixel) * units;
+    float* const gates = given.gates == nullptr ? nullptr : given.gates + rowOf(pixel) * 4 * units;
+    float* const cells = given.gates == nullptr ? nullptr : given.cells + rowOf(pixel) * units;
+    const bool streams = gates != nullptr && scratch.gates != nullptr;
+    to.gates = streams ? scratch.gates : gates;
+    to.cells = streams ? scratch.cells : cells;
+    lstmForwardStep(to, weights.bias, weights.kernel.panels, factors, 3, panelOf, scratch.state,
+                    part.rows, units, scratch.sums);
+    if (streams) {
+      const ptrdiff_t count = static_cast<ptrdiff_t>(part.rows) * units;
+      copyStreaming(gates, scratch.gates, 4 * count);
+      copyStreaming(cells, scratch.cells, count);
     }
-    lstmForwardStep(to, weights.bias, weights.kernel.panels, factors, 3, panelOf, state, part.rows,
-                    units, sums);
   }
 }
 
@@ -105,7 +121,12 @@ inline void diagonalLstmForward(const DiagonalLstmForward* directions, int count
   const Groups parts = diagonalParts(size);
   const ptrdiff_t sumsFloats = static_cast<ptrdiff_t>(parts.size(0)) * 4 * lanes;
   const ptrdiff_t stateFloats = static_cast<ptrdiff_t>(parts.size(0)) * padded(size.units);
-  const ptrdiff_t partFloats = Pieces::rounded(sumsFloats) + Pieces::rounded(stateFloats);
+  const ptrdiff_t keptFloats = static_cast<ptrdiff_t>(parts.size(0)) * size.units;
+  const ptrdiff_t partFloats = Pieces::rounded(sumsFloats) + Pieces::rounded(stateFloats) +
+                               5 * Pieces::rounded(keptFloats);
+  const ptrdiff_t keptBytes = static_cast<ptrdiff_t>(sizeof(float)) * 5 * count * size.rows *
+                              size.columns * size.batch * size.units;
+  const bool streams = directions[0].gates != nullptr && keptBytes > leastStreamedBytes;
   Pieces shared(runtime.allocate(count * DiagonalWeights::floats(size) +
                                  parts.count * partFloats));
   const DiagonalWeights first = DiagonalWeights::packed(shared, directions[0]);
@@ -115,13 +136,19 @@ inline void diagonalLstmForward(const DiagonalLstmForward* directions, int count
 
   forEachPart(runtime, parts, [&](int index, Part part) {
     Pieces own(memoryOfParts + index * partFloats);
-    float* const sums = own.take(sumsFloats);
-    float* const state = own.take(stateFloats);
+    DiagonalForwardScratch scratch{};
+    scratch.sums = own.take(sumsFloats);
+    scratch.state = own.take(stateFloats);
+    if (streams) {
+      scratch.gates = own.take(4 * keptFloats);
+      scratch.cells = own.take(keptFloats);
+    }
     for (int row = 0; row < size.rows; row++) {
       for (int d = 0; d < count; d++) {
-        diagonalForwardLine(directions[d], weights[d], row, part, state, sums);
+        diagonalForwardLine(directions[d], weights[d], row, part, scratch);
       }
     }
+    if (streams) endStreaming();
   });
 }
 
