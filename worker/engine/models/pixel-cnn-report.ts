@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { chooseKernels } from '../ops/choose.ts';
-import { dense } from '../ops/dense.ts';
+import { type DenseLayer, denseLoss, denseStack } from '../ops/dense-loss.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { convolveLive, maskedConvolution } from '../ops/masked-convolution.ts';
 import { asMaps, picturesOf, pixelsOf } from '../ops/pictures.ts';
 import { sampleAncestrally } from './ancestral-sampling.ts';
+import { digitSize } from './digit-size.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { livePixels } from './live-pixels.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
 import { NativeSampler } from './native-sampler.ts';
-import { digitSize, pictureLoss } from './picture-loss.ts';
 import { drawPixelByPixel } from './pixel-by-pixel.ts';
 import { type WeightSpecification, Weights } from './weights.ts';
 
@@ -50,7 +50,8 @@ export class PixelCnnReport implements PictureModel {
   evaluate(batch: Batch): StepResult {
     return tf.tidy(() => {
       const pixels = pixelsOf(batch.inputs, this.#size);
-      return { loss: pictureLoss(this.#pixelLogits(pixels), pixels), metrics: {} };
+      const loss = denseLoss(this.#inputMaps(pixels), pixels, this.#pointwise(), { reluFrom });
+      return { loss, metrics: {} };
     });
   }
 
@@ -64,8 +65,7 @@ export class PixelCnnReport implements PictureModel {
       const network = {
         weights: [...this.variables.values()],
         diagonalLayers: 0,
-        // The ReLUs follow the last two layers but one.
-        reluFrom: linearMaps.length + 1,
+        reluFrom,
       };
       return sampleAncestrally(new NativeSampler(kernels, network, size, count), pictures, options);
     }
@@ -92,26 +92,23 @@ export class PixelCnnReport implements PictureModel {
 
   /** [cells, batch], of pixels in the same layout. */
   #pixelLogits(pixels: tf.Tensor2D): tf.Tensor2D {
-    const maps = maskedConvolution(
-      asMaps(pixels),
-      this.#inputKernel(),
-      this.#bias('input'),
-      this.#size,
-      'A',
-      { ofData: true },
-    );
-    return tf.reshape(this.#afterInput(maps), pixels.shape);
+    return tf.reshape(this.#afterInput(this.#inputMaps(pixels)), pixels.shape);
+  }
+
+  #inputMaps(pixels: tf.Tensor2D): tf.Tensor3D {
+    const [kernel, bias] = [this.#inputKernel(), this.#bias('input')];
+    return maskedConvolution(asMaps(pixels), kernel, bias, this.#size, 'A', { ofData: true });
   }
 
   #afterInput(maps: tf.Tensor3D): tf.Tensor3D {
-    const apply = (input: tf.Tensor3D, name: string, relu: boolean) =>
-      dense(input, this.#weights.get(`${name}/kernel`), this.#bias(name), { relu });
-    // A layer's ReLU is taken by the one that reads its result.
-    const firstWithRelu = linearMaps.length;
-    return pointwiseNames.reduce(
-      (input, name, index) => apply(input, name, index > firstWithRelu),
-      maps,
-    );
+    return denseStack(maps, this.#pointwise(), { reluFrom });
+  }
+
+  #pointwise(): DenseLayer[] {
+    return pointwiseNames.map((name) => ({
+      kernel: this.#weights.get(`${name}/kernel`),
+      bias: this.#bias(name),
+    }));
   }
 
   #inputKernel(): tf.Tensor4D {
@@ -123,6 +120,8 @@ export class PixelCnnReport implements PictureModel {
   }
 }
 
+/** A layer's ReLU is taken by the one that reads its result: those after the first output layer. */
+const reluFrom = linearMaps.length + 1;
 const pointwiseNames = [...names('linear', linearMaps), ...names('output', outputMaps), 'logit'];
 
 function names(base: string, widths: readonly number[]): string[] {

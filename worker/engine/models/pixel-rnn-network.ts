@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { dense } from '../ops/dense.ts';
+import { denseLoss, denseStack } from '../ops/dense-loss.ts';
 import { diagonalBiLstm } from '../ops/diagonal-bilstm.ts';
 import { diagonalBiLstmLayer } from '../ops/diagonal-bilstm-layer.ts';
 import { shiftDown } from '../ops/diagonal-lstm.ts';
@@ -23,11 +24,16 @@ export function pixelRnnLogits(
   pixels: tf.Tensor2D,
   size: PictureSize,
 ): tf.Tensor2D {
-  const maps = weights.layers.reduce(
-    (input, layer) => diagonalBiLstmLayer(input, layer, size),
-    inputMaps(weights, pixels, size),
-  );
-  return tf.reshape(outputLogits(weights, maps), pixels.shape);
+  return tf.reshape(outputLogits(weights, lastMaps(weights, pixels, size)), pixels.shape);
+}
+
+/** The negative log-likelihood of pixels [cells, batch] in nats a picture, mean over the batch. */
+export function pixelRnnLoss(
+  weights: PixelRnnWeights,
+  pixels: tf.Tensor2D,
+  size: PictureSize,
+): tf.Scalar {
+  return denseLoss(lastMaps(weights, pixels, size), pixels, weights.output);
 }
 
 /** All layers' maps with what their directions gave, one after the other. */
@@ -61,9 +67,13 @@ export function combine(
 
 /** [cells, batch, 1] from [cells, batch, 2 · units]. */
 export function outputLogits({ output }: PixelRnnWeights, maps: tf.Tensor3D): tf.Tensor3D {
-  return output.reduce<tf.Tensor3D>(
-    (input, { kernel, bias }) => dense(input, kernel, bias, { relu: true }),
-    maps,
+  return denseStack(maps, output);
+}
+
+function lastMaps(weights: PixelRnnWeights, pixels: tf.Tensor2D, size: PictureSize): tf.Tensor3D {
+  return weights.layers.reduce(
+    (input, layer) => diagonalBiLstmLayer(input, layer, size),
+    inputMaps(weights, pixels, size),
   );
 }
 

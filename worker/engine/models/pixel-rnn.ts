@@ -3,11 +3,11 @@ import { chooseKernels } from '../ops/choose.ts';
 import type { PictureSize } from '../ops/diagonal-order.ts';
 import { picturesOf, pixelsOf } from '../ops/pictures.ts';
 import { type RowSampler, sampleAncestrally } from './ancestral-sampling.ts';
+import { digitSize } from './digit-size.ts';
 import type { Batch, GradientResult, PictureModel, StepResult } from './model.ts';
 import { NativeSampler } from './native-sampler.ts';
-import { digitSize, pictureLoss } from './picture-loss.ts';
 import { drawPixelByPixel } from './pixel-by-pixel.ts';
-import { pixelRnnLogits } from './pixel-rnn-network.ts';
+import { pixelRnnLogits, pixelRnnLoss } from './pixel-rnn-network.ts';
 import { PixelRnnSampler } from './pixel-rnn-sampler.ts';
 import {
   type PixelRnnShape,
@@ -56,8 +56,7 @@ export class PixelRnn implements PictureModel {
   evaluate(batch: Batch): StepResult {
     return tf.tidy(() => {
       const pixels = pixelsOf(batch.inputs, this.#size);
-      const logits = pixelRnnLogits(this.#network, pixels, this.#size);
-      return { loss: pictureLoss(logits, pixels), metrics: {} };
+      return { loss: pixelRnnLoss(this.#network, pixels, this.#size), metrics: {} };
     });
   }
 

@@ -1,5 +1,6 @@
 // The table of all kernels for the instruction set of the including file.
 
+#include "dense-loss.h"
 #include "dense.h"
 #include "diagonal-lstm-gradient.h"
 #include "embedding.h"
@@ -38,6 +39,7 @@ constexpr InstructionSet makeTable(const char* name) {
   table.diagonalLstmBackward = diagonalLstmBackward;
   table.denseForward = denseForward;
   table.denseBackward = denseBackward;
+  table.denseLoss = denseLoss;
   table.maskedConvolutionForward = maskedConvolutionForward;
   table.maskedConvolutionBackward = maskedConvolutionBackward;
   table.sampleRows = sampleRows;

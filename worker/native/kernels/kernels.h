@@ -203,6 +203,30 @@ struct DenseBackward {
   float* biasGradient;
 };
 
+constexpr int mostDenseLossLayers = 16;
+
+struct DenseLossWeights {
+  int features, units;
+  bool relu;            // takes max(x, 0) of its inputs
+  const float* kernel;  // [features, units]
+  const float* bias;    // [units]
+  float* kernelGradient;
+  float* biasGradient;
+};
+
+// Dense layers one after the other, the last of one unit, a logit; and scale times the sum over all
+// rows of -ln p(target) in nats, where p(1) = sigmoid(logit).
+struct DenseLoss {
+  int rows;
+  float scale;
+  const float* inputs;   // [rows, the first layer's features]
+  const float* targets;  // [rows]: 0 or 1, or a probability
+  const DenseLossWeights* layers;
+  int layerCount;
+  float* loss;            // one number
+  float* inputsGradient;  // null where no gradient is wanted
+};
+
 // A masked convolution with zero padding over pixels in raster order: of an odd kernel's taps only
 // the first in raster order are alive, those before the centre and, for mask B, the centre.
 struct MaskedConvolutionForward {
@@ -346,6 +370,7 @@ struct InstructionSet {
                                const DiagonalInputsGradient&, Runtime&);
   void (*denseForward)(const DenseForward&, Runtime&);
   void (*denseBackward)(const DenseBackward&, Runtime&);
+  void (*denseLoss)(const DenseLoss&, Runtime&);
   void (*maskedConvolutionForward)(const MaskedConvolutionForward&, Runtime&);
   void (*maskedConvolutionBackward)(const MaskedConvolutionBackward&, Runtime&);
   void (*sampleRows)(const SampledRows&, Runtime&);

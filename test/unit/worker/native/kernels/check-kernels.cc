@@ -284,6 +284,37 @@ void checkDense(DenseSize size, bool second, bool residual) {
   });
 }
 
+// Layers of these widths, of which those from reluFrom on take max(x, 0) of their inputs.
+void checkDenseLoss(int rows, std::vector<int> widths, int reluFrom) {
+  const int count = static_cast<int>(widths.size()) - 1;
+  Tensor x = given(static_cast<size_t>(rows) * widths[0]), targets = given(rows);
+  Tensors weights;
+  std::vector<size_t> gradients{1, x.size};
+  std::vector<DenseLossWeights> layers(count);
+  for (int l = 0; l < count; l++) {
+    const int features = widths[l], units = widths[l + 1];
+    for (const int height : {features, 1}) {
+      weights.push_back(given(static_cast<size_t>(height) * units));
+      gradients.push_back(weights.back().size);
+    }
+    layers[l] = {features, units, l >= reluFrom, nullptr, nullptr, nullptr, nullptr};
+  }
+  for (int l = 0; l < count; l++) {
+    layers[l].kernel = weights[2 * l];
+    layers[l].bias = weights[2 * l + 1];
+  }
+  check("DenseLoss forward", {1}, [&](auto& set, Runtime& runtime, Tensors& to) {
+    set.denseLoss({rows, 0.1f, x, targets, layers.data(), count, to[0], nullptr}, runtime);
+  });
+  check("DenseLoss with gradients", gradients, [&](auto& set, Runtime& runtime, Tensors& to) {
+    for (int l = 0; l < count; l++) {
+      layers[l].kernelGradient = to[2 * l + 2];
+      layers[l].biasGradient = to[2 * l + 3];
+    }
+    set.denseLoss({rows, 0.1f, x, targets, layers.data(), count, to[0], to[1]}, runtime);
+  });
+}
+
 void checkMaskedConvolution(PictureSize size, int kernelSize, bool seesItself) {
   const size_t pixels = static_cast<size_t>(size.rows) * size.columns;
   const size_t units = size.units, features = size.features, batch = size.batch;
@@ -632,6 +663,10 @@ int main(int count, char** arguments) {
       checkDense(s, true, residual);
     }
   }
+  checkDenseLoss(1, {1, 1}, 0);
+  checkDenseLoss(700, {33, 17, 1}, 1);
+  checkDenseLoss(300, {16, 3, 3, 32, 1}, 2);
+  checkDenseLoss(9000, {5, 70, 4, 1}, 0);
   for (const PictureSize s : std::vector<PictureSize>{{1, 1, 1, 1, 1},
                                                       {1, 5, 3, 2, 3},
                                                       {9, 7, 26, 1, 70},
