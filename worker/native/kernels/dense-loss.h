@@ -11,9 +11,12 @@
 namespace teletrain {
 namespace TELETRAIN_TARGET {
 
-// ln(1 + y) for 0 <= y <= 1 as 2 · artanh(y / (2 + y)), by its series: relative error 1e-7.
-TELETRAIN_INLINE Vector logOnePlus(Vector y) {
-  const Vector z = y / (y + splat(2.0f));
+// -ln p(target) in nats, where p(1) = sigmoid(logit): max(l, 0) - l · t + ln(1 + e), where e is
+// exp(-|l|) and never overflows. With s = sigmoid(-|l|), e = s / (1 - s), and ln(1 + e) is
+// 2 · artanh(s / (2 - s)) by its series, whose terms left out are less than 1e-9 of it.
+TELETRAIN_INLINE Vector crossEntropy(Vector logit, Vector target) {
+  const Vector s = sigmoid(select(logit < splat(0.0f), logit, -logit));
+  const Vector z = s / (splat(2.0f) - s);
   const Vector square = z * z;
   Vector sum = splat(2.0f / 15);
   sum = sum * square + splat(2.0f / 13);
@@ -22,17 +25,8 @@ TELETRAIN_INLINE Vector logOnePlus(Vector y) {
   sum = sum * square + splat(2.0f / 7);
   sum = sum * square + splat(2.0f / 5);
   sum = sum * square + splat(2.0f / 3);
-  return splat(2.0f) * z + z * square * sum;
-}
-
-// -ln p(target) in nats, where p(1) = sigmoid(logit). A NaN stays one.
-TELETRAIN_INLINE Vector crossEntropy(Vector logit, Vector target) {
-  const Vector limit = splat(87.0f);
-  Vector magnitude = select(logit < splat(0.0f), -logit, logit);
-  const Vector positive = rectified(logit);
-  magnitude = select(magnitude > limit, limit, magnitude);
-  const Exponential e = exponential(-magnitude);
-  return positive - logit * target + logOnePlus(e.scale + e.scale * e.p);
+  const Vector tail = splat(2.0f) * z + z * square * sum;
+  return rectified(logit) - logit * target + tail;
 }
 
 // One layer with what going back needs, and where in a part's memory its things lie.

@@ -65,7 +65,7 @@ struct DiagonalGradients {
 
 // Memory of a part that going back needs.
 struct DiagonalScratch {
-  const float* zeros;   // mostTile floats, and rows of units
+  const float* zeros;   // mostTile floats
   float* fromLater;     // rows of padded units
   float* cellGradient;  // rows of padded units
   float* spare;         // mostTile floats
@@ -89,7 +89,6 @@ inline void diagonalBackwardLine(const DiagonalLstmBackward& given,
   for (int scanned = columns - 1; scanned >= 0; scanned--) {
     const int column = scan.column(scanned);
     const int pixel = row * columns + column;
-    // Too short a run of memory for the processor to foresee: a part's examples of the next pixel.
     if (scanned > 0) {
       const ptrdiff_t next = rowOf(pixel + scan.side()) * units;
       prefetch(given.gates + 4 * next, static_cast<ptrdiff_t>(part.rows) * 4 * units);
@@ -123,7 +122,7 @@ inline void diagonalBackwardLine(const DiagonalLstmBackward& given,
     const int seenFrom = pixel + given.seenFrom;
     from.directGradient = seenFrom < size.rows * columns
                               ? given.outputsGradient + rowOf(seenFrom) * units
-                              : scratch.zeros;
+                              : nullptr;
     from.laterGradient = scratch.fromLater;
     lstmBackwardCells(from, line + column * stepFloats, scratch.cellGradient, part.rows, units);
   }
@@ -241,14 +240,13 @@ inline void diagonalLstmBackward(const DiagonalLstmBackward* directions, int cou
   const ptrdiff_t gradientFloats = DiagonalGradients::floats(size);
   const ptrdiff_t partFloats = 2 * Pieces::rounded(stateFloats) + mostTile +
                                count * (2 * Pieces::rounded(lineFloats) + gradientFloats);
-  const ptrdiff_t zeroFloats = mostTile + Pieces::rounded(stateFloats);
-  Pieces shared(runtime.allocate(count * DiagonalTransposed::floats(size) + zeroFloats +
+  Pieces shared(runtime.allocate(count * DiagonalTransposed::floats(size) + mostTile +
                                  parts.count * partFloats));
   const DiagonalTransposed first = DiagonalTransposed::packed(shared, directions[0]);
   const DiagonalTransposed weights[mostDirections] = {
       first, count > 1 ? DiagonalTransposed::packed(shared, directions[1]) : first};
-  float* const zeros = shared.take(zeroFloats);
-  clear(zeros, zeroFloats);
+  float* const zeros = shared.take(mostTile);
+  clear(zeros, mostTile);
   float* const memoryOfParts = shared.take(parts.count * partFloats);
 
   forEachPart(runtime, parts, [&](int index, Part part) {

@@ -38,11 +38,6 @@ inline void copyStreaming(float* to, const float* from, ptrdiff_t count) {
   memcpy(to + i, from + i, sizeof(float) * static_cast<size_t>(count - i));
 }
 
-// Asks for memory that is read soon.
-inline void prefetch(const float* from, ptrdiff_t count) {
-  for (ptrdiff_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
-}
-
 // Other threads see what this one streamed only after this.
 inline void endStreaming() {
 #if defined(__x86_64__)
