@@ -22,10 +22,10 @@ inline Groups partsOf(int batch, long long weights) {
 }
 
 // Steps whose gradients are kept before the weights' gradients are taken from them: enough rows for
-// an efficient product, few enough to stay in the cache.
+// an efficient product, few enough to stay in a first cache of 48 KiB.
 inline int stepsTogether(int timesteps, int rows, int gates) {
-  const int fitting = (1 << 14) / (rows * gates);
-  const int efficient = ceilDivide(64, rows);
+  const int fitting = (1 << 13) / (rows * gates);
+  const int efficient = ceilDivide(32, rows);
   const int wanted = fitting > efficient ? fitting : efficient;
   return wanted < timesteps ? wanted : timesteps;
 }

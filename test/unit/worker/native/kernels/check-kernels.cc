@@ -149,6 +149,11 @@ void checkSequences(Sizes s) {
             set.simpleRnnBackward(
                 {size, x, w, u, h0, y, dy, dh, to[0], to[1], to[2], to[3], to[4]}, runtime);
           });
+    check("SimpleRNN backward of the last state", {x.size, w.size, u.size, b.size, state},
+          [&](auto& set, Runtime& runtime, Tensors& to) {
+            set.simpleRnnBackward(
+                {size, x, w, u, h0, y, nullptr, dh, to[0], to[1], to[2], to[3], to[4]}, runtime);
+          });
   }
   Tensor w = given(features * 4 * units), u = given(units * 4 * units), b = given(4 * units);
   Tensor y = results(steps * units), gates = results(steps * 4 * units), cells = results(steps * units);
@@ -167,6 +172,12 @@ void checkSequences(Sizes s) {
         [&](auto& set, Runtime& runtime, Tensors& to) {
           set.lstmBackward({size, x, w, u, h0, c0, y, gates, cells, dy, dh, dc, to[0], to[1],
                             to[2], to[3], to[4], to[5]},
+                           runtime);
+        });
+  check("LSTM backward of the last state", {x.size, w.size, u.size, b.size, state, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.lstmBackward({size, x, w, u, h0, c0, y, gates, cells, nullptr, dh, nullptr, to[0],
+                            to[1], to[2], to[3], to[4], to[5]},
                            runtime);
         });
 }
@@ -191,6 +202,12 @@ void checkGru(Sizes s, bool resetAfter) {
         [&](auto& set, Runtime& runtime, Tensors& to) {
           set.gruBackward({size, resetAfter, x, w, u, h0, y, gates, dy, dh, to[0], to[1], to[2],
                            to[3], to[4]},
+                          runtime);
+        });
+  check("GRU backward of the outputs", {x.size, w.size, u.size, b.size, state},
+        [&](auto& set, Runtime& runtime, Tensors& to) {
+          set.gruBackward({size, resetAfter, x, w, u, h0, y, gates, dy, nullptr, to[0], to[1],
+                           to[2], to[3], to[4]},
                           runtime);
         });
 }
