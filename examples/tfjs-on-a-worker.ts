@@ -23,7 +23,7 @@ const model = tf.sequential({
   ],
 });
 model.compile({
-  optimizer: tf.train.adam(0.05),
+  optimizer: tf.train.adam(0.1),
   loss: 'binaryCrossentropy',
   metrics: ['accuracy'],
 });

@@ -29,7 +29,7 @@ export interface RemoteSession {
   readonly engine: EngineReport;
   /** What the session may hold on the worker. */
   readonly quota: { readonly bytes: number; readonly tensors: number };
-  /** Frees all tensors on the worker and removes the backend. */
+  /** Frees all tensors on the worker and removes the backend; a program that ends does so by itself. */
   close(): void;
 }
 
@@ -63,8 +63,15 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
   thread.unref();
   const queue = new CommandQueue(port1, new Int32Array(buffer), session);
   const unregister = registerRemote(queue, opened.kernels);
+  const close = (): void => {
+    // The program ends when the worker has been told.
+    thread.ref();
+    process.off('beforeExit', close);
+    unregister();
+  };
+  process.on('beforeExit', close);
   const { worker, engine, bytes, handles } = opened;
-  return { worker, engine, quota: { bytes, tensors: handles }, close: unregister };
+  return { worker, engine, quota: { bytes, tensors: handles }, close };
 }
 
 /** What the thread says until the session is open. */

@@ -111,6 +111,7 @@ export class TensorLink {
   /** The connection is gone: it is waited for, and whoever sleeps until a value comes is told in the end. */
   #miss(patienceMs: number): void {
     this.#isOpen = false;
+    if (this.#hasEnded) return;
     this.#missing ??= setTimeout(() => {
       const { state } = this.#link;
       this.#end(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));

@@ -15,6 +15,7 @@ const example = fileURLToPath(new URL('../../examples/tfjs-on-a-worker.ts', impo
 const stack = new AsyncDisposableStack();
 let line: LineThread;
 let home: string;
+let workerPid: number | undefined;
 let engineName: string;
 let session: RemoteSession | undefined;
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
   const workerHome = stack.use(await temporaryHome());
   home = stack.use(await temporaryHome()).path;
   const worker = stack.use(new WorkerProcess(workerHome.path, { args: endsWithTest }));
+  workerPid = worker.child.pid;
   const { url, code } = await worker.listening();
   line = stack.use(await LineThread.to(url));
   const client = createClient({ home });
@@ -34,6 +36,11 @@ afterAll(async () => {
   session?.close();
   await stack.disposeAsync();
 });
+
+async function enginesOf(worker: number | undefined): Promise<number> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'ppid=']);
+  return stdout.split('\n').filter((parent) => Number(parent) === worker).length;
+}
 
 /** A session that tests share: an engine's start takes a second or two. */
 async function open(): Promise<RemoteSession> {
@@ -203,10 +210,13 @@ describe('the backend `remote`', () => {
   });
 
   test('serves the example from the package, as a program of its own', async () => {
+    const engines = await enginesOf(workerPid);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [example, 'colab'], {
       env: { ...process.env, TELETRAIN_HOME: home },
     });
     expect(stderr).toBe('');
+    // Its engine went with it.
+    await expect.poll(() => enginesOf(workerPid), { timeout: 10_000 }).toBeLessThanOrEqual(engines);
     expect(Number(/accuracy (\S+)/.exec(stdout)?.[1])).toBeGreaterThan(0.8);
   });
 });

@@ -95,6 +95,7 @@ export class TensorSessions {
     environment: Readonly<Record<string, string>>,
   ): GatewayTensorSession {
     if (this.#isClosing) throw stopping();
+    if (this.#sessions.size >= limits.tensorSessions) this.#endLingering(client);
     if (this.#sessions.size >= limits.tensorSessions) {
       throw new TeletrainError(
         'too-many-tensor-sessions',
@@ -110,6 +111,12 @@ export class TensorSessions {
     const session = new GatewayTensorSession(id, client, process);
     this.#sessions.set(id, session);
     return session;
+  }
+
+  /** The session that has waited longest for this client gives way: most likely its program was killed. */
+  #endLingering(client: string): void {
+    const [session] = [...this.#lingering.keys()].filter((waiting) => waiting.client === client);
+    if (session) this.#end(session, closed());
   }
 
   #linger(session: GatewayTensorSession): void {

@@ -163,6 +163,23 @@ describe('the tensor sessions of a worker', () => {
     expect(takers.every(({ kill }) => kill.mock.calls.length > 0)).toBe(true);
   });
 
+  test('that wait for a connection give way to another one of their client’s', async () => {
+    const sessions = make();
+    const gone = new Outlet();
+    await sessions.open('client', named(0), gone);
+    sessions.detach(gone);
+    const outlet = new Outlet();
+    for (let number = 1; number < limits.tensorSessions; number += 1) {
+      await sessions.open('client', named(number), outlet);
+    }
+    await expect(sessions.open('other', named(8), outlet)).rejects.toEqual(
+      code('too-many-tensor-sessions'),
+    );
+    await sessions.open('client', named(9), outlet);
+    expect(takers.map(({ kill }) => kill.mock.calls.length)).toEqual([1, 0, 0, 0, 0]);
+    sessions.closeAll();
+  });
+
   test('are their client’s: another one neither takes up nor closes them', async () => {
     const sessions = make();
     const outlet = new Outlet();
