@@ -44,6 +44,13 @@ function trainingStep(
   settings: Parameters<EngineParts['optimizers']['createOptimizer']>[0] & { clipNorm: number },
 ): Prepared {
   const optimizer = optimizers.createOptimizer(settings, model.variables);
+  const { clipNorm } = settings;
+  const apply = applyGradients.applyGradients;
+  // An earlier clone's takes the variables as well, and clips before its optimizer is called.
+  const update = (given: Parameters<typeof apply>[0], gradients: Parameters<typeof apply>[1]) =>
+    apply.length > 3
+      ? Reflect.apply(apply, undefined, [given, model.variables, gradients, clipNorm])
+      : apply(given, gradients, clipNorm);
   let taken = 0;
   return {
     step() {
@@ -51,7 +58,7 @@ function trainingStep(
       const batch = batches[taken++ % batches.length] as Batch;
       const { loss, metrics, gradients } = model.lossAndGradients(batch);
       read([loss, ...Object.values(metrics)]);
-      applyGradients.applyGradients(optimizer, gradients, settings.clipNorm);
+      update(optimizer, gradients);
       tf.dispose([loss, { ...metrics }]);
     },
   };
