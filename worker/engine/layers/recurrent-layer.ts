@@ -41,7 +41,10 @@ export function recurrentLayerClass<Arguments extends KerasOptions>(
       return withOwnArguments(inputs, kwargs, (own) => super.apply(inputs, own));
     }
 
-    override call(inputs: tf.Tensor | tf.Tensor[], kwargs: CallArguments): tf.Tensor | tf.Tensor[] {
+    override call(
+      inputs: tf.Tensor | tf.Tensor[],
+      kwargs: CallArguments = {},
+    ): tf.Tensor | tf.Tensor[] {
       return callRecurrentLayer(this, {
         inputs,
         kwargs,

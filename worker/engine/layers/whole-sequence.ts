@@ -53,11 +53,15 @@ export function callRecurrentLayer(
     if (mask !== undefined && mask !== null) {
       return maskOutputs(layer, call.stock(), mask);
     }
-    return isOperations(layer, cell, call) ? byOperation(layer, cell, call) : call.stock();
+    return isComputedByOperation(layer, cell, call) ? byOperation(layer, cell, call) : call.stock();
   });
 }
 
-function isOperations(layer: RNN, cell: RecurrentCell, { inputs, kwargs }: LayerCall): boolean {
+function isComputedByOperation(
+  layer: RNN,
+  cell: RecurrentCell,
+  { inputs, kwargs }: LayerCall,
+): boolean {
   const gates = 'recurrentActivation' in cell ? cell.recurrentActivation.getClassName() : 'sigmoid';
   const given: readonly tf.Tensor[] | null | undefined = kwargs.initialState;
   return (
