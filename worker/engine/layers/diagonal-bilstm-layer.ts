@@ -8,6 +8,7 @@ import {
   type DiagonalLstmVariables,
 } from './diagonal-lstm-weights.ts';
 import { mapsOf, onePicture, type PictureShape, picturesOfMaps } from './picture-layout.ts';
+import { refuseOptions } from './refused-options.ts';
 
 export interface DiagonalBiLstmArguments extends LayerArgs {
   /** Size of h in each direction. */
@@ -35,7 +36,9 @@ export class DiagonalBiLstmLayer extends layers.Layer {
   readonly units: number;
   #weights: Variables | undefined;
 
+  /** @throws TeletrainError `layer-option-unsupported` */
   constructor(given: DiagonalBiLstmArguments) {
+    refuseOptions(DiagonalBiLstmLayer.className, given);
     super(given);
     this.units = given.units;
     this.inputSpec = [{ ndim: 4 }];

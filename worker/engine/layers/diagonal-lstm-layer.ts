@@ -5,6 +5,7 @@ import { diagonalLstm } from '../ops/diagonal-lstm.ts';
 import type { Direction } from '../ops/diagonal-order.ts';
 import { addDiagonalLstmWeights, type DiagonalLstmVariables } from './diagonal-lstm-weights.ts';
 import { mapsOf, onePicture, type PictureShape, picturesOfMaps } from './picture-layout.ts';
+import { refuseOptions } from './refused-options.ts';
 
 export interface DiagonalLstmArguments extends LayerArgs {
   /** Size of h at each pixel. */
@@ -27,7 +28,9 @@ export class DiagonalLstmLayer extends layers.Layer {
   readonly direction: Direction;
   #weights: DiagonalLstmVariables | undefined;
 
+  /** @throws TeletrainError `layer-option-unsupported` */
   constructor(given: DiagonalLstmArguments) {
+    refuseOptions(DiagonalLstmLayer.className, given);
     super(given);
     this.units = given.units;
     this.direction = given.direction ?? 'left';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { refuseOptions } from './refused-options.ts';
 import { type CallArguments, type GruCellArguments, type Shape, StockGruCell } from './stock.ts';
 
 /**
@@ -8,7 +9,9 @@ import { type CallArguments, type GruCellArguments, type Shape, StockGruCell } f
 export class GruCell extends StockGruCell {
   readonly resetAfter: boolean;
 
+  /** @throws TeletrainError `layer-option-unsupported` */
   constructor(given: GruCellArguments) {
+    refuseOptions(StockGruCell.className, given);
     super({ ...given, resetAfter: false });
     this.resetAfter = given.resetAfter ?? false;
   }

@@ -4,6 +4,7 @@ import type { LayerArgs } from '@tensorflow/tfjs-layers/dist/engine/topology.js'
 import { TeletrainError } from '../../../shared/errors.ts';
 import { type Mask, maskedConvolution } from '../ops/masked-convolution.ts';
 import { mapsOf, onePicture, type PictureShape, picturesOfMaps } from './picture-layout.ts';
+import { refuseOptions } from './refused-options.ts';
 
 export interface MaskedConvolutionArguments extends LayerArgs {
   /** Output features. */
@@ -30,8 +31,9 @@ export class MaskedConvolutionLayer extends layers.Layer {
   #kernel: LayerVariable | undefined;
   #bias: LayerVariable | undefined;
 
-  /** @throws TeletrainError `layer-option-unsupported` for a kernel that has no centre. */
+  /** @throws TeletrainError `layer-option-unsupported`, also for a kernel that has no centre. */
   constructor(given: MaskedConvolutionArguments) {
+    refuseOptions(MaskedConvolutionLayer.className, given);
     super(given);
     const { filters, kernelSize, mask } = given;
     if (kernelSize % 2 !== 1) {

@@ -13,10 +13,14 @@ const constraints = ['kernelConstraint', 'recurrentConstraint', 'biasConstraint'
 
 /**
  * @param given the options that a layer is made with
- * @throws TeletrainError `layer-option-unsupported` for one that would be left out without a word.
+ * @throws TeletrainError `layer-option-unsupported` for one that would be left out without a word, and
+ *   for a dtype other than float32, the only one that is computed in.
  */
 export function refuseOptions(className: string, given: object): void {
   const options: Readonly<Record<string, unknown>> = { ...given };
+  if (isGiven(options.dtype) && dtypeName(options.dtype) !== 'float32') {
+    throw unsupported(className, options.name, `the dtype ${dtypeName(options.dtype)}`);
+  }
   for (const { option, isRefused } of refusals) {
     if (isRefused(options[option])) throw unsupported(className, options.name, option);
   }
@@ -45,6 +49,13 @@ export function unsupported(className: string, name: unknown, option: string): T
     `The layer ${which} does not support ${option}.`,
     { hint: 'Leave the option out, or compute this model in Keras.' },
   );
+}
+
+/** @param dtype a name, or the config of Keras' DTypePolicy, which has the name within */
+function dtypeName(dtype: unknown): string {
+  const policy = dtype as { readonly config?: { readonly name?: unknown } };
+  const name = typeof dtype === 'string' ? dtype : policy.config?.name;
+  return typeof name === 'string' ? name : JSON.stringify(dtype);
 }
 
 function isGiven(value: unknown): boolean {

@@ -4,6 +4,7 @@ import {
   input,
   layers,
   model as makeModel,
+  models,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ import { TeletrainError } from '../../../../../shared/errors.ts';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
 import { BidirectionalLayer } from '../../../../../worker/engine/layers/bidirectional-layer.ts';
 import { fusedLayers } from '../../../../../worker/engine/layers/fused-layers.ts';
+import { GruCell } from '../../../../../worker/engine/layers/gru-cell.ts';
 import { registerFusedLayers } from '../../../../../worker/engine/layers/register.ts';
 import { largestDifference, randomTensor } from '../on-each-engine.ts';
 import { initialStatesOf, type LayerCase, sequencesOf, size } from './layer-cases.ts';
@@ -20,6 +22,7 @@ await openEngine();
 afterAll(registerFusedLayers());
 const { batch, timesteps, features, units } = size;
 const { lstm, gru, simpleRNN, bidirectional } = fusedLayers;
+const recurrent = { units, name: 'mine' };
 
 describe('dropout', () => {
   const dropping = { units, returnSequences: true, dropout: 0.5 } as const;
@@ -97,6 +100,72 @@ describe('an option that cannot be honoured', () => {
       expect(() => make(given)).toThrow(TeletrainError);
       expect(() => make(given)).toThrow(refused(new RegExp(`mine does not support ${option}`)));
     }
+  });
+
+  const policy = (name: string) => ({
+    module: 'keras',
+    className: 'DTypePolicy',
+    config: { name },
+    registeredName: null,
+  });
+  const makers: [string, (dtype: never) => unknown][] = [
+    ['SimpleRNN', (dtype) => simpleRNN({ ...recurrent, dtype })],
+    ['LSTM', (dtype) => lstm({ ...recurrent, dtype })],
+    ['GRU', (dtype) => gru({ ...recurrent, dtype })],
+    ['GRUCell', (dtype) => new GruCell({ ...recurrent, dtype })],
+    [
+      'Bidirectional',
+      (dtype) => bidirectional({ name: 'mine', layer: lstm({ units }) as never, dtype }),
+    ],
+    ['DiagonalLSTM', (dtype) => fusedLayers.diagonalLSTM({ ...recurrent, dtype })],
+    ['DiagonalBiLSTM', (dtype) => fusedLayers.diagonalBiLSTM({ ...recurrent, dtype })],
+    [
+      'MaskedConv2D',
+      (dtype) =>
+        fusedLayers.maskedConv2d({
+          name: 'mine',
+          filters: units,
+          kernelSize: 3,
+          mask: 'A',
+          dtype,
+        }),
+    ],
+  ];
+
+  it.each(makers)('is refused by its name: a dtype of a %s other than float32', (layer, make) => {
+    for (const dtype of ['float64', 'float16', 'mixed_float16', 'bfloat16']) {
+      const message = refused(
+        new RegExp(`^The layer ${layer} mine does not .* dtype ${dtype}\\.$`),
+      );
+      for (const given of [dtype, policy(dtype)]) {
+        // tfjs declares fewer dtypes than Keras has.
+        expect(() => make(given as never)).toThrow(message);
+      }
+    }
+    for (const dtype of [undefined, null, 'float32', policy('float32')]) {
+      expect(() => make(dtype as never)).not.toThrow();
+    }
+  });
+
+  it('is refused in a model that is loaded: a layer of mixed precision', async () => {
+    const model = sequential({
+      layers: [lstm({ ...recurrent, batchInputShape: [batch, timesteps, features] })],
+    });
+    const written = JSON.parse(String(model.toJSON()));
+    const [layer] = written.config.layers;
+    const load = (dtype: unknown) =>
+      models.modelFromJSON({
+        modelTopology: {
+          ...written,
+          config: {
+            ...written.config,
+            layers: [{ ...layer, config: { ...layer.config, dtype } }],
+          },
+        },
+      });
+    await expect(load('float32')).resolves.toBeDefined();
+    const mixed = { class_name: 'DTypePolicy', config: { name: 'mixed_float16' } };
+    await expect(load(mixed)).rejects.toEqual(refused(/LSTM mine .* the dtype mixed_float16/));
   });
 
   it('is refused in training, but not before: a constraint', async () => {
