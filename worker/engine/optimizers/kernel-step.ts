@@ -22,21 +22,27 @@ export interface KernelStep {
   readonly averageMomentum: number;
 }
 
+interface SettledTable {
+  readonly table: OptimizedVariable;
+  /** int32 [rows]: how many steps each row has seen. */
+  readonly settled: tf.Variable;
+}
+
 /**
  * An optimizer's steps by our own kernel, all variables, the clipping and the averages in one call.
  *
  * RMSprop leaves the rows of a table that a step did not read as they lie: without a gradient their
  * weights stay, their velocity decays by rho, and their average moves towards the weights. How many
  * steps a row has seen is kept, and it makes up for those that it missed, one by one, when it is next
- * updated or when `settle` is called, so the numbers do not depend on when that was. Adam moves every
+ * updated, when its table's whole gradient or none at all is given, or when `settle` is called, so the numbers do not depend on when that was. Adam moves every
  * row at every step and so updates all of them (the kernel's source says why).
  */
 export class KernelSteps {
   readonly #native: NativeDispatch;
   readonly #formula: Formula;
   readonly #memory: OwnMemory;
-  /** int32 [rows] of tables some rows of which may have missed steps. */
-  readonly #settled = new Map<string, tf.Variable>();
+  /** Tables some rows of which may have missed steps, by their names. */
+  readonly #settled = new Map<string, SettledTable>();
 
   constructor(native: NativeDispatch, formula: Formula) {
     this.#native = native;
@@ -54,6 +60,8 @@ export class KernelSteps {
   ) {
     const tables = updated.filter(({ gradient }) => isTableGradient(gradient));
     const variables = [...tables, ...updated.filter(({ gradient }) => !isTableGradient(gradient))];
+    const sparse = new Set(tables.map(({ name }) => name));
+    this.#settleTables(step, (name) => !sparse.has(name));
     const own = (tensor: tf.Variable | undefined) => (tensor ? [this.#memory.of(tensor)] : []);
     const averages = variables.flatMap(({ average }) => own(average));
     const settled = this.#formula.name === 'rmsprop' ? tables : [];
@@ -82,10 +90,19 @@ export class KernelSteps {
   }
 
   /** Brings all rows of all tables to `step.iterations`. */
-  settle(variables: ReadonlyMap<string, OptimizedVariable>, step: KernelStep): void {
-    for (const [name, settled] of this.#settled) {
-      const table = variables.get(name);
-      if (table) {
+  settle(step: KernelStep): void {
+    this.#settleTables(step, () => true);
+  }
+
+  /** Takes every row for settled, as after a restored checkpoint. */
+  forget(): void {
+    for (const { settled } of this.#settled.values()) settled.dispose();
+    this.#settled.clear();
+  }
+
+  #settleTables(step: KernelStep, isWanted: (name: string) => boolean): void {
+    for (const [name, { table, settled }] of this.#settled) {
+      if (isWanted(name)) {
         const { variable, velocity, average } = table;
         this.#run(
           'TeletrainRMSpropSettle',
@@ -93,23 +110,19 @@ export class KernelSteps {
           [variable, velocity, average ?? velocity, settled].map((own) => this.#memory.of(own)),
           step,
         );
+        settled.dispose();
+        this.#settled.delete(name);
       }
     }
-    this.forget();
   }
 
-  /** Takes every row for settled, as after a restored checkpoint. */
-  forget(): void {
-    tf.dispose([...this.#settled.values()]);
-    this.#settled.clear();
-  }
-
-  #settledOf({ name, variable }: OptimizedVariable, iterations: number): tf.Variable {
+  #settledOf(table: OptimizedVariable, iterations: number): tf.Variable {
+    const { name, variable } = table;
     const known = this.#settled.get(name);
-    if (known) return known;
+    if (known) return known.settled;
     const rows = variable.shape[0] as number;
     const made = tf.tidy(() => tf.variable(tf.fill([rows], iterations, 'int32'), false));
-    this.#settled.set(name, made);
+    this.#settled.set(name, { table, settled: made });
     return made;
   }
 

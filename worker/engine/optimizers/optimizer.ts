@@ -107,7 +107,7 @@ export class Optimizer implements StatefulOptimizer {
   }
 
   #settle(): void {
-    this.#kernels?.settle(this.#optimized, this.#kernelStep(0));
+    this.#kernels?.settle(this.#kernelStep(0));
   }
 
   #kernelStep(clipNorm: number) {

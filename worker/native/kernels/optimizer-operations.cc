@@ -94,6 +94,11 @@ OptimizedVariable variableOf(const Call& call, const Inputs& inputs, int index) 
 void takeStep(Call& call, const Attributes& attributes, bool isAdam) {
   const Inputs inputs{static_cast<int>(attributes[0]), static_cast<int>(attributes[1]),
                       static_cast<int>(attributes[2]), isAdam};
+  if (inputs.averages != 0 && inputs.averages != inputs.variables) {
+    call.refuse(inputs.average(0), "is of a list of " + std::to_string(inputs.averages) +
+                                       ", not of one for each of " +
+                                       std::to_string(inputs.variables) + " variables");
+  }
   std::vector<OptimizedVariable> variables;
   Pieces gradients, updates;
   for (int i = 0; i < inputs.variables; i++) {

@@ -8,10 +8,15 @@ import {
   isTableGradient,
 } from '../../../../../worker/engine/models/gradients.ts';
 import { type Implementation, setBest } from '../../../../../worker/engine/ops/choose.ts';
+import {
+  type NativeDispatch,
+  nativeDispatch,
+} from '../../../../../worker/engine/ops/native-dispatch.ts';
 import { adam } from '../../../../../worker/engine/optimizers/adam.ts';
 import { Optimizer } from '../../../../../worker/engine/optimizers/optimizer.ts';
 import { rmsprop } from '../../../../../worker/engine/optimizers/rmsprop.ts';
 import { createRandom } from '../../../../../worker/engine/random.ts';
+import { applyGradients } from '../../../../../worker/engine/training/apply-gradients.ts';
 import { largestDifference, randomTensor } from '../on-each-engine.ts';
 
 const engine = await openEngine();
@@ -40,6 +45,13 @@ function gradientsAt(step: number): Gradients {
   });
   const values = randomTensor<tf.Rank.R2>(`table ${step}`, [rows.length, 21], 0.3);
   return { ...Object.fromEntries(gradients), table: { rows: tf.tensor1d(rows, 'int32'), values } };
+}
+
+/** Those of the table are of some rows, of all of them every fifth step, and at each seventh there are none. */
+function mixedGradientsAt(step: number): Gradients {
+  if (step % 5 === 4) return denseGradientsAt(step);
+  const { table, ...others } = gradientsAt(step);
+  return table === undefined || step % 7 === 6 ? others : { table, ...others };
 }
 
 /** The same gradients with all rows of the table. */
@@ -79,21 +91,30 @@ const state = ({ variables, optimizer }: Trained) => ({
 afterEach(() => setBest('best'));
 
 describe.runIf(hasKernels).each(['rmsprop', 'adam'] as const)('%s as one operation', (formula) => {
-  it.each([0, 0.5])('takes the steps of the plain operations (global norm %s)', (clipNorm) => {
-    const run = (implementation: Implementation) => {
-      setBest(implementation);
-      return train(formula, { clipNorm });
-    };
-    const [plain, fused] = [run('composed'), run('best')];
-    for (const name of names) {
-      const [expected, found] = [plain.variables.get(name), fused.variables.get(name)];
-      expect(largestDifference(found as tf.Tensor, expected as tf.Tensor), name).toBeLessThan(5e-6);
-    }
-    const slots = fused.optimizer.slots();
-    for (const [name, expected] of plain.optimizer.slots()) {
-      expect(largestDifference(slots.get(name) as tf.Tensor, expected), name).toBeLessThan(5e-6);
-    }
-  });
+  it.each([
+    ['some rows of the table', 0, gradientsAt],
+    ['some rows of the table', 0.5, gradientsAt],
+    ['some, all and none of its rows by turns', 0.5, mixedGradientsAt],
+  ])(
+    'takes the steps of the plain operations, for %s (global norm %s)',
+    (_, clipNorm, gradients) => {
+      const run = (implementation: Implementation) => {
+        setBest(implementation);
+        return train(formula, { clipNorm, gradients });
+      };
+      const [plain, fused] = [run('composed'), run('best')];
+      for (const name of names) {
+        const [expected, found] = [plain.variables.get(name), fused.variables.get(name)];
+        expect(largestDifference(found as tf.Tensor, expected as tf.Tensor), name).toBeLessThan(
+          5e-6,
+        );
+      }
+      const slots = fused.optimizer.slots();
+      for (const [name, expected] of plain.optimizer.slots()) {
+        expect(largestDifference(slots.get(name) as tf.Tensor, expected), name).toBeLessThan(5e-6);
+      }
+    },
+  );
 
   it('gives a table the same bits from the rows that were read as from its whole gradient', () => {
     const sparse = state(train(formula, {}));
@@ -191,5 +212,29 @@ describe.runIf(hasKernels).each(['rmsprop', 'adam'] as const)('%s as one operati
     );
     const beyond = { ...gradientsAt(1), table: { ...table, rows } };
     expect(() => optimizer.apply(beyond)).toThrow(/argument rows\[0\] holds rows/);
+  });
+
+  it.each([1, 3])('refuses %s averages of two variables', (averaged) => {
+    const native = nativeDispatch() as NativeDispatch;
+    const lists = (formula === 'rmsprop' ? 3 : 4) * 2;
+    const given = Array.from({ length: lists + averaged }, () => tf.zeros([4]));
+    const attributes = Object.entries({ variables: 2, averaged, tables: 0 }).map(([name, count]) =>
+      native.intAttribute(name, count),
+    );
+    const operation = { rmsprop: 'TeletrainRMSprop', adam: 'TeletrainAdam' }[formula];
+    const inputs = [tf.zeros([7]), tf.scalar(0, 'int32'), ...given];
+    expect(() => native.runOnTensors(operation, attributes, inputs, 0)).toThrow(
+      `${operation}: argument averages[0] is of a list of ${averaged}, not of one for each of 2`,
+    );
+  });
+
+  it('leaves no gradient behind where it refuses one', () => {
+    const { optimizer } = train(formula, { steps: 1 });
+    const wrong: Gradients = { ...gradientsAt(1), kernel: tf.zeros([7, 3]) };
+    expect(() => applyGradients(optimizer, wrong, 0)).toThrow('argument gradients');
+    for (const gradient of Object.values(wrong)) {
+      const tensors = isTableGradient(gradient) ? [gradient.rows, gradient.values] : [gradient];
+      expect(tensors.filter((tensor) => !tensor.isDisposed)).toEqual([]);
+    }
   });
 });
