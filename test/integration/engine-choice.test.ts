@@ -83,6 +83,14 @@ describe('opening the engine', () => {
     vi.stubEnv('TELETRAIN_REQUIRE_ENGINE', 'tpu');
     await expect(openEngine()).rejects.toMatchObject({ code: 'engine-unknown', exitCode: 2 });
   });
+
+  it('takes no instruction set from the environment that its kernels would pass over', async () => {
+    vi.stubEnv('TELETRAIN_INSTRUCTION_SET', 'avx');
+    await expect(openEngine()).rejects.toMatchObject({
+      ...{ code: 'instruction-set-unknown', exitCode: 2 },
+      hint: 'Set it to plain, avx2, avx512, or to nothing.',
+    });
+  });
 });
 
 describe('the engine’s environment', () => {

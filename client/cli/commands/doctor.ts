@@ -15,7 +15,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .command('doctor')
     .summary('what engine, data and terminal there are')
     .description(
-      'Say which engine computes here and why no better one does, what each recurrent layer is computed by, which datasets are here, and what this terminal can show.',
+      'Say which engine computes here and why no better one does, what each layer is computed by, which datasets are here, and what this terminal can show.',
     )
     .option('--probe', 'only how each way to compute a layer did when the engine tried it')
     .option('--json', 'one document')

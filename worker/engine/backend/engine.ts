@@ -45,12 +45,14 @@ export interface Engine {
 
 /**
  * Chooses the best engine that works, in the order GPU, CPU, WebAssembly, sets it up where
- * needed, makes it tfjs' backend, tests it and chooses how each recurrent layer is computed. The
+ * needed, makes it tfjs' backend, tests it and chooses how each layer is computed. The
  * report says why a better engine or a faster way was not taken.
  * @throws TeletrainError `gpu-required` or `native-required` when `require` cannot be met,
- * `engine-self-test-failed` when the engine computes wrongly.
+ * `engine-self-test-failed` when the engine computes wrongly; UsageError `engine-unknown`,
+ * `instruction-set-unknown` for what the environment asks.
  */
 export async function openEngine(options: OpenEngineOptions = {}): Promise<Engine> {
+  refuseUnknownInstructionSet();
   const required = options.require ?? requiredByEnvironment() ?? 'nothing';
   const prefersWasm = options.prefer === 'wasm' && required === 'nothing';
   const gpuSearch = await findGpu();
@@ -109,6 +111,20 @@ function requiredByEnvironment(): 'native' | 'gpu' | undefined {
     'engine-unknown',
     `TELETRAIN_REQUIRE_ENGINE is ${value}.`,
     'Set it to native or gpu, or to nothing.',
+  );
+}
+
+/** What our kernels take `TELETRAIN_INSTRUCTION_SET` for; any other value they pass over. */
+const instructionSets = ['plain', 'avx2', 'avx512'];
+
+/** @throws UsageError `instruction-set-unknown`. */
+function refuseUnknownInstructionSet(): void {
+  const value = process.env.TELETRAIN_INSTRUCTION_SET;
+  if (!value || instructionSets.includes(value)) return;
+  throw new UsageError(
+    'instruction-set-unknown',
+    `TELETRAIN_INSTRUCTION_SET is ${value}.`,
+    `Set it to ${instructionSets.join(', ')}, or to nothing.`,
   );
 }
 

@@ -171,17 +171,26 @@ function conclude(layer: ProbedLayer, tried: readonly Tried[], tolerance: Tolera
     implementations: tried.map(({ candidate, reason, ...measured }) => ({
       name: candidate.name,
       ...measured,
-      reason: reason ?? reasonOf(measured, candidate === used.candidate, tolerance),
+      reason:
+        reason ?? reasonOf(measured, candidate === used.candidate ? undefined : used, tolerance),
     })),
   };
 }
 
 function reasonOf(
   { milliseconds, difference = 0 }: Pick<ImplementationReport, 'milliseconds' | 'difference'>,
-  isUsed: boolean,
+  /** Undefined: this is it. */
+  used: Pick<Tried, 'milliseconds'> | undefined,
   { tf32 }: Tolerance,
 ): string {
   const agrees = `agrees to ${difference.toExponential(1)}${tf32 ? ' with TF32' : ''}`;
   const time = milliseconds === undefined ? 'not timed' : `takes ${milliseconds.toFixed(2)} ms`;
-  return isUsed ? `${agrees}, ${time}` : `${agrees}, but ${time}`;
+  if (used === undefined) return `${agrees}, ${time}`;
+  const isFaster =
+    milliseconds !== undefined &&
+    used.milliseconds !== undefined &&
+    milliseconds < used.milliseconds;
+  return isFaster
+    ? `${agrees}, ${time}, not enough less to be preferred`
+    : `${agrees}, but ${time}`;
 }

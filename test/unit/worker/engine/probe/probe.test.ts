@@ -178,6 +178,24 @@ describe.runIf(isNative)('the probe of a layer', () => {
     expect(slow?.reason).toMatch(/^agrees to .*, but takes \d+\.\d\d ms$/);
   });
 
+  it('says of one that takes a little less time than the used one that it is not enough', async () => {
+    const taking =
+      (milliseconds: number): Candidate['at'] =>
+      (size) => {
+        const quick = compute(size);
+        return (...inputs) => {
+          const end = performance.now() + (size.batch > 10 ? milliseconds : 0);
+          while (performance.now() < end);
+          return quick(...inputs);
+        };
+      };
+    const report = await probe({ cudnn: taking(300), composed: taking(265) });
+    expect(report.used).toBe('cudnn');
+    expect(implementation(report, 'composed')?.reason).toMatch(
+      /^agrees to .*, takes \d+\.\d\d ms, not enough less to be preferred$/,
+    );
+  });
+
   it('rejects one that fails at a larger size', async () => {
     const small: Candidate['at'] = (size) => {
       if (size.batch > 10) throw new Error('out of memory');
