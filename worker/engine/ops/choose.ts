@@ -73,7 +73,7 @@ export function chooseForLayer(
 }
 
 /** The native engine's operations where it runs and may be used, for an operation it has whole. */
-export function chooseNative(implementation: Implementation): NativeDispatch | undefined {
+function chooseNative(implementation: Implementation): NativeDispatch | undefined {
   return resolved(implementation) === 'composed' ? undefined : nativeDispatch();
 }
 

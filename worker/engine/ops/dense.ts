@@ -71,7 +71,7 @@ function fusedDense(
 }
 
 /** The attribute of an operation whose second input is not there: it gets any tensor. */
-export const noSecond = -1;
+const noSecond = -1;
 
 /**
  * The operation by itself.
