@@ -39,6 +39,7 @@ void backward(Call& call, const Attributes& attributes) {
   const int64_t vocabulary = attributes[0];
   const Shape tokensShape = call.integersShape(0, 2);
   const int64_t batch = tokensShape[0], timesteps = tokensShape[1], places = batch * timesteps;
+  if (places > INT32_MAX / 2) call.refuse(0, "has too many places, " + std::to_string(places));
   const int64_t units = call.shape(1, 3)[2];
   const int32_t* tokens = call.integers(0, tokensShape);
   EmbeddingBackward arguments{};

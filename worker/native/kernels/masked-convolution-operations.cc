@@ -18,6 +18,11 @@ struct Shapes {
     if (kernel[0] % 2 == 0) call.refuse(1, "has an even size, and so no centre");
     kernel[1] = kernel[0];
     kernel[2] = inputs[2];
+    // Before its size is squared: a shape that memory was found for, and that an int counts.
+    call.input(1, kernel);
+    if (kernel[0] * kernel[0] > INT32_MAX) {
+      call.refuse(1, "is too large, of the size " + std::to_string(kernel[0]));
+    }
     outputs = {inputs[0], inputs[1], kernel[3]};
     size = {static_cast<int>(inputs[0] / columns), static_cast<int>(columns),
             static_cast<int>(inputs[1]), static_cast<int>(inputs[2]), static_cast<int>(kernel[3])};

@@ -1,10 +1,12 @@
 #include "operation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <climits>
 #include <new>
+#include <utility>
 
 #include "thread-pool.h"
 
@@ -105,16 +107,19 @@ Call::Call(const Operation& operation, TF_OpKernelContext* context)
   owned_.reserve(count + operation.outputs.size());
   for (int i = 0; i < count; i++) {
     TF_Tensor* tensor = nullptr;
-    TF_GetInput(context, i, &tensor, status_);
-    if (TF_GetCode(status_) != TF_OK) refuse(i, TF_Message(status_));
+    TF_GetInput(context, i, &tensor, status_.get());
+    if (TF_GetCode(status_.get()) != TF_OK) refuse(i, TF_Message(status_.get()));
+    owned_.emplace_back(tensor);
     inputs_.push_back(tensor);
-    owned_.push_back(tensor);
   }
 }
 
-Call::~Call() {
-  for (TF_Tensor* tensor : owned_) TF_DeleteTensor(tensor);
-  TF_DeleteStatus(status_);
+void* Call::own(TF_Tensor* tensor) {
+  if (tensor == nullptr) throw std::bad_alloc();
+  std::unique_ptr<TF_Tensor, Deleter> held(tensor);
+  if (TF_GetCode(status_.get()) != TF_OK) throw std::bad_alloc();
+  owned_.push_back(std::move(held));
+  return TF_TensorData(tensor);
 }
 
 std::string Call::name(int input) const {
@@ -128,7 +133,7 @@ std::string Call::name(int input) const {
     const std::string list = given.substr(0, colon);
     TF_InputRange_Args range{};
     range.struct_size = TF_InputRange_Args_STRUCT_SIZE;
-    range.status = status_;
+    range.status = status_.get();
     TF_InputRange(context_, list.c_str(), &range);
     const int length = range.stop - range.start;
     if (place < length) return list + "[" + std::to_string(place) + "]";
@@ -194,10 +199,8 @@ void* Call::newOutput(TF_DataType type, int output, const Shape& shape) {
   size_t bytes = TF_DataTypeSize(type);
   for (const int64_t dimension : shape) bytes *= static_cast<size_t>(dimension);
   TF_Tensor* tensor = TF_AllocateOutput(context_, output, type, shape.data(),
-                                        static_cast<int>(shape.size()), bytes, status_);
-  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
-  owned_.push_back(tensor);
-  return TF_TensorData(tensor);
+                                        static_cast<int>(shape.size()), bytes, status_.get());
+  return own(tensor);
 }
 
 const float* Call::optionalInput(int input, const Shape& wanted) const {
@@ -219,10 +222,9 @@ float* Call::allocate(size_t floats) {
   TF_AllocatorAttributes attributes;
   attributes.struct_size = TF_ALLOCATOR_ATTRIBUTES_STRUCT_SIZE;
   attributes.on_host = 1;
-  TF_Tensor* tensor = TF_AllocateTemp(context_, TF_FLOAT, &dimension, 1, &attributes, status_);
-  if (tensor == nullptr || TF_GetCode(status_) != TF_OK) throw std::bad_alloc();
-  owned_.push_back(tensor);
-  return static_cast<float*>(TF_TensorData(tensor));
+  TF_Tensor* tensor = TF_AllocateTemp(context_, TF_FLOAT, &dimension, 1, &attributes,
+                                      status_.get());
+  return static_cast<float*>(own(tensor));
 }
 
 void Call::parallel(int parts, void (*body)(void*, int), void* closure) {
@@ -236,6 +238,11 @@ void copyLastStep(const float* outputs, const SequenceSize& size, float* to) {
 
 void registerOperation(const Operation& operation,
                        void (*compute)(Call& call, const Attributes& attributes)) {
+  if (registeredCount == mostOperations) {
+    fprintf(stderr, "teletrain: %s is one operation too many: raise mostOperations\n",
+            operation.name);
+    abort();
+  }
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(operation.name);
   for (const char* name : operation.inputs) {
     if (strchr(name, ':') != nullptr) {

@@ -39,11 +39,16 @@ struct Operation {
 // Values of an operation's attributes, in their order.
 using Attributes = std::vector<int64_t>;
 
+// Frees what TensorFlow made.
+struct Deleter {
+  void operator()(TF_Status* status) const { TF_DeleteStatus(status); }
+  void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
+};
+
 // One call of an operation.
 class Call final : public Runtime {
  public:
   Call(const Operation& operation, TF_OpKernelContext* context);
-  ~Call() override;
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -79,11 +84,14 @@ class Call final : public Runtime {
   Shape shapeOf(TF_DataType type, int input, int rank) const;
   void* values(TF_DataType type, int input, const Shape& shape) const;
   void* newOutput(TF_DataType type, int output, const Shape& shape);
+  // Holds a tensor that TensorFlow made, until the call ends. Throws std::bad_alloc where there is none.
+  void* own(TF_Tensor* tensor);
 
   const Operation& operation_;
   TF_OpKernelContext* context_;
-  TF_Status* status_;
-  std::vector<TF_Tensor*> inputs_, owned_;
+  std::unique_ptr<TF_Status, Deleter> status_;
+  std::vector<TF_Tensor*> inputs_;
+  std::vector<std::unique_ptr<TF_Tensor, Deleter>> owned_;
 };
 
 // Copies the last timestep of `outputs`, [timesteps, batch, units].

@@ -19,6 +19,9 @@ int threadCount() {
   return processors > 0 ? processors : 1;
 }
 
+// Threads begin with the floating-point environment, denormals flushed or kept, of the thread that makes
+// them: C++ has it so for every std::thread. That is the engine's one thread of JavaScript, which is also
+// the one that TensorFlow runs every kernel on, so a part's result does not depend on who takes it.
 class ThreadPool {
  public:
   ThreadPool() {
