@@ -23,7 +23,7 @@ const measurementSchema = z.object({
   processor: spreadSchema,
   /** Its wall time divided by ours, round by round: above 1, ours is faster. Absent for ours. */
   ratio: spreadSchema.optional(),
-  /** How it was run where it had a choice, e.g. `jit_compile on`. */
+  /** How it was run where it had a choice, e.g. `jit_compile on`, or `LSTM by block`: not by our kernel. */
   note: z.string().optional(),
 });
 
@@ -79,7 +79,10 @@ const machineSchema = z.object({
   system: z.string(),
   /** Processes that wanted a processor over the last minute, before and after: what else ran. */
   load: z.object({ before: z.number(), after: z.number() }),
-  /** By program, e.g. `keras`, `torch`, `node`. */
+  /**
+   * By program, e.g. `keras`, `torch`, `node`. Where participants have different ones, that of the
+   * first, and the others' as e.g. `tensorflow of keras`.
+   */
   versions: z.record(z.string(), z.string()),
 });
 
@@ -111,6 +114,8 @@ const sweepLineSchema = z.object({
       picosecondsAnOperation: z.number(),
     }),
   ),
+  /** Where our kernel is not what computes the layer, what does. */
+  note: z.string().optional(),
 });
 
 /** What `teletrain bench --sweep` measured: whether cost grows as the work does. */
@@ -130,7 +135,6 @@ export const benchmarkListSchema = z.object({
 });
 
 export type BenchmarkReport = z.infer<typeof benchmarkReportSchema>;
-export type BenchmarkMachine = z.infer<typeof machineSchema>;
 export type SweepReport = z.infer<typeof sweepReportSchema>;
 export type SweepLine = z.infer<typeof sweepLineSchema>;
 export type BenchmarkList = z.infer<typeof benchmarkListSchema>;

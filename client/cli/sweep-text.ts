@@ -32,12 +32,14 @@ export function steepestRise({ points }: SweepLine): Rise | undefined {
   );
 }
 
-function heading({ layer, axis, fixed }: SweepLine): string {
+function heading({ layer, axis, fixed, note }: SweepLine): string {
   const named = Object.entries(fixed).filter(([size]) => size !== axis);
   const sizes = named.map(([size, value]) =>
     layer === 'DiagonalLSTM' && size === 'timesteps' ? '28 x 28 pixels' : `${size} ${value}`,
   );
-  return `${layer} by ${axis}; ${sizes.join(', ')}; forward and backward`;
+  return [`${layer} by ${axis}`, sizes.join(', '), 'forward and backward', note ?? []]
+    .flat()
+    .join('; ');
 }
 
 function table({ axis, points }: SweepLine): string[] {

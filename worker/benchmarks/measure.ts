@@ -11,6 +11,7 @@ import { targetText } from './judge.ts';
 import { beginDocument } from './machine.ts';
 import { findPython, type ParticipantName, participantTitles } from './participants.ts';
 import { playCase } from './play-case.ts';
+import { Versions } from './versions.ts';
 
 export interface MeasureOptions {
   readonly onProgress: (message: string) => void;
@@ -32,8 +33,7 @@ export function listBenchmarks(): BenchmarkList {
 
 /**
  * Plays the cases one after the other.
- * @throws UsageError `unknown-case`, `unknown-peer`; TeletrainError `participant-failed` where one
- * fails in the rounds; the signal's reason.
+ * @throws UsageError `unknown-case`, `unknown-peer`; the signal's reason.
  */
 export async function measure(
   request: BenchmarkRequest,
@@ -45,20 +45,19 @@ export async function measure(
   const endDocument = beginDocument(request.rounds);
   const threads = threadCount();
   const python = findPython(request.python ?? process.env.TELETRAIN_PEERS_PYTHON);
-  const versions: Record<string, string> = {};
+  const versions = new Versions();
   const reports: BenchmarkReport['cases'] = [];
   await using inputs = await InputFolder.make();
   for (const played of cases) {
-    const outcome = await playCase(played, {
+    const play = {
       ...{ threads, inputs, onProgress, signal, python },
       rounds: request.rounds,
       peers: request.earlier === undefined ? peers : [...new Set([...peers, 'earlier' as const])],
       earlier: request.earlier,
-    });
-    reports.push(outcome.report);
-    Object.assign(versions, { ...outcome.versions, ...versions });
+    };
+    reports.push(await playCase(played, play, versions));
   }
-  return { ...endDocument(versions), cases: reports };
+  return { ...endDocument(versions.byProgram()), cases: reports };
 }
 
 function caseNamed(name: string): BenchmarkCase {

@@ -63,7 +63,7 @@ const peersFolder = isCompiled
 const peersEnvironment = () => join(workerFolders().cache, 'benchmark-peers');
 
 /** The one line that installs the Python peers into an environment of their own. */
-export function installCommand(): string {
+function installCommand(): string {
   const environment = peersEnvironment();
   return `python3 -m venv ${environment} && ${join(environment, 'bin', 'pip')} install -r ${join(peersFolder, 'requirements.txt')}`;
 }
@@ -82,9 +82,11 @@ export async function participantProgram(
   threads: number,
 ): Promise<ParticipantProgram | Unavailable> {
   const title = participantTitles[name];
+  // A GPU would make figures of one participant that stand for nothing beside another's.
+  const onCpu = { ...process.env, CUDA_VISIBLE_DEVICES: '-1', JAX_PLATFORMS: 'cpu' };
   const environment: NodeJS.ProcessEnv = {
-    ...process.env,
-    ...(await engineEnvironment()),
+    ...onCpu,
+    ...(await engineEnvironment(onCpu)),
     TF_NUM_INTRAOP_THREADS: String(threads),
     OMP_NUM_THREADS: String(threads),
   };

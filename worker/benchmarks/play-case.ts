@@ -11,6 +11,7 @@ import {
   participantTitles,
 } from './participants.ts';
 import { playRounds } from './rounds.ts';
+import type { Versions } from './versions.ts';
 
 export interface PlayOptions extends ParticipantOptions {
   readonly rounds: number;
@@ -34,16 +35,18 @@ interface Ready {
 
 /**
  * Times one case: starts its participants, lets them prepare one after the other, and plays the
- * rounds. No process of it is left when it returns or throws. Whoever cannot take part is told in
- * the report's `missing`.
+ * rounds. No process of it is left when it returns or throws. Whoever cannot take part, or fails in
+ * the rounds, is told in the report's `missing`, and the others go on without.
  *
- * @returns the case's figures, and the versions of what took part
- * @throws TeletrainError `participant-failed` where one fails in the rounds; the signal's reason.
+ * @param versions gets those of what took part
+ * @returns the case's figures
+ * @throws the signal's reason.
  */
 export async function playCase(
   played: BenchmarkCase,
   options: PlayOptions,
-): Promise<{ report: CaseReport; versions: Readonly<Record<string, string>> }> {
+  versions: Versions,
+): Promise<CaseReport> {
   const started = new Set<Participant>();
   const endAll = async () => {
     await Promise.all([...started].map((participant) => participant.end()));
@@ -51,7 +54,7 @@ export async function playCase(
   const onAbort = () => void endAll();
   options.signal.addEventListener('abort', onAbort);
   try {
-    return await play(played, options, started);
+    return await play(played, options, started, versions);
   } catch (error) {
     options.signal.throwIfAborted();
     throw error;
@@ -61,11 +64,15 @@ export async function playCase(
   }
 }
 
-async function play(played: BenchmarkCase, options: PlayOptions, started: Set<Participant>) {
+async function play(
+  played: BenchmarkCase,
+  options: PlayOptions,
+  started: Set<Participant>,
+  versions: Versions,
+): Promise<CaseReport> {
   const { rounds, onProgress, signal } = options;
   const say = (what: string) => onProgress(`${played.name}: ${what}`);
   const missing: MissingParticipant[] = [];
-  const versions: Record<string, string> = {};
   const ready: Ready[] = [];
   const names: ParticipantName[] = [
     'teletrain',
@@ -85,32 +92,44 @@ async function play(played: BenchmarkCase, options: PlayOptions, started: Set<Pa
       continue;
     }
     ready.push(outcome.ready);
-    for (const [program, version] of Object.entries(outcome.versions)) {
-      // Ours speaks first.
-      versions[program] ??= version;
-    }
+    versions.add(name, outcome.versions);
   }
+  const hasFailed = (which: ParticipantName) =>
+    missing.some(({ participant }) => participant === which);
   const turns = await playRounds(
     ready.map(({ name, participant }) => ({
       name,
-      run: (warm, steps) => participant.run(warm, steps),
+      async run(warm, steps) {
+        // Nothing to compare the others with.
+        if (hasFailed('teletrain')) return undefined;
+        try {
+          return await participant.run(warm, steps);
+        } catch (error) {
+          if (signal.aborted || !(error instanceof TeletrainError)) throw error;
+          const { message: reason, hint: remedy } = error;
+          missing.push({ participant: name, title: participant.title, reason, remedy });
+          say(`going on without ${participant.title}: ${reason}`);
+          await participant.end();
+          return undefined;
+        }
+      },
     })),
     rounds,
     (round) => say(`round ${round + 1} of ${rounds}`),
   );
-  const results = ready
-    .filter(({ name }) => name !== 'product')
-    .map(({ name, participant, note }): Result => {
-      return { participant: name, title: participant.title, turns: turns.get(name) ?? [], note };
-    });
+  const results = hasFailed('teletrain')
+    ? []
+    : ready.flatMap(({ name, participant, note }): Result[] => {
+        const its = name === 'product' ? undefined : turns.get(name);
+        return its ? [{ participant: name, title: participant.title, turns: its, note }] : [];
+      });
   const product = turns.get('product');
-  const report = judgeCase(
+  return judgeCase(
     played,
     results,
     missing,
     product && { turns: product, operations: 2 * productSize ** 3 },
   );
-  return { report, versions };
 }
 
 type Outcome =

@@ -4,7 +4,8 @@ import { median } from './statistics.ts';
 /** What takes turns: a participant that has prepared its work. */
 export interface Contender {
   readonly name: string;
-  run(warm: number, steps: number): Promise<Times>;
+  /** @returns undefined where it could not do it: it is not asked again. */
+  run(warm: number, steps: number): Promise<Times | undefined>;
 }
 
 /** One participant's figures of one round, in milliseconds a step. */
@@ -27,7 +28,7 @@ const longMs = 1_000;
  * two at once, in an order that moves on by one from round to round. Before a short step is timed,
  * one is made that is not, since the others have used the caches meanwhile.
  *
- * @returns turns by name, one a round
+ * @returns turns by name, one a round, of those that could do all of them
  */
 export async function playRounds(
   contenders: readonly Contender[],
@@ -36,17 +37,25 @@ export async function playRounds(
 ): Promise<Map<string, Turn[]>> {
   const paced: { contender: Contender; warm: number; steps: number }[] = [];
   for (const contender of contenders) {
-    const first = (await contender.run(0, 1)).wall[0] ?? 0;
-    const ms = first < longMs ? ((await contender.run(1, 1)).wall[0] ?? 0) : first;
+    const first = firstOf(await contender.run(0, 1));
+    if (first === undefined) continue;
+    const ms = first < longMs ? firstOf(await contender.run(1, 1)) : first;
+    if (ms === undefined) continue;
     const steps = Math.min(mostSteps, Math.max(1, Math.ceil(turnMs / Math.max(ms, 0.001))));
     paced.push({ contender, warm: ms < longMs ? 1 : 0, steps });
   }
-  const turns = new Map<string, Turn[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
+  const turns = new Map<string, Turn[]>(paced.map(({ contender }) => [contender.name, []]));
+  for (let round = 0; round < rounds && turns.size > 0; round++) {
     onRound(round);
-    const from = round % paced.length;
-    for (const { contender, warm, steps } of [...paced.slice(from), ...paced.slice(0, from)]) {
-      const { wall, processor } = await contender.run(warm, steps);
+    const left = paced.filter(({ contender }) => turns.has(contender.name));
+    const from = round % left.length;
+    for (const { contender, warm, steps } of [...left.slice(from), ...left.slice(0, from)]) {
+      const times = await contender.run(warm, steps);
+      if (times === undefined) {
+        turns.delete(contender.name);
+        continue;
+      }
+      const { wall, processor } = times;
       turns.get(contender.name)?.push({
         wall: median(wall),
         best: Math.min(...wall),
@@ -56,3 +65,5 @@ export async function playRounds(
   }
   return turns;
 }
+
+const firstOf = (times: Times | undefined): number | undefined => times?.wall[0];

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type Request, requestSchema, type Times } from './protocol.ts';
 import type { Workload } from './workload.ts';
@@ -44,6 +45,13 @@ export async function serve(
       say({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
   }
+}
+
+/** Says in place of the greeting why it cannot take part, and ends the process. */
+export function refuse(missing: string): never {
+  // Before exiting, since what is written to a pipe later may be lost.
+  writeSync(process.stdout.fd, `${JSON.stringify({ missing })}\n`);
+  process.exit(0);
 }
 
 async function timeSteps({ step }: Prepared, warm: number, steps: number): Promise<Times> {

@@ -66,19 +66,21 @@ export async function sweep(
       throw new TeletrainError('participant-failed', start.missing, { hint: program.remedy });
     }
     const times = plans.map(({ values }) => values.map((): number[] => []));
+    const notes: (string | undefined)[] = [];
     for (let round = 0; round < rounds; round++) {
       for (const [line, plan] of plans.entries()) {
         onProgress(`round ${round + 1} of ${rounds}: ${plan.layer} by ${plan.axis}`);
         for (const [place, value] of plan.values.entries()) {
           const size = { ...plan.fixed, [plan.axis]: value };
-          await start.participant.prepare({ kind: 'layer', layer: plan.layer, ...size }, threads);
+          const workload = { kind: 'layer', layer: plan.layer, ...size } as const;
+          notes[line] = await start.participant.prepare(workload, threads);
           times[line]?.[place]?.push(await timePoint(start.participant));
         }
       }
     }
     return {
       ...endDocument(start.versions),
-      lines: plans.map((plan, line) => lineOf(plan, times[line] ?? [])),
+      lines: plans.map((plan, line) => lineOf(plan, times[line] ?? [], notes[line])),
     };
   } catch (error) {
     signal.throwIfAborted();
@@ -99,6 +101,7 @@ async function timePoint(participant: Participant): Promise<number> {
 function lineOf(
   { layer, axis, fixed, values }: Plan,
   times: readonly (readonly number[])[],
+  note: string | undefined,
 ): SweepLine {
   const points = values.map((value, place) => {
     const milliseconds = median(times[place] ?? []);
@@ -106,5 +109,5 @@ function lineOf(
     const picosecondsAnOperation = (1e9 * milliseconds) / operations;
     return { value, milliseconds, operations, picosecondsAnOperation };
   });
-  return { layer, axis, fixed, points };
+  return { layer, axis, fixed, points, ...(note !== undefined && { note }) };
 }

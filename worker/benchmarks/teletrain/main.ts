@@ -1,17 +1,20 @@
 import { parseArgs } from 'node:util';
-import { type Prepared, serve } from '../serve.ts';
+import { type Prepared, refuse, serve } from '../serve.ts';
 import type { Workload } from '../workload.ts';
 import { completion } from './completion.ts';
 import { dispatch } from './dispatch.ts';
 import { loadEngineParts } from './engine-parts.ts';
 import { epoch } from './epoch.ts';
 import { layer } from './layer.ts';
+import { layersWithoutKernel } from './layers-without-kernel.ts';
 import { matrixProduct } from './matrix-product.ts';
 import { pixelRnnStep, sentimentStep } from './training-step.ts';
 
 /**
- * The benchmark's participant that is teletrain itself. `--implementation operations` leaves our
- * kernels aside; `--of FOLDER` times the engine of another clone.
+ * The benchmark's participant that is teletrain itself, by its native engine on the CPU and by no
+ * other: a peer is never compared with WebAssembly, and a GPU would compute on while the clock has
+ * stopped. `--implementation operations` leaves our kernels aside; `--of FOLDER` times the engine of
+ * another clone.
  */
 const { values } = parseArgs({
   options: {
@@ -20,12 +23,32 @@ const { values } = parseArgs({
   },
 });
 const parts = await loadEngineParts(values.of);
-const engine = await parts.engine.openEngine({
-  onProgress: ({ message }) => process.stderr.write(`${message}\n`),
-});
+const engine = await parts.engine
+  .openEngine({
+    require: 'native',
+    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
+  })
+  .catch((error: unknown) => {
+    // By its class's name: another clone's errors are of a class of its own.
+    if (error instanceof Error && /^(Teletrain|Usage)Error$/.test(error.name)) {
+      refuse(error.message);
+    }
+    throw error;
+  });
+if (engine.device !== 'cpu') refuse('its engine computes on a GPU, which is not timed rightly');
 if (values.implementation === 'operations') parts.choose.setBest('operations');
 
-function prepare(workload: Workload): Prepared | Promise<Prepared> {
+async function prepare(workload: Workload): Promise<Prepared> {
+  const prepared = await prepareStep(workload);
+  if (values.implementation === 'operations') return prepared;
+  const notes = [
+    ...(prepared.note === undefined ? [] : [prepared.note]),
+    ...layersWithoutKernel(engine.report.layers, workload),
+  ];
+  return { ...prepared, ...(notes.length > 0 && { note: notes.join('; ') }) };
+}
+
+function prepareStep(workload: Workload): Prepared | Promise<Prepared> {
   switch (workload.kind) {
     case 'sentiment':
       return sentimentStep(parts, workload);

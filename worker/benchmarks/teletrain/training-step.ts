@@ -46,7 +46,8 @@ function trainingStep(
   const optimizer = optimizers.createOptimizer(settings, model.variables);
   const { clipNorm } = settings;
   const apply = applyGradients.applyGradients;
-  // An earlier clone's takes the variables as well, and clips before its optimizer is called.
+  // A clone of before the optimizers' kernels, such as 5243f98, takes the variables as well:
+  // `--earlier` compares with it how far training steps have come.
   const update = (given: Parameters<typeof apply>[0], gradients: Parameters<typeof apply>[1]) =>
     apply.length > 3
       ? Reflect.apply(apply, undefined, [given, model.variables, gradients, clipNorm])

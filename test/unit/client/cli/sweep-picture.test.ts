@@ -38,6 +38,14 @@ describe('a sweep', () => {
     expect(text).toContain('  rises most from 32 to 33: 1.50x');
   });
 
+  it('says of a layer that our kernel does not compute what does', () => {
+    const [lstm] = report.lines;
+    const lines = lstm ? [{ ...lstm, note: 'LSTM by block' }] : [];
+    expect(sweepLines({ ...report, lines })).toContain(
+      'LSTM by batch; timesteps 100, units 32; forward and backward; LSTM by block',
+    );
+  });
+
   it('is a picture with a panel for each size that grows and a dot for each point', () => {
     const svg = sweepPicture(report);
     expect(svg.match(/<circle/g)).toHaveLength(7);

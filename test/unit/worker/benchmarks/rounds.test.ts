@@ -41,3 +41,27 @@ it('gives each one’s time of a step, round by round', async () => {
   expect(turns.get('a')).toEqual(new Array(2).fill({ wall: 10, best: 10, processor: 20 }));
   expect(turns.get('b')).toHaveLength(2);
 });
+
+it('goes on without one that could not do its part, and gives no figure of it', async () => {
+  const { all, asked } = contenders({ a: 2000, b: 2000, c: 2000 });
+  let calls = 0;
+  const fails = { name: 'fails', run: async () => (calls++ < 2 ? all[0]?.run(0, 1) : undefined) };
+  const turns = await playRounds([...all, fails], 4);
+  expect(calls).toBe(3);
+  expect([...turns].map(([name, { length }]) => [name, length])).toEqual([
+    ...[
+      ['a', 4],
+      ['b', 4],
+      ['c', 4],
+    ],
+  ]);
+  expect(asked.slice(-3).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+});
+
+it('ends at once where nobody is left', async () => {
+  const rounds: number[] = [];
+  const turns = await playRounds([{ name: 'a', run: async () => undefined }], 1000, (round) =>
+    rounds.push(round),
+  );
+  expect([turns.size, rounds.length]).toEqual([0, 0]);
+});
