@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { benchmarkListSchema, benchmarkReportSchema } from '../../shared/benchmark-report.ts';
@@ -95,6 +95,78 @@ describe('teletrain bench', () => {
     const refused = await teletrain(['bench', '--case', 'nothing', '--json'], { home });
     expect(refused.code).toBe(2);
     expect(JSON.parse(refused.stdout).error).toMatchObject({ code: 'unknown-case' });
+  });
+
+  it('refuses options that would have no effect, and paths that are not there, before it times', async () => {
+    const refusals = [
+      [['--svg', join(home, 'sweep.svg')], 'usage'],
+      [['--sweep', '--case', 'tiny'], 'usage'],
+      [['--sweep', '--peer', 'keras'], 'usage'],
+      [['--sweep', '--svg', join(home, 'nowhere', 'sweep.svg')], 'cannot-write'],
+      [['--case', 'tiny', '--earlier', 'nowhere'], 'no-such-folder'],
+    ] as const;
+    for (const [options, code] of refusals) {
+      const refused = await teletrain(['bench', ...options, '--json'], { home });
+      expect([options, refused.code]).toEqual([options, 2]);
+      expect(JSON.parse(refused.stdout).error).toMatchObject({ code });
+    }
+  });
+
+  it('takes another clone by a relative path', async () => {
+    const clone = relative(process.cwd(), resolve(import.meta.dirname, '..', '..')) || '.';
+    const { stdout, code } = await teletrain(
+      [
+        'bench',
+        '--case',
+        'tiny',
+        '--peer',
+        'earlier',
+        '--earlier',
+        clone,
+        '--rounds',
+        '1',
+        '--json',
+      ],
+      { home },
+    );
+    expect(code).toBe(0);
+    const [tiny] = benchmarkReportSchema.parse(JSON.parse(stdout)).cases;
+    expect(tiny?.measurements.map(({ participant }) => participant)).toEqual([
+      ...['teletrain', 'earlier'],
+    ]);
+  });
+
+  it('fails where ours cannot be timed, with the reason', async () => {
+    const { stdout, code } = await teletrain(
+      ['bench', '--case', 'tiny', '--peer', 'operations', '--rounds', '1', '--json'],
+      { home, environment: { TELETRAIN_INSTRUCTION_SET: 'typo' } },
+    );
+    expect(code).toBe(1);
+    const [tiny] = benchmarkReportSchema.parse(JSON.parse(stdout)).cases;
+    expect(tiny?.measurements).toEqual([]);
+    expect(tiny?.missing).toMatchObject([
+      { participant: 'teletrain', reason: 'TELETRAIN_INSTRUCTION_SET is typo.' },
+    ]);
+  });
+
+  it('goes on without a participant that dies in the rounds', async () => {
+    const command = new Command(
+      ['bench', '--case', 'tiny', '--peer', 'operations', '--rounds', '12', '--json'],
+      { home },
+    );
+    await command.printed(/tiny: round 2 of 12/);
+    const { stdout } = await run('ps', ['-eo', 'pid=,args=']);
+    const mine = new Set(await below(command.child.pid ?? 0));
+    const line = stdout
+      .split('\n')
+      .find((text) => text.includes('--implementation operations') && mine.has(parseInt(text, 10)));
+    process.kill(parseInt(line ?? '', 10), 'SIGKILL');
+    const ended = await command.ended;
+    expect(ended.code).toBe(0);
+    const [tiny] = benchmarkReportSchema.parse(JSON.parse(command.stdout)).cases;
+    expect(tiny?.measurements.map(({ participant }) => participant)).toEqual(['teletrain']);
+    expect(tiny?.measurements[0]?.wall.rounds).toHaveLength(12);
+    expect(tiny?.missing).toMatchObject([{ participant: 'operations' }]);
   });
 
   if (python) {

@@ -1,11 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { z } from 'zod';
-import { benchmarkAnswerSchema } from '../../../shared/benchmark-report.ts';
-import { TeletrainError } from '../../../shared/errors.ts';
+import { benchmarkAnswerSchema, type CaseReport } from '../../../shared/benchmark-report.ts';
+import { exitCodes, TeletrainError, UsageError } from '../../../shared/errors.ts';
 import { benchLines, benchListLines } from '../bench-text.ts';
 import type { CommandContext } from '../context.ts';
-import { collect, wholeNumber } from '../options.ts';
+import { collect, existingFolder, wholeNumber } from '../options.ts';
 import type { Output } from '../output.ts';
 import { sweepPicture } from '../sweep-picture.ts';
 import { sweepLines } from '../sweep-text.ts';
@@ -27,7 +27,7 @@ export function addBench(program: Command, context: CommandContext): void {
     .command('bench')
     .summary('time the engine against Keras, PyTorch, JAX and stock tfjs')
     .description(
-      'Time the engine against its peers on this machine: each in a process of its own, by turns and never two at once.',
+      'Time the engine on the CPU against its peers on this machine: each in a process of its own, by turns and never two at once. Ends with exit code 1 if a case could not time the engine itself.',
     )
     .option('--case <name>', 'only this case; may be given many times', collect)
     .option('--peer <name>', 'only this peer; may be given many times', collect)
@@ -52,13 +52,17 @@ Examples:
   teletrain bench --sweep --rounds 3 --svg sweep.svg`,
     )
     .action(async (options: BenchOptions) => {
+      refuseSenseless(options);
+      if (options.svg !== undefined) await provePathWritable(options.svg);
       const request = {
         ...(options.list && { list: true }),
         ...(options.sweep && { sweep: true }),
         ...(options.case && { cases: options.case }),
         ...(options.peer && { peers: options.peer }),
         ...(options.peersPython !== undefined && { python: options.peersPython }),
-        ...(options.earlier !== undefined && { earlier: options.earlier }),
+        ...(options.earlier !== undefined && {
+          earlier: await existingFolder(options.earlier, '--earlier'),
+        }),
         rounds: options.rounds,
       };
       const answer = benchmarkAnswerSchema.parse(
@@ -70,12 +74,51 @@ Examples:
         const { code, message, hint, exitCode } = answer.error;
         throw new TeletrainError(code, message, { hint, exitCode });
       }
+      print(answer, context.output);
       if ('sweep' in answer && options.svg !== undefined) {
         await writeFile(options.svg, sweepPicture(answer.sweep));
       }
-      print(answer, context.output);
+      if ('report' in answer && !answer.report.cases.every(hasOurs)) {
+        context.exitCode = exitCodes.failed;
+      }
     });
 }
+
+/** @throws UsageError `usage` where an option would have no effect. */
+function refuseSenseless({ sweep, svg, ...others }: BenchOptions): void {
+  if (svg !== undefined && !sweep) {
+    throw new UsageError('usage', '--svg draws a sweep, and there is none.', 'Give --sweep too.');
+  }
+  const chosen = (['case', 'peer', 'earlier', 'list'] as const).find(
+    (option) => others[option] !== undefined,
+  );
+  if (sweep && chosen) {
+    throw new UsageError(
+      'usage',
+      `--sweep times our layers alone: --${chosen} has no effect on it.`,
+      'Give one of them.',
+    );
+  }
+}
+
+/**
+ * So that a sweep of minutes does not end with a picture that cannot be written.
+ * @throws UsageError `cannot-write`.
+ */
+async function provePathWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new UsageError(
+      'cannot-write',
+      `--svg ${path} cannot be written: ${error instanceof Error ? error.message : error}.`,
+      'Give a path in a folder that exists and that you may write to.',
+    );
+  }
+}
+
+const hasOurs = ({ measurements }: CaseReport): boolean =>
+  measurements.some(({ participant }) => participant === 'teletrain');
 
 type Measured = Exclude<z.infer<typeof benchmarkAnswerSchema>, { error: unknown }>;
 
