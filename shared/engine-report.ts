@@ -10,11 +10,15 @@ export const engineCandidateSchema = z.object({
   reason: z.string(),
 });
 
-/** The layers that an engine can compute in more than one way. */
+/**
+ * The layers that an engine can compute in more than one way. `GRUResetBefore` is a GRU without Keras'
+ * `reset_after`.
+ */
 export const layerNames = [
   'SimpleRNN',
   'LSTM',
   'GRU',
+  'GRUResetBefore',
   'DiagonalLSTM',
   'Dense',
   'MaskedConvolution',

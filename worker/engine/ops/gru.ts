@@ -54,7 +54,9 @@ function run<Part extends SequencePart>(
   parts: readonly Part[],
 ): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.recurrentKernel.shape[0]]);
-  const choice = chooseForLayer('GRU', implementation, resetAfter ? able : ableToResetBefore);
+  const choice = resetAfter
+    ? chooseForLayer('GRU', implementation, ['kernel', 'cudnn', 'composed'])
+    : chooseForLayer('GRUResetBefore', implementation, ['kernel', 'composed']);
   switch (choice.name) {
     case 'kernel':
       return fusedGru(choice.native, inputs, weights, state, resetAfter, parts);
@@ -64,9 +66,6 @@ function run<Part extends SequencePart>(
       return composedGru(inputs, weights, state, resetAfter);
   }
 }
-
-const able = ['kernel', 'cudnn', 'composed'] as const;
-const ableToResetBefore = ['kernel', 'composed'] as const;
 
 /** The gradient is tfjs' own, which leaves out what nothing was made of. */
 function composedGru(

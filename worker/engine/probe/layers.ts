@@ -46,18 +46,8 @@ export const probedLayers: readonly ProbedLayer[] = [
         return [outputs, lastState.output, lastState.cell];
       },
   }),
-  layer('GRU', ['kernel', 'cudnn', 'composed'], {
-    inputs: (size) => sequenceInputs(size, 3, [2, 3 * size.units], ['state']),
-    results: (size) => sequenceResults(size, ['last state']),
-    at:
-      (implementation) =>
-      ([inputs, state, ...weights]) => {
-        const options = { implementation, initialState: state as tf.Tensor2D };
-        const given = named<GruWeights>(sequenceWeights, weights);
-        const { outputs, lastState } = gruWithState(inputs as tf.Tensor3D, given, options);
-        return [outputs, lastState];
-      },
-  }),
+  layer('GRU', ['kernel', 'cudnn', 'composed'], gru({ resetAfter: true })),
+  layer('GRUResetBefore', ['kernel', 'composed'], gru({ resetAfter: false })),
   layer('DiagonalLSTM', ['kernel', 'operations', 'composed'], {
     inputs: ({ rows, columns, batch, features, units }) => [
       { name: 'inputs', shape: [rows * columns, batch, features] },
@@ -164,6 +154,24 @@ function layer(
   };
   const candidates = implementations.map((name) => ({ name, at: by(name) }));
   return { layer, inputs, results, candidates, reference: by('composed') };
+}
+
+function gru({ resetAfter }: { readonly resetAfter: boolean }): Definition {
+  return {
+    inputs: (size) => {
+      const bias = resetAfter ? [2, 3 * size.units] : [3 * size.units];
+      return sequenceInputs(size, 3, bias, ['state']);
+    },
+    results: (size) => sequenceResults(size, ['last state']),
+    at:
+      (implementation) =>
+      ([inputs, state, ...weights]) => {
+        const options = { implementation, resetAfter, initialState: state as tf.Tensor2D };
+        const given = named<GruWeights>(sequenceWeights, weights);
+        const { outputs, lastState } = gruWithState(inputs as tf.Tensor3D, given, options);
+        return [outputs, lastState];
+      },
+  };
 }
 
 const sequenceWeights = ['kernel', 'recurrentKernel', 'bias'];

@@ -237,6 +237,7 @@ describe.runIf(isNative && engine.device === 'cpu')('an engine on a CPU', () => 
       ['SimpleRNN', 'kernel'],
       ['LSTM', 'kernel'],
       ['GRU', 'kernel'],
+      ['GRUResetBefore', 'kernel'],
       ['DiagonalLSTM', 'kernel'],
       ['Dense', 'kernel'],
       ['MaskedConvolution', 'kernel'],
@@ -257,7 +258,7 @@ describe.runIf(isNative && engine.device === 'cpu')('an engine on a CPU', () => 
   it.each([
     ['TeletrainSimpleRNN', { SimpleRNN: 'operations' }],
     ['TeletrainLSTMGrad', { LSTM: 'block' }],
-    ['TeletrainGRUGrad', { GRU: 'composed' }],
+    ['TeletrainGRUGrad', { GRU: 'composed', GRUResetBefore: 'composed' }],
     ['TeletrainDiagonalBiLSTMGrad', { DiagonalLSTM: 'operations' }],
     // PixelRNN's layers end in a dense one.
     ['TeletrainDenseGrad', { DiagonalLSTM: 'operations', Dense: 'composed' }],
