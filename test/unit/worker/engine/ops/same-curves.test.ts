@@ -2,10 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, it } from 'vitest';
 import { completeSettings } from '../../../../../shared/recipes.ts';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
+import { digitSize } from '../../../../../worker/engine/models/digit-size.ts';
 import type { Batch, TrainableModel } from '../../../../../worker/engine/models/model.ts';
+import { PixelCnnReport } from '../../../../../worker/engine/models/pixel-cnn-report.ts';
 import { PixelRnn } from '../../../../../worker/engine/models/pixel-rnn.ts';
 import { SentimentModel } from '../../../../../worker/engine/models/sentiment.ts';
 import { type Implementation, setBest } from '../../../../../worker/engine/ops/choose.ts';
+import type { PictureSize } from '../../../../../worker/engine/ops/diagonal-order.ts';
 import { createOptimizer } from '../../../../../worker/engine/optimizers/create.ts';
 import { createRandom } from '../../../../../worker/engine/random.ts';
 import { applyGradients } from '../../../../../worker/engine/training/apply-gradients.ts';
@@ -28,6 +31,7 @@ const sentiment = {
   batchSize: 12,
 };
 const digits = { ...completeSettings('digits-pixel-rnn'), units: 5, layers: 2, batchSize: 6 };
+const report = { ...completeSettings('digits-pixel-cnn-report'), batchSize: 4 };
 const picture = { rows: 7, columns: 6 };
 
 function reviews(step: number): Batch {
@@ -42,19 +46,21 @@ function reviews(step: number): Batch {
   };
 }
 
-function pictures(step: number): Batch {
-  const random = createRandom(step, 'pictures');
-  const shape = [digits.batchSize, picture.rows, picture.columns, 1] as const;
-  const length = shape.reduce((product, dimension) => product * dimension);
-  const pixels = Float32Array.from({ length }, () => Number(random.next() < 0.3));
-  const inputs = tf.tensor4d(pixels, [...shape]);
-  return { inputs, targets: inputs, size: digits.batchSize };
-}
+const pictures =
+  (size: PictureSize, batchSize: number) =>
+  (step: number): Batch => {
+    const random = createRandom(step, 'pictures');
+    const shape = [batchSize, size.rows, size.columns, 1] as const;
+    const length = shape.reduce((product, dimension) => product * dimension);
+    const pixels = Float32Array.from({ length }, () => Number(random.next() < 0.3));
+    const inputs = tf.tensor4d(pixels, [...shape]);
+    return { inputs, targets: inputs, size: batchSize };
+  };
 
 function curve(
   implementation: Implementation,
   make: () => TrainableModel,
-  settings: typeof sentiment | typeof digits,
+  settings: typeof sentiment | typeof digits | typeof report,
   batchOf: (step: number) => Batch,
 ): number[] {
   setBest(implementation);
@@ -79,7 +85,19 @@ it
       reviews,
     ] as const,
     ['LSTM reviews', () => new SentimentModel('LSTM', sentiment), sentiment, reviews] as const,
-    ['PixelRNN pictures', () => new PixelRnn(digits, picture), digits, pictures] as const,
+    ['GRU reviews', () => new SentimentModel('GRU', sentiment), sentiment, reviews] as const,
+    [
+      'PixelRNN pictures',
+      () => new PixelRnn(digits, picture),
+      digits,
+      pictures(picture, digits.batchSize),
+    ] as const,
+    [
+      'the report’s PixelCNN’s pictures',
+      () => new PixelCnnReport(report),
+      report,
+      pictures(digitSize, report.batchSize),
+    ] as const,
   ])(
   'training on %s follows the same losses with the kernels as without',
   (_, make, settings, batchOf) => {
