@@ -1,65 +1,43 @@
-// The last layer of a classifier with two classes: Dense(1) with a sigmoid, the mean cross-entropy and
-// the accuracy. It is small beside the layers below it, and plain code in double precision is enough.
-
-#include <math.h>
-
+#include "binary-head.h"
 #include "operation.h"
 
 namespace teletrain {
 namespace {
 
-// Targets are 0 or 1, int32 or float32, [batch] or [batch, 1].
-float targetOf(const float* floats, const int32_t* integers, int64_t example) {
-  return floats == nullptr ? static_cast<float>(integers[example]) : floats[example];
-}
-
 void forward(Call& call, const Attributes&) {
   const Shape features = call.shape(0, 2);
   const int64_t batch = features[0], units = features[1];
-  const float* x = call.input(0, features);
-  const float* kernel = call.input(1, {units, 1});
-  const float bias = *call.input(2, {1});
-  const bool isIntegers = call.isIntegers(3);
-  const float* floats = isIntegers ? nullptr : call.input(3, {batch});
-  const int32_t* integers = isIntegers ? call.integers(3, {batch}) : nullptr;
-  float* logitsGradient = call.output(2, {batch});
-  double loss = 0;
-  int64_t right = 0;
-  for (int64_t i = 0; i < batch; i++, x += units) {
-    double logit = bias;
-    for (int64_t unit = 0; unit < units; unit++) logit += static_cast<double>(x[unit]) * kernel[unit];
-    const float target = targetOf(floats, integers, i);
-    loss += fmax(logit, 0) - logit * target + log1p(exp(-fabs(logit)));
-    logitsGradient[i] = static_cast<float>((1 / (1 + exp(-logit)) - target) / batch);
-    right += (logit > 0 ? 1.0f : 0.0f) == target ? 1 : 0;
+  BinaryHeadForward arguments{};
+  arguments.batch = batch;
+  arguments.units = units;
+  arguments.features = call.input(0, features);
+  arguments.kernel = call.input(1, {units, 1});
+  arguments.bias = *call.input(2, {1});
+  if (call.isIntegers(3)) {
+    arguments.integerTargets = call.integers(3, {batch});
+  } else {
+    arguments.targets = call.input(3, {batch});
   }
-  *call.output(0, {}) = static_cast<float>(loss / batch);
-  *call.output(1, {}) = static_cast<float>(right) / batch;
+  arguments.loss = call.output(0, {});
+  arguments.accuracy = call.output(1, {});
+  arguments.logitsGradient = call.output(2, {batch});
+  binaryHeadForward(arguments);
 }
 
 void backward(Call& call, const Attributes&) {
   const Shape features = call.shape(0, 2);
   const int64_t batch = features[0], units = features[1];
-  const float* x = call.input(0, features);
-  const float* kernel = call.input(1, {units, 1});
-  const float* logitsGradient = call.input(2, {batch});
-  const float lossGradient = *call.input(3, {});
-  float* to = call.output(0, features);
-  float* kernelGradient = call.output(1, {units, 1});
-  std::vector<double> sums(units);
-  double sum = 0;
-  for (int64_t i = 0; i < batch; i++, x += units, to += units) {
-    const float gradient = logitsGradient[i] * lossGradient;
-    sum += gradient;
-    for (int64_t unit = 0; unit < units; unit++) {
-      to[unit] = gradient * kernel[unit];
-      sums[unit] += static_cast<double>(gradient) * x[unit];
-    }
-  }
-  for (int64_t unit = 0; unit < units; unit++) {
-    kernelGradient[unit] = static_cast<float>(sums[unit]);
-  }
-  *call.output(2, {1}) = static_cast<float>(sum);
+  BinaryHeadBackward arguments{};
+  arguments.batch = batch;
+  arguments.units = units;
+  arguments.features = call.input(0, features);
+  arguments.kernel = call.input(1, {units, 1});
+  arguments.logitsGradient = call.input(2, {batch});
+  arguments.lossGradient = *call.input(3, {});
+  arguments.featuresGradient = call.output(0, features);
+  arguments.kernelGradient = call.output(1, {units, 1});
+  arguments.biasGradient = call.output(2, {1});
+  binaryHeadBackward(arguments);
 }
 
 [[maybe_unused]] const bool registered = [] {

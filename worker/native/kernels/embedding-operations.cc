@@ -1,6 +1,7 @@
-#include <memory>
+#include <string.h>
 
 #include "operation.h"
+#include "token-order.h"
 
 namespace teletrain {
 namespace {
@@ -33,8 +34,6 @@ void forward(Call& call, const Attributes&) {
   instructionSetFor(arguments.units).embeddingForward(arguments, call);
 }
 
-// Sorts the places of a time-major sequence by their tokens, counting; then each distinct token's
-// places, which are ascending, are summed up.
 void backward(Call& call, const Attributes& attributes) {
   const int64_t vocabulary = attributes[0];
   const Shape tokensShape = call.integersShape(0, 2);
@@ -46,35 +45,14 @@ void backward(Call& call, const Attributes& attributes) {
   arguments.outputsGradient = call.input(1, {timesteps, batch, units});
   checkTokens(call, 0, tokens, places, vocabulary);
 
-  // How many places a token has, and then where the next one of it goes.
-  std::unique_ptr<int[]> next(new int[vocabulary]());
-  for (int64_t i = 0; i < places; i++) next[tokens[i]]++;
-  int64_t rows = 0;
-  for (int64_t token = 0; token < vocabulary; token++) rows += next[token] > 0 ? 1 : 0;
-  std::unique_ptr<int[]> starts(new int[rows + 1]);
-  int32_t* distinct = call.integersOutput(0, {rows});
-  int before = 0, row = 0;
-  for (int64_t token = 0; token < vocabulary; token++) {
-    const int count = next[token];
-    if (count == 0) continue;
-    starts[row] = before;
-    distinct[row++] = static_cast<int32_t>(token);
-    next[token] = before;
-    before += count;
-  }
-  starts[rows] = before;
-  std::unique_ptr<int[]> order(new int[places]);
-  for (int64_t step = 0, place = 0; step < timesteps; step++) {
-    for (int64_t i = 0; i < batch; i++, place++) {
-      order[next[tokens[i * timesteps + step]]++] = static_cast<int>(place);
-    }
-  }
-
+  const TokenOrder sorted(tokens, batch, timesteps, vocabulary);
+  const int rows = sorted.rows();
+  memcpy(call.integersOutput(0, {rows}), sorted.distinct(), sizeof(int32_t) * rows);
   arguments.places = static_cast<int>(places);
-  arguments.rows = static_cast<int>(rows);
+  arguments.rows = rows;
   arguments.units = static_cast<int>(units);
-  arguments.order = order.get();
-  arguments.starts = starts.get();
+  arguments.order = sorted.order();
+  arguments.starts = sorted.starts();
   arguments.rowsGradient = call.output(1, {rows, units});
   instructionSetFor(arguments.units).embeddingBackward(arguments, call);
 }

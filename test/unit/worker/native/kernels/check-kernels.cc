@@ -11,8 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "binary-head.h"
 #include "kernels.h"
 #include "thread-pool.h"
+#include "token-order.h"
 
 using namespace teletrain;
 
@@ -512,23 +514,40 @@ void checkEmbedding(TokenSizes s) {
   check("Embedding forward", {outputs}, [&](auto& set, Runtime& runtime, Tensors& to) {
     set.embeddingForward({s.timesteps, s.batch, s.units, table, tokens.get(), to[0]}, runtime);
   });
-  std::unique_ptr<int[]> order(new int[places]);
-  std::vector<int> starts;
-  int next = 0;
-  for (int token = 0; token < s.vocabulary; token++) {
-    const int start = next;
-    for (int i = 0; i < places; i++) {
-      if (tokens[i] == token) order[next++] = i;
+  const TokenOrder sorted(tokens.get(), s.batch, s.timesteps, s.vocabulary);
+  const int rows = sorted.rows();
+  int seen = 0;
+  for (int row = 0; row < rows; row++) {
+    expect(sorted.starts()[row] == seen, "a row begins elsewhere", "any", "TokenOrder");
+    for (int place = 0; place < places; place++) {
+      const int token = tokens[place % s.batch * s.timesteps + place / s.batch];
+      if (token != sorted.distinct()[row]) continue;
+      expect(sorted.order()[seen++] == place, "a place is out of order", "any", "TokenOrder");
     }
-    if (next > start) starts.push_back(start);
   }
-  const int rows = static_cast<int>(starts.size());
-  starts.push_back(places);
+  expect(seen == places && sorted.starts()[rows] == places, "places are left out", "any",
+         "TokenOrder");
   check("Embedding backward", {static_cast<size_t>(rows) * s.units},
         [&](auto& set, Runtime& runtime, Tensors& to) {
-          set.embeddingBackward({places, rows, s.units, dy, order.get(), starts.data(), to[0]},
+          set.embeddingBackward({places, rows, s.units, dy, sorted.order(), sorted.starts(), to[0]},
                                 runtime);
         });
+}
+
+void checkBinaryHead(int batch, int units, bool isIntegers) {
+  const size_t floats = static_cast<size_t>(batch) * units;
+  Tensor x = given(floats), w = given(units), dy = given(batch), targets = results(batch);
+  std::unique_ptr<int32_t[]> integers(new int32_t[batch]);
+  for (int i = 0; i < batch; i++) targets[i] = static_cast<float>(integers[i] = i % 2);
+  const size_t kept = batch, weights = units;
+  check("BinaryHead forward", {1, 1, kept}, [&](auto&, Runtime&, Tensors& to) {
+    binaryHeadForward({batch, units, x, w, 0.3f,
+                       isIntegers ? nullptr : static_cast<float*>(targets),
+                       isIntegers ? integers.get() : nullptr, to[0], to[1], to[2]});
+  });
+  check("BinaryHead backward", {floats, weights, 1}, [&](auto&, Runtime&, Tensors& to) {
+    binaryHeadBackward({batch, units, x, w, dy, 0.7f, to[0], to[1], to[2]});
+  });
 }
 
 // A table of `rows` of which every third has a gradient, and a dense variable of `size`.
@@ -705,6 +724,10 @@ int main(int count, char** arguments) {
                                                     {9, 600, 50, 7},
                                                     {5, 4, 131, 30}}) {
     checkEmbedding(s);
+  }
+  for (const bool isIntegers : {false, true}) {
+    checkBinaryHead(1, 1, isIntegers);
+    checkBinaryHead(33, 17, isIntegers);
   }
   for (const bool isAveraged : {false, true}) {
     checkOptimizers(1, 1, 1, isAveraged);
