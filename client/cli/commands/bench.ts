@@ -74,9 +74,13 @@ Examples:
         const { code, message, hint, exitCode } = answer.error;
         throw new TeletrainError(code, message, { hint, exitCode });
       }
-      print(answer, context.output);
-      if ('sweep' in answer && options.svg !== undefined) {
-        await writeFile(options.svg, sweepPicture(answer.sweep));
+      try {
+        // Before printing, which ends the process where a pipe's reader has gone.
+        if ('sweep' in answer && options.svg !== undefined) {
+          await writeFile(options.svg, sweepPicture(answer.sweep));
+        }
+      } finally {
+        print(answer, context.output);
       }
       if ('report' in answer && !answer.report.cases.every(hasOurs)) {
         context.exitCode = exitCodes.failed;
