@@ -77,8 +77,17 @@ function withModel(test: (model: PictureModel, given: Case) => Promise<void>) {
   };
 }
 
+/** The recipe's network. One test has it: the naive sampler evaluates it whole for each pixel. */
+const recipesSize: Case = {
+  name: 'a PixelRNN of 1 layer with 32 units over 28x28',
+  size: digits,
+  firstRow: 26,
+  network: { diagonalLayers: 1, reluFrom: 0 },
+  make: () => new PixelRnn({ seed: 2, layers: 1, units: 32, outputUnits: 32 }, digits),
+};
+
 describe('the native sampler', () => {
-  it.each(cases)(
+  it.each([...cases, recipesSize])(
     'completes 100 pictures with $name as the naive sampler does, to the bit',
     withModel(async (model, { size, firstRow }) => {
       const given = randomPictures(size);
