@@ -2,9 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { chooseForLayer } from './choose.ts';
 import { cudnnGru } from './cudnn-layers.ts';
 import { fusedGru } from './fused-gru.ts';
-import type { GruOptions, OutputsAndState } from './recurrent-options.ts';
+import { recurrentForms } from './recurrent-forms.ts';
+import type { GruOptions } from './recurrent-options.ts';
 import type { GruWeights } from './recurrent-weights.ts';
 import type { SequencePart, SequenceResults } from './sequence-results.ts';
+
+// A GRU's state is its output alone.
+const forms = recurrentForms(run, ([output]) => output as tf.Tensor2D);
 
 /**
  * Keras' GRU with its default activations over whole sequences: h(t) = z · h(t-1) + (1 - z) · g, where
@@ -15,43 +19,19 @@ import type { SequencePart, SequenceResults } from './sequence-results.ts';
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
  */
-export function gru(
-  inputs: tf.Tensor3D,
-  weights: GruWeights,
-  options: GruOptions = {},
-): tf.Tensor3D {
-  return run(inputs, weights, options, ['outputs']).outputs;
-}
+export const gru = forms.outputs;
 
 /** `gru`'s last h alone, [batch, units]; its gradient touches no other timestep's output. */
-export function gruLastState(
-  inputs: tf.Tensor3D,
-  weights: GruWeights,
-  options: GruOptions = {},
-): tf.Tensor2D {
-  return stateOf(run(inputs, weights, options, ['lastState']));
-}
+export const gruLastState = forms.lastState;
 
 /** `gru` with its last h, [batch, units]; both have gradients. */
-export function gruWithState(
-  inputs: tf.Tensor3D,
-  weights: GruWeights,
-  options: GruOptions = {},
-): OutputsAndState {
-  const results = run(inputs, weights, options, ['outputs', 'lastState']);
-  return { outputs: results.outputs, lastState: stateOf(results) };
-}
-
-function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): tf.Tensor2D {
-  // A GRU's state is its output alone.
-  return lastState[0] as tf.Tensor2D;
-}
+export const gruWithState = forms.withState;
 
 function run<Part extends SequencePart>(
   inputs: tf.Tensor3D,
   weights: GruWeights,
-  { resetAfter = true, initialState, implementation = 'best' }: GruOptions,
   parts: readonly Part[],
+  { resetAfter = true, initialState, implementation = 'best' }: GruOptions = {},
 ): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.recurrentKernel.shape[0]]);
   const choice = resetAfter

@@ -14,7 +14,8 @@ import {
   splitSteps,
 } from './lstm-sequence.ts';
 import { addPresent, splitOutputGradients } from './output-gradients.ts';
-import type { OutputsAndState, RecurrentOptions } from './recurrent-options.ts';
+import { recurrentForms } from './recurrent-forms.ts';
+import type { RecurrentOptions } from './recurrent-options.ts';
 import type { LstmState, LstmWeights } from './recurrent-weights.ts';
 import {
   differentiableSequence,
@@ -22,6 +23,12 @@ import {
   type SequencePart,
   type SequenceResults,
 } from './sequence-results.ts';
+
+const forms = recurrentForms(run, (lastState): LstmState => {
+  // An LSTM's state is its output and its cell.
+  const [output, cell] = lastState as [tf.Tensor2D, tf.Tensor2D];
+  return { output, cell };
+});
 
 /**
  * Keras' LSTM with its defaults (sigmoid gates, tanh candidate and output) over whole sequences. One
@@ -31,44 +38,19 @@ import {
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
  */
-export function lstm(
-  inputs: tf.Tensor3D,
-  weights: LstmWeights,
-  options: RecurrentOptions<LstmState> = {},
-): tf.Tensor3D {
-  return run(inputs, weights, options, ['outputs']).outputs;
-}
+export const lstm = forms.outputs;
 
 /** `lstm`'s last h and cell alone; their gradient touches no other timestep's output. */
-export function lstmLastState(
-  inputs: tf.Tensor3D,
-  weights: LstmWeights,
-  options: RecurrentOptions<LstmState> = {},
-): LstmState {
-  return stateOf(run(inputs, weights, options, ['lastState']));
-}
+export const lstmLastState = forms.lastState;
 
 /** `lstm` with its last h and cell; all have gradients. */
-export function lstmWithState(
-  inputs: tf.Tensor3D,
-  weights: LstmWeights,
-  options: RecurrentOptions<LstmState> = {},
-): OutputsAndState<LstmState> {
-  const results = run(inputs, weights, options, ['outputs', 'lastState']);
-  return { outputs: results.outputs, lastState: stateOf(results) };
-}
-
-function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): LstmState {
-  // An LSTM's state is its output and its cell.
-  const [output, cell] = lastState as [tf.Tensor2D, tf.Tensor2D];
-  return { output, cell };
-}
+export const lstmWithState = forms.withState;
 
 function run<Part extends SequencePart>(
   inputs: tf.Tensor3D,
   weights: LstmWeights,
-  { initialState, implementation = 'best' }: RecurrentOptions<LstmState>,
   parts: readonly Part[],
+  { initialState, implementation = 'best' }: RecurrentOptions<LstmState> = {},
 ): Pick<SequenceResults, Part> {
   const shape: [number, number] = [inputs.shape[1], weights.recurrentKernel.shape[0]];
   const state = initialState ?? { output: tf.zeros(shape), cell: tf.zeros(shape) };

@@ -4,7 +4,8 @@ import { chooseForLayer, compute, type Implementation } from './choose.ts';
 import { cudnnSimpleRnn } from './cudnn-layers.ts';
 import { fusedSimpleRnn } from './fused-simple-rnn.ts';
 import { addPresent, splitOutputGradients } from './output-gradients.ts';
-import type { OutputsAndState, RecurrentOptions } from './recurrent-options.ts';
+import { recurrentForms } from './recurrent-forms.ts';
+import type { RecurrentOptions } from './recurrent-options.ts';
 import type { SimpleRnnWeights } from './recurrent-weights.ts';
 import {
   differentiableSequence,
@@ -12,6 +13,9 @@ import {
   type SequencePart,
   type SequenceResults,
 } from './sequence-results.ts';
+
+// A SimpleRNN's state is its output alone.
+const forms = recurrentForms(run, ([output]) => output as tf.Tensor2D);
 
 /**
  * h(t) = tanh(x(t) · kernel + bias + h(t-1) · recurrentKernel): Keras' SimpleRNN with its defaults,
@@ -21,43 +25,19 @@ import {
  * @param inputs time-major, [timesteps, batch, features]
  * @returns every h(t), [timesteps, batch, units]
  */
-export function simpleRnn(
-  inputs: tf.Tensor3D,
-  weights: SimpleRnnWeights,
-  options: RecurrentOptions = {},
-): tf.Tensor3D {
-  return run(inputs, weights, options, ['outputs']).outputs;
-}
+export const simpleRnn = forms.outputs;
 
 /** `simpleRnn`'s last h alone, [batch, units]; its gradient touches no other timestep's output. */
-export function simpleRnnLastState(
-  inputs: tf.Tensor3D,
-  weights: SimpleRnnWeights,
-  options: RecurrentOptions = {},
-): tf.Tensor2D {
-  return stateOf(run(inputs, weights, options, ['lastState']));
-}
+export const simpleRnnLastState = forms.lastState;
 
 /** `simpleRnn` with its last h, [batch, units]; both have gradients. */
-export function simpleRnnWithState(
-  inputs: tf.Tensor3D,
-  weights: SimpleRnnWeights,
-  options: RecurrentOptions = {},
-): OutputsAndState {
-  const results = run(inputs, weights, options, ['outputs', 'lastState']);
-  return { outputs: results.outputs, lastState: stateOf(results) };
-}
-
-function stateOf({ lastState }: Pick<SequenceResults, 'lastState'>): tf.Tensor2D {
-  // A SimpleRNN's state is its output alone.
-  return lastState[0] as tf.Tensor2D;
-}
+export const simpleRnnWithState = forms.withState;
 
 function run<Part extends SequencePart>(
   inputs: tf.Tensor3D,
   weights: SimpleRnnWeights,
-  { initialState, implementation = 'best' }: RecurrentOptions,
   parts: readonly Part[],
+  { initialState, implementation = 'best' }: RecurrentOptions = {},
 ): Pick<SequenceResults, Part> {
   const state = initialState ?? tf.zeros([inputs.shape[1], weights.bias.shape[0]]);
   const choice = chooseForLayer('SimpleRNN', implementation, able);

@@ -34,8 +34,9 @@ interface SettledTable {
  * RMSprop leaves the rows of a table that a step did not read as they lie: without a gradient their
  * weights stay, their velocity decays by rho, and their average moves towards the weights. How many
  * steps a row has seen is kept, and it makes up for those that it missed, one by one, when it is next
- * updated, when its table's whole gradient or none at all is given, or when `settle` is called, so the numbers do not depend on when that was. Adam moves every
- * row at every step and so updates all of them (the kernel's source says why).
+ * updated, when its table's whole gradient or none at all is given, or when `settle` is called; so the
+ * numbers do not depend on when that was. Adam moves every row at every step and so updates all of them
+ * (the kernel's source says why).
  */
 export class KernelSteps {
   readonly #native: NativeDispatch;
