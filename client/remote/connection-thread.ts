@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
+import { systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
-import { systemClock } from '../session/clock.ts';
 import { clientFolders } from '../session/folders.ts';
 import { LocalWorker } from '../session/local-worker.ts';
 import { WorkerLinks } from '../session/worker-links.ts';

@@ -1,9 +1,9 @@
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
 import type { ResultOf } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
-import { type Clock, systemClock } from './clock.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';

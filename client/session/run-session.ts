@@ -1,9 +1,9 @@
+import type { Clock } from '../../shared/clock.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, type RunEvent } from '../../shared/events.ts';
 import { contains, type History } from '../../shared/lives.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
-import type { Clock } from './clock.ts';
 import { diskError } from './disk-errors.ts';
 import { checkpointAtHome } from './download-checkpoint.ts';
 import { CheckpointDownloads } from './downloads.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { encodeFrame } from '../../shared/frames.ts';
@@ -11,7 +12,6 @@ import type {
   Welcome,
 } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import type { ConnectionTimes } from './connection-times.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Clock } from '../../shared/clock.ts';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import type { Hello, ResultOf } from '../../shared/messages.ts';
-import type { Clock } from './clock.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';

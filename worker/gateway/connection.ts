@@ -1,4 +1,4 @@
-import type { RawData, WebSocket } from 'ws';
+import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
@@ -33,29 +33,56 @@ export interface ConnectionHost {
   onFault(what: string, error: unknown): void;
 }
 
+/** The part of a WebSocket of `ws` that a connection uses. */
+export interface MessageSocket {
+  readonly readyState: number;
+  readonly OPEN: number;
+  readonly CLOSED: number;
+  /** Bytes that wait to leave this program. */
+  readonly bufferedAmount: number;
+  /** @param sent called when the message left this program. */
+  send(message: Uint8Array, sent: () => void): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+  on(
+    event: 'message',
+    listener: (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => void,
+  ): unknown;
+  on(event: 'close', listener: () => void): unknown;
+  on(event: 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 const closeGraceMs = 2_000;
 
 /** One socket: carries out what its session says, and lets nothing pile up in memory. */
 export class Connection implements AskingConnection {
-  readonly #socket: WebSocket;
+  readonly #socket: MessageSocket;
   readonly #address: string;
   readonly #host: ConnectionHost;
   readonly #session: Session;
+  readonly #clock: Clock;
   readonly #followers = new Map<string, Follower>();
   readonly #cancelled = new Set<string>();
   readonly #waitingForRoom: (() => void)[] = [];
   /** Chunks of files are read and sent one after the other, each when there is room for it. */
   #bulk: Promise<unknown> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: (() => void) | undefined;
   #client: string | undefined;
 
-  constructor(socket: WebSocket, address: string, host: ConnectionHost) {
+  constructor(
+    socket: MessageSocket,
+    address: string,
+    host: ConnectionHost,
+    clock: Clock = systemClock,
+  ) {
     this.#socket = socket;
     this.#address = address;
     this.#host = host;
-    this.#session = new Session(Date.now());
+    this.#session = new Session(clock.now());
+    this.#clock = clock;
     socket.on('message', (data, isBinary) => {
-      const now = Date.now();
+      const now = clock.now();
       this.#carryOut(
         isBinary ? this.#session.receive(toBytes(data), now) : this.#session.receiveText(now),
       );
@@ -90,7 +117,7 @@ export class Connection implements AskingConnection {
       hasRoom: () => this.hasRoom(),
       isIdle: () => this.#socket.bufferedAmount === 0,
       send: (frame: Uint8Array) => {
-        this.#session.noteSent(Date.now());
+        this.#session.noteSent(this.#clock.now());
         this.#sendFrame(frame);
       },
     };
@@ -108,7 +135,7 @@ export class Connection implements AskingConnection {
   }
 
   sendResults(header: ResultsHeader, payload: Uint8Array): void {
-    this.#session.noteSent(Date.now());
+    this.#session.noteSent(this.#clock.now());
     this.#send('results', header, payload);
   }
 
@@ -119,18 +146,18 @@ export class Connection implements AskingConnection {
 
   /** Says why and closes; when the farewell is not taken in time, drops the socket. */
   end(error: TeletrainError, code: number): void {
-    this.#carryOut(this.#session.end(error, code, Date.now()));
+    this.#carryOut(this.#session.end(error, code, this.#clock.now()));
   }
 
   /** Resolves when its followers have sent all there is, or after `withinMs`. */
   async drained(withinMs: number): Promise<void> {
-    const deadline = Date.now() + withinMs;
+    const deadline = this.#clock.now() + withinMs;
     const isDone = () =>
       this.#socket.readyState !== this.#socket.OPEN ||
       ([...this.#followers.values()].every((follower) => follower.isCaughtUp) &&
         this.#socket.bufferedAmount === 0);
-    while (!isDone() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!isDone() && this.#clock.now() < deadline) {
+      await sleep(this.#clock, 10);
     }
   }
 
@@ -164,7 +191,8 @@ export class Connection implements AskingConnection {
       case 'close': {
         this.#socket.close(step.code, step.reason);
         // A peer that does not answer the close frame is not waited for.
-        setTimeout(() => this.#socket.terminate(), closeGraceMs).unref();
+        const drop = (): void => this.#socket.terminate();
+        this.#clock.after(closeGraceMs, drop, { background: true });
         return;
       }
       case 'terminate':
@@ -181,7 +209,7 @@ export class Connection implements AskingConnection {
         return;
       }
       this.#client = hello.client.id;
-      this.#carryOut(this.#session.welcome(verdict.welcome, Date.now()));
+      this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.now()));
     } catch (error) {
       this.end(this.#fault('authenticating', error), closeCodes.internal);
     }
@@ -192,11 +220,11 @@ export class Connection implements AskingConnection {
     try {
       const outcome =
         request.method === 'file.read' ? await this.#inBulk(request) : await this.#do(request);
-      this.#carryOut(this.#session.answer(id, outcome.result, outcome.payload, Date.now()));
+      this.#carryOut(this.#session.answer(id, outcome.result, outcome.payload, this.#clock.now()));
       if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
     } catch (error) {
       const told = error instanceof TeletrainError ? error : this.#fault(request.method, error);
-      this.#carryOut(this.#session.fail(id, told.toJSON(), Date.now()));
+      this.#carryOut(this.#session.fail(id, told.toJSON(), this.#clock.now()));
     } finally {
       this.#cancelled.delete(id);
     }
@@ -252,14 +280,12 @@ export class Connection implements AskingConnection {
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer?.();
     const at = this.#session.nextTickAt;
     if (!Number.isFinite(at) || this.#socket.readyState === this.#socket.CLOSED) return;
-    this.#timer = setTimeout(
-      () => this.#carryOut(this.#session.tick(Date.now())),
-      Math.max(0, at - Date.now()),
-    );
-    this.#timer.unref();
+    const now = this.#clock.now();
+    const tick = (): void => this.#carryOut(this.#session.tick(this.#clock.now()));
+    this.#stopTimer = this.#clock.after(Math.max(0, at - now), tick, { background: true });
   }
 
   #fault(what: string, error: unknown): TeletrainError {
@@ -271,7 +297,7 @@ export class Connection implements AskingConnection {
   }
 
   #release(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer?.();
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
     this.#host.closed(this);
@@ -279,7 +305,7 @@ export class Connection implements AskingConnection {
   }
 }
 
-function toBytes(data: RawData): Uint8Array {
+function toBytes(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   return Array.isArray(data) ? Buffer.concat(data) : data;
 }

@@ -1,38 +1,40 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 
 // The client has private-file.ts of its own for this: client and worker never import each other,
 // and what they share touches no disk.
 
 /**
- * Replaces a file as a whole: after a crash there is the old content or the new, never a part.
- * @param mode permissions of a file that is made anew. Default: readable by its owner only.
+ * Replaces a file as a whole: after a crash there is the old content or the new, never a part. Only
+ * its owner can read it.
  */
 export async function writeFileDurably(
   path: string,
   content: string | Uint8Array,
-  mode = 0o600,
+  system: System = nodeSystem,
 ): Promise<void> {
-  const beside = `${path}.${process.pid}.new`;
+  const { disk, processes } = system;
+  const beside = `${path}.${processes.own}.new`;
   try {
     {
-      await using file = await open(beside, 'w', mode);
+      await using file = await disk.open(beside, 'w', 0o600);
       await file.writeFile(content);
       await file.sync();
     }
-    await rename(beside, path);
+    await disk.rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true });
+    await disk.rm(beside, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(path), system);
 }
 
 /** Makes names that were created, renamed or removed in a folder last over a power failure. */
-export async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string, { disk }: System = nodeSystem): Promise<void> {
   // Windows opens no folders; there a rename lasts by itself.
   if (process.platform === 'win32') return;
-  await using folder = await open(path, 'r');
+  await using folder = await disk.open(path, 'r');
   await folder.sync();
 }
 
@@ -41,20 +43,20 @@ export async function syncFolder(path: string): Promise<void> {
  * Node's recursive mkdir never ends where a folder can hold none, as /proc.
  * @throws the file system's error.
  */
-export async function makePrivateFolder(path: string): Promise<void> {
-  if (await isFolder(path)) return;
-  if (dirname(path) !== path) await makePrivateFolder(dirname(path));
+export async function makePrivateFolder(path: string, system: System = nodeSystem): Promise<void> {
+  if (await isFolder(path, system)) return;
+  if (dirname(path) !== path) await makePrivateFolder(dirname(path), system);
   try {
-    await mkdir(path, { mode: 0o700 });
+    await system.disk.mkdir(path, { mode: 0o700 });
   } catch (error) {
     // Another process may have made it meanwhile.
-    if (!isSystemError(error, 'EEXIST') || !(await isFolder(path))) throw error;
+    if (!isSystemError(error, 'EEXIST') || !(await isFolder(path, system))) throw error;
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function isFolder(path: string, { disk }: System): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await disk.stat(path)).isDirectory();
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return false;
     throw error;

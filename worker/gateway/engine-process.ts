@@ -32,6 +32,12 @@ export interface EngineEnd {
   readonly unusable?: WireError;
 }
 
+/** An engine as far as training uses it. */
+export type Engine = Pick<
+  EngineProcess,
+  'listen' | 'isReady' | 'start' | 'send' | 'kill' | 'shutDown'
+>;
+
 const keptLines = 20;
 const keptLineLength = 300;
 /** Below the gateway's: a busy engine must not keep a ping waiting where cores are few. */

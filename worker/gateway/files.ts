@@ -1,5 +1,4 @@
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
 import { isSystemError } from './durable-file.ts';
@@ -18,11 +17,12 @@ export async function readCheckpointFile(
   offset: number,
   length: number,
 ): Promise<{ size: number; bytes: Uint8Array }> {
+  const { disk } = directory.system;
   const folder = directory.checkpointPath(checkpoint);
-  const status = await lstat(folder).catch(() => undefined);
+  const status = await disk.lstat(folder).catch(() => undefined);
   if (!status?.isDirectory()) throw noSuchCheckpoint(checkpoint);
   try {
-    await using file = await open(
+    await using file = await disk.open(
       join(folder, name),
       constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0),
     );

@@ -118,7 +118,7 @@ export class Follower implements RunWatcher {
 
   #rest(): void {
     this.#isResting = true;
-    setImmediate(() => {
+    this.#run.directory.system.clock.soon(() => {
       this.#isResting = false;
       this.pump();
     });

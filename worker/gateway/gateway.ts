@@ -59,7 +59,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
   await makePrivateFolder(home);
   const lock = await HeldLock.take(home, { name, version, startedAt });
   try {
-    const tokens = await Tokens.open(join(home, 'tokens.json'), randomBytes);
+    const tokens = await Tokens.open(join(home, 'tokens.json'));
     if (options.tokenFile !== undefined) await tokens.accept(options.tokenFile);
     const pairing = new Pairing(randomBytes);
     const ledgerFile = await LedgerFile.open(join(home, 'ledger'));

@@ -1,9 +1,10 @@
-import { statfs } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { readCheckpointFile } from './files.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Runs } from './runs.ts';
@@ -36,6 +37,7 @@ export interface HandlersOptions {
   };
   /** Ends the worker once what was asked so far is answered. */
   readonly stopWorker: () => void;
+  readonly system?: System;
 }
 
 /** As many summaries as fit one answer. */
@@ -52,19 +54,24 @@ export function createHandlers({
   tensors,
   worker,
   stopWorker,
+  system = nodeSystem,
 }: HandlersOptions): Handlers {
+  const { clock, processes } = system;
+  const freeBytes = async (): Promise<number> => {
+    const { bavail, bsize } = await system.disk.statfs(worker.home);
+    return bavail * bsize;
+  };
   return {
     'worker.info': async () => {
-      const disk = await statfs(worker.home);
       const { active, report } = training;
       return {
         result: {
           name: worker.name,
           version: worker.version,
-          pid: process.pid,
+          pid: processes.own,
           home: worker.home,
-          uptimeMs: Date.now() - worker.startedAt,
-          freeDiskBytes: disk.bavail * disk.bsize,
+          uptimeMs: clock.now() - worker.startedAt,
+          freeDiskBytes: await freeBytes(),
           ...(report ? { engine: report } : {}),
           ...(active ? { activeRun: active.id } : {}),
         },
@@ -112,10 +119,9 @@ export function createHandlers({
           hint: "Send the manifest of one of the run's own checkpoints.",
         });
       }
-      const disk = await statfs(worker.home);
       const files = checkpoints.flatMap((manifest) => manifest.files);
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-      if (bytes > disk.bavail * disk.bsize) {
+      if (bytes > (await freeBytes())) {
         throw new TeletrainError('disk-full', `The worker's disk has no room for ${bytes} bytes.`, {
           hint: 'Free some space on the worker, then try again.',
         });

@@ -1,15 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { EventBody, RunEvent } from '../../shared/events.ts';
-import { decodeEvent, encodeRecord, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
+import { decodeEvent, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
 import { limits } from '../../shared/limits.ts';
+import type { OpenFile, System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { isSystemError } from './durable-file.ts';
+import { type JournalBatch, JournalWriter } from './journal-writer.ts';
+import { RecordFile } from './record-file.ts';
 
 const readBytes = 256 * 1024;
 const largestRecord = recordHeadBytes + limits.eventBytes;
 /** An index entry a so many events: replay starts at most this many before what was asked for. */
 const eventsPerMark = 64;
+const lifeBytes = 9;
 
 /** The end of a journal that was cut off because a crash had spoiled it. */
 export interface CutTail {
@@ -24,38 +27,42 @@ export interface JournalCursor {
   readonly offsetSeq: number;
 }
 
+/** What is on disk of a journal when it is opened. */
+interface Found {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly end: number;
+  readonly marks: number[];
+  readonly cut: CutTail | undefined;
+}
+
 /**
- * The numbered events of one run, on disk. An event is written and synced (fdatasync) before
- * anybody is told of it, so nothing that was seen is lost, even by a power failure. Events that
- * come while a write is under way are written together by the next one, so a slow disk costs
- * delay and no throughput.
+ * The numbered events of one run, on disk: drives the machine of journal-writer.ts, and reads. An
+ * event is written and synced (fdatasync) before anybody is told of it, so nothing that was seen is
+ * lost, even by a power failure.
  */
 export class JournalFile {
-  readonly #run: string;
   readonly #path: string;
-  #file: FileHandle | undefined;
+  readonly #system: System;
+  readonly #writer: JournalWriter;
+  readonly #file: RecordFile;
+  readonly #firstSeq: number;
   /** Index: where event `firstSeq + n * eventsPerMark` begins. */
-  readonly #marks: number[] = [];
-  #firstSeq: number;
-  /** Last event given a number, and last one on disk. */
-  #numbered: number;
-  #lastSeq: number;
-  #end = 0;
-  /** The event that begins a new life of the run, until it is there. */
-  #lifeFrom: number | undefined;
-  readonly #nextLife = randomBytes(9).toString('base64url');
-  #waiting: { events: RunEvent[]; records: Buffer[]; settle: (error?: TeletrainError) => void }[] =
-    [];
+  readonly #marks: number[];
+  readonly #settle = new Map<JournalBatch, PromiseWithResolvers<void>>();
   #flushing: Promise<void> | undefined;
-  #failure: TeletrainError | undefined;
 
-  private constructor(run: string, path: string, nextSeq: number) {
-    this.#run = run;
+  private constructor(run: string, path: string, found: Found, system: System) {
+    const { firstSeq, lastSeq, end, marks, cut } = found;
+    // Somebody may have seen what was cut off, under the numbers that are given next.
+    const isNewLife = cut !== undefined || lastSeq < firstSeq;
+    const life = isNewLife ? system.random.bytes(lifeBytes).toString('base64url') : undefined;
     this.#path = path;
-    this.#firstSeq = nextSeq;
-    this.#numbered = nextSeq - 1;
-    this.#lastSeq = nextSeq - 1;
-    this.#lifeFrom = nextSeq;
+    this.#system = system;
+    this.#writer = new JournalWriter(run, lastSeq, life);
+    this.#file = new RecordFile(path, { end, isSpoiled: false }, system);
+    this.#firstSeq = firstSeq;
+    this.#marks = marks;
   }
 
   /**
@@ -67,10 +74,10 @@ export class JournalFile {
     path: string,
     nextSeq: number,
     onEvent: (event: RunEvent) => void,
+    system: System = nodeSystem,
   ): Promise<{ journal: JournalFile; cut: CutTail | undefined }> {
-    const journal = new JournalFile(run, path, nextSeq);
-    const cut = await journal.#load(onEvent);
-    return { journal, cut };
+    const found = await load(run, path, nextSeq, onEvent, system);
+    return { journal: new JournalFile(run, path, found, system), cut: found.cut };
   }
 
   /** The first event's number, or that of the next event while there is none. */
@@ -80,7 +87,7 @@ export class JournalFile {
 
   /** The last event that is on disk. */
   get lastSeq(): number {
-    return this.#lastSeq;
+    return this.#writer.lastSeq;
   }
 
   /**
@@ -89,37 +96,19 @@ export class JournalFile {
    *   events; `event-too-large`.
    */
   async append(bodies: readonly EventBody[], time: number): Promise<readonly RunEvent[]> {
-    if (this.#failure) throw this.#failure;
-    const events: RunEvent[] = [];
-    const records: Buffer[] = [];
-    for (const body of bodies) {
-      const seq = this.#numbered + events.length + 1;
-      const event: RunEvent = {
-        ...body,
-        run: this.#run,
-        seq,
-        time,
-        ...(seq === this.#lifeFrom ? { life: this.#nextLife } : {}),
-      };
-      records.push(encodeRecord(event));
-      events.push(event);
-    }
-    this.#numbered += events.length;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly RunEvent[]>();
-    this.#waiting.push({
-      events,
-      records,
-      settle: (error) => (error ? reject(error) : resolve(events)),
-    });
+    const batch = this.#writer.append(bodies, time);
+    const onDisk = Promise.withResolvers<void>();
+    this.#settle.set(batch, onDisk);
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined;
     });
-    return await promise;
+    await onDisk.promise;
+    return batch.events;
   }
 
   /** Forgets a failure, so that `append` tries the disk again. */
   retry(): void {
-    this.#failure = undefined;
+    this.#writer.retry();
   }
 
   /** Where reading from event `seq` begins. */
@@ -139,9 +128,9 @@ export class JournalFile {
    * @throws TeletrainError `journal-failed` when the disk cannot be read.
    */
   async read(cursor: JournalCursor): Promise<{ events: Uint8Array[]; cursor: JournalCursor }> {
-    if (cursor.offset >= this.#end) return { events: [], cursor };
+    if (cursor.offset >= this.#file.end) return { events: [], cursor };
     try {
-      await using file = await open(this.#path, 'r');
+      await using file = await this.#system.disk.open(this.#path, 'r');
       let scan = scanRecords(await this.#readAt(file, cursor.offset, readBytes));
       if (scan.records.length === 0) {
         scan = scanRecords(await this.#readAt(file, cursor.offset, largestRecord));
@@ -163,121 +152,103 @@ export class JournalFile {
 
   /** Waits for what is being written, then lets go of the file; a later append opens it again. */
   async close(): Promise<void> {
-    await this.#flushing?.catch(() => {});
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    await this.#flushing;
+    await this.#file.close();
   }
 
-  async #readAt(file: FileHandle, offset: number, most: number): Promise<Buffer> {
-    const length = Math.min(most, this.#end - offset);
+  async #readAt(file: OpenFile, offset: number, most: number): Promise<Buffer> {
+    const length = Math.min(most, this.#file.end - offset);
     const buffer = Buffer.allocUnsafe(length);
     const { bytesRead } = await file.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);
   }
 
   async #flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      const records = batch.flatMap((entry) => entry.records);
+    for (let records = this.#writer.next(); records; records = this.#writer.next()) {
+      let offset = this.#file.end;
       try {
-        await this.#write(Buffer.concat(records));
+        await this.#file.append(Buffer.concat(records));
       } catch (cause) {
-        this.#failure = journalFailed('written', cause);
-        this.#numbered = this.#lastSeq;
-        for (const entry of [...batch, ...this.#waiting]) entry.settle(this.#failure);
-        this.#waiting = [];
+        const failure = journalFailed('written', cause);
+        this.#settled(this.#writer.refused(failure), failure);
         return;
       }
-      for (const record of records) this.#took(record.length);
-      for (const entry of batch) entry.settle();
+      let seq = this.lastSeq + 1;
+      for (const { length } of records) {
+        if (isMarked(seq, this.#firstSeq)) this.#marks.push(offset);
+        offset += length;
+        seq += 1;
+      }
+      this.#settled(this.#writer.written());
     }
   }
 
-  async #write(bytes: Buffer): Promise<void> {
-    this.#file ??= await openForAppend(this.#path);
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await this.#file.write(
-          bytes,
-          done,
-          bytes.length - done,
-          this.#end + done,
-        );
-        done += bytesWritten;
-      }
-      await this.#file.datasync();
-    } catch (error) {
-      // What was written in part must not be in front of what is written later.
-      await this.#file.truncate(this.#end).catch(() => {});
-      throw error;
+  #settled(batches: readonly JournalBatch[], error?: TeletrainError): void {
+    for (const batch of batches) {
+      const onDisk = this.#settle.get(batch);
+      this.#settle.delete(batch);
+      if (error) onDisk?.reject(error);
+      else onDisk?.resolve();
     }
-  }
-
-  /** One more whole record is on disk. */
-  #took(bytes: number): void {
-    if ((this.#lastSeq + 1 - this.#firstSeq) % eventsPerMark === 0) this.#marks.push(this.#end);
-    this.#lastSeq += 1;
-    this.#end += bytes;
-  }
-
-  async #load(onEvent: (event: RunEvent) => void): Promise<CutTail | undefined> {
-    let file: FileHandle;
-    try {
-      file = await open(this.#path, 'r');
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return undefined;
-      throw journalFailed('read', error);
-    }
-    await using reading = file;
-    const { size } = await reading.stat();
-    let kind: CutTail['kind'] = 'torn';
-    let chunk = readBytes;
-    while (this.#end < size) {
-      const buffer = Buffer.allocUnsafe(Math.min(chunk, size - this.#end));
-      const { bytesRead } = await reading.read(buffer, 0, buffer.length, this.#end);
-      const scan = scanRecords(buffer.subarray(0, bytesRead));
-      let inOrder = true;
-      for (const record of scan.records) {
-        const event = decodeEvent(record.body);
-        if (this.#end === 0) {
-          this.#firstSeq = event.seq;
-          this.#lastSeq = event.seq - 1;
-          this.#lifeFrom = undefined;
-        }
-        inOrder = event.seq === this.#lastSeq + 1 && event.run === this.#run;
-        if (!inOrder) break;
-        this.#took(record.end - record.offset);
-        onEvent(event);
-      }
-      if (!inOrder || scan.tail === 'corrupt') {
-        kind = 'corrupt';
-        break;
-      }
-      if (scan.records.length > 0) chunk = readBytes;
-      else if (chunk < largestRecord && this.#end + chunk < size) chunk = largestRecord;
-      else break;
-    }
-    this.#numbered = this.#lastSeq;
-    const bytes = size - this.#end;
-    if (bytes === 0) return undefined;
-    // Somebody may have seen what is cut off now, under the numbers that are given next.
-    this.#lifeFrom = this.#lastSeq + 1;
-    await using cutting = await open(this.#path, 'r+');
-    await cutting.truncate(this.#end);
-    await cutting.datasync();
-    return { bytes, kind };
   }
 }
 
-async function openForAppend(path: string): Promise<FileHandle> {
+const isMarked = (seq: number, firstSeq: number): boolean => (seq - firstSeq) % eventsPerMark === 0;
+
+async function load(
+  run: string,
+  path: string,
+  nextSeq: number,
+  onEvent: (event: RunEvent) => void,
+  { disk }: System,
+): Promise<Found> {
+  const marks: number[] = [];
+  let firstSeq = nextSeq;
+  let lastSeq = nextSeq - 1;
+  let end = 0;
+  let file: OpenFile;
   try {
-    return await open(path, 'r+');
+    file = await disk.open(path, 'r');
   } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error;
-    return await open(path, 'wx+', 0o600);
+    if (isSystemError(error, 'ENOENT')) return { firstSeq, lastSeq, end, marks, cut: undefined };
+    throw journalFailed('read', error);
   }
+  await using reading = file;
+  const { size } = await reading.stat();
+  let kind: CutTail['kind'] = 'torn';
+  let chunk = readBytes;
+  while (end < size) {
+    const buffer = Buffer.allocUnsafe(Math.min(chunk, size - end));
+    const { bytesRead } = await reading.read(buffer, 0, buffer.length, end);
+    const scan = scanRecords(buffer.subarray(0, bytesRead));
+    let inOrder = true;
+    for (const record of scan.records) {
+      const event = decodeEvent(record.body);
+      if (end === 0) {
+        firstSeq = event.seq;
+        lastSeq = event.seq - 1;
+      }
+      inOrder = event.seq === lastSeq + 1 && event.run === run;
+      if (!inOrder) break;
+      lastSeq += 1;
+      if (isMarked(lastSeq, firstSeq)) marks.push(end);
+      end += record.end - record.offset;
+      onEvent(event);
+    }
+    if (!inOrder || scan.tail === 'corrupt') {
+      kind = 'corrupt';
+      break;
+    }
+    if (scan.records.length > 0) chunk = readBytes;
+    else if (chunk < largestRecord && end + chunk < size) chunk = largestRecord;
+    else break;
+  }
+  const bytes = size - end;
+  if (bytes === 0) return { firstSeq, lastSeq, end, marks, cut: undefined };
+  await using cutting = await disk.open(path, 'r+');
+  await cutting.truncate(end);
+  await cutting.datasync();
+  return { firstSeq, lastSeq, end, marks, cut: { bytes, kind } };
 }
 
 function journalFailed(what: 'read' | 'written', cause: unknown): TeletrainError {

@@ -1,10 +1,12 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { scanRecords, sealRecord } from '../../shared/journal.ts';
 import { wireErrorSchema } from '../../shared/messages.ts';
 import { pack, unpack } from '../../shared/msgpack.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 import { Ledger, type LedgerEntry } from './ledger.ts';
+import { type RecordExtent, RecordFile } from './record-file.ts';
 
 const entrySchema = z.object({
   client: z.string(),
@@ -20,21 +22,28 @@ const entrySchema = z.object({
 export class LedgerFile {
   readonly ledger: Ledger;
   readonly #path: string;
-  #file: FileHandle | undefined;
+  readonly #system: System;
+  #file: RecordFile;
   #records: number;
-  #end: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, ledger: Ledger, records: number, end: number) {
+  private constructor(
+    path: string,
+    ledger: Ledger,
+    records: number,
+    extent: RecordExtent,
+    system: System,
+  ) {
     this.#path = path;
+    this.#system = system;
     this.ledger = ledger;
     this.#records = records;
-    this.#end = end;
+    this.#file = new RecordFile(path, extent, system);
   }
 
   /** Reads what is there; a spoiled end is cut by the next append. */
-  static async open(path: string): Promise<LedgerFile> {
-    const bytes = await readFile(path).catch((error: unknown) => {
+  static async open(path: string, system: System = nodeSystem): Promise<LedgerFile> {
+    const bytes = await system.disk.readFile(path).catch((error: unknown) => {
       if (isSystemError(error, 'ENOENT')) return Buffer.alloc(0);
       throw error;
     });
@@ -44,7 +53,8 @@ export class LedgerFile {
       const entry = entrySchema.safeParse(unpack(body));
       if (entry.success) ledger.record(entry.data);
     }
-    return new LedgerFile(path, ledger, records.length, end);
+    const extent = { end, isSpoiled: end < bytes.length };
+    return new LedgerFile(path, ledger, records.length, extent, system);
   }
 
   /** @throws the file system's error: the answer would be forgotten by a restart. */
@@ -56,35 +66,21 @@ export class LedgerFile {
 
   async close(): Promise<void> {
     await this.#turn;
-    await this.#file?.close();
-    this.#file = undefined;
+    await this.#file.close();
   }
 
   async #append(entry: LedgerEntry): Promise<void> {
     if (this.#records > 2 * this.ledger.size + 1024) await this.#rewrite();
-    if (!this.#file) {
-      this.#file = await open(this.#path, 'a', 0o600);
-      await this.#file.truncate(this.#end);
-    }
-    const record = sealRecord(pack(entry));
-    try {
-      await this.#file.appendFile(record);
-      await this.#file.datasync();
-    } catch (error) {
-      await this.#file.truncate(this.#end).catch(() => {});
-      throw error;
-    }
-    this.#end += record.length;
+    await this.#file.append(sealRecord(pack(entry)));
     this.#records += 1;
   }
 
   async #rewrite(): Promise<void> {
     const records = [...this.ledger.entries()].map((entry) => sealRecord(pack(entry)));
     const bytes = Buffer.concat(records);
-    await this.#file?.close();
-    this.#file = undefined;
-    await writeFileDurably(this.#path, bytes);
-    this.#end = bytes.length;
+    await this.#file.close();
+    await writeFileDurably(this.#path, bytes, this.#system);
+    this.#file = new RecordFile(this.#path, { end: bytes.length, isSpoiled: false }, this.#system);
     this.#records = records.length;
   }
 }

@@ -1,4 +1,3 @@
-import { lstat, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
@@ -10,6 +9,8 @@ import {
   type RunRecord,
   runRecordSchema,
 } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { isSystemError, makePrivateFolder, syncFolder, writeFileDurably } from './durable-file.ts';
 
 /** Of a run that came from another worker: where its numbering goes on and what it goes on from. */
@@ -27,9 +28,11 @@ export type ImportRecord = z.infer<typeof importRecordSchema>;
 /** The files of one run: `run.json`, `import.json`, `journal`, `checkpoints/<id>/`, `uploads/<id>/`. */
 export class RunDirectory {
   readonly path: string;
+  readonly system: System;
 
-  constructor(path: string) {
+  constructor(path: string, system: System = nodeSystem) {
     this.path = path;
+    this.system = system;
   }
 
   get journalPath(): string {
@@ -51,29 +54,31 @@ export class RunDirectory {
 
   /** `import.json` is written first: with `run.json` the run exists. */
   async create(record: RunRecord, imported?: ImportRecord): Promise<void> {
-    await makePrivateFolder(this.checkpointsPath);
-    if (imported) await writeFileDurably(join(this.path, 'import.json'), toJson(imported));
-    await writeFileDurably(join(this.path, 'run.json'), toJson(record));
-    await syncFolder(join(this.path, '..'));
+    const { system } = this;
+    await makePrivateFolder(this.checkpointsPath, system);
+    if (imported) await writeFileDurably(join(this.path, 'import.json'), toJson(imported), system);
+    await writeFileDurably(join(this.path, 'run.json'), toJson(record), system);
+    await syncFolder(join(this.path, '..'), system);
   }
 
   /** Moves an earlier life of the run aside, whole, so that nothing of it is taken for the new one's. */
   async setAside(now: number): Promise<void> {
     const aside = join(this.path, '..', '..', 'replaced');
-    await mkdir(aside, { recursive: true, mode: 0o700 });
-    await rename(this.path, join(aside, `${this.path.split(/[\\/]/).at(-1)}-${now}`));
+    const { disk } = this.system;
+    await disk.mkdir(aside, { recursive: true, mode: 0o700 });
+    await disk.rename(this.path, join(aside, `${this.path.split(/[\\/]/).at(-1)}-${now}`));
   }
 
   /** @throws TeletrainError `run-unreadable`. */
   async read(): Promise<{ record: RunRecord; imported: ImportRecord | undefined }> {
-    const record = await readJson(join(this.path, 'run.json'), runRecordSchema);
+    const record = await this.#readJson('run.json', runRecordSchema);
     if (!record) throw unreadable(join(this.path, 'run.json'));
-    return { record, imported: await readJson(join(this.path, 'import.json'), importRecordSchema) };
+    return { record, imported: await this.#readJson('import.json', importRecordSchema) };
   }
 
   /** Whole checkpoints, oldest first; a folder without a manifest is none. */
   async checkpoints(): Promise<Manifest[]> {
-    const names = await readdir(this.checkpointsPath).catch((error: unknown) => {
+    const names = await this.system.disk.readdir(this.checkpointsPath).catch((error: unknown) => {
       if (isSystemError(error, 'ENOENT')) return [];
       throw error;
     });
@@ -83,32 +88,31 @@ export class RunDirectory {
   }
 
   async #manifest(id: string): Promise<Manifest | undefined> {
-    const status = await lstat(this.checkpointPath(id)).catch(() => undefined);
+    const status = await this.system.disk.lstat(this.checkpointPath(id)).catch(() => undefined);
     if (!status?.isDirectory()) return undefined;
-    const path = join(this.checkpointPath(id), 'manifest.json');
-    return await readJson(path, manifestSchema).catch(() => undefined);
+    const name = join('checkpoints', id, 'manifest.json');
+    return await this.#readJson(name, manifestSchema).catch(() => undefined);
+  }
+
+  /** @returns undefined where there is no such file. */
+  async #readJson<Output>(name: string, schema: z.ZodType<Output>): Promise<Output | undefined> {
+    const path = join(this.path, name);
+    let text: string;
+    try {
+      text = await this.system.disk.readFile(path, 'utf8');
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw unreadable(path, cause);
+    }
   }
 }
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-
-async function readJson<Output>(
-  path: string,
-  schema: z.ZodType<Output>,
-): Promise<Output | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
 
 function unreadable(path: string, cause?: unknown): TeletrainError {
   return new TeletrainError(

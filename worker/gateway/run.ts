@@ -70,6 +70,7 @@ export class Run {
         fold = foldEvent(fold, event);
         lives = livesAfter(lives, event);
       },
+      directory.system,
     );
     return { run: new Run(record, directory, imported, journal, fold, lives, onEvents), cut };
   }
@@ -111,7 +112,7 @@ export class Run {
    * @throws TeletrainError `journal-failed`, `event-too-large`.
    */
   async append(...bodies: EventBody[]): Promise<readonly RunEvent[]> {
-    const events = await this.#journal.append(bodies, Date.now());
+    const events = await this.#journal.append(bodies, this.directory.system.clock.now());
     for (const event of events) {
       this.#fold = foldEvent(this.#fold, event);
       this.#lives = livesAfter(this.#lives, event);

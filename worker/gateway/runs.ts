@@ -1,10 +1,11 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, runIdSchema } from '../../shared/events.ts';
 import { type History, lifeOf } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { type OnEvents, Run } from './run.ts';
 import { type ImportRecord, RunDirectory } from './run-directory.ts';
 
@@ -18,11 +19,13 @@ interface LastEvent {
 export class Runs {
   readonly #folder: string;
   readonly #onEvents: OnEvents;
+  readonly #system: System;
   readonly #runs = new Map<string, Run>();
 
-  private constructor(folder: string, onEvents: OnEvents) {
+  private constructor(folder: string, onEvents: OnEvents, system: System) {
     this.#folder = folder;
     this.#onEvents = onEvents;
+    this.#system = system;
   }
 
   /**
@@ -33,10 +36,14 @@ export class Runs {
     folder: string,
     onWarning: (message: string) => void,
     onEvents: OnEvents = () => {},
+    system: System = nodeSystem,
   ): Promise<Runs> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const runs = new Runs(folder, onEvents);
-    const names = (await readdir(folder)).filter((name) => runIdSchema.safeParse(name).success);
+    const { disk } = system;
+    await disk.mkdir(folder, { recursive: true, mode: 0o700 });
+    const runs = new Runs(folder, onEvents, system);
+    const names = (await disk.readdir(folder)).filter(
+      (name) => runIdSchema.safeParse(name).success,
+    );
     for (const name of names.sort()) {
       try {
         await runs.#load(name, onWarning);
@@ -102,14 +109,14 @@ export class Runs {
         );
       }
       await known.rest();
-      await known.directory.setAside(Date.now());
+      await known.directory.setAside(this.#system.clock.now());
       this.#runs.delete(record.id);
     }
     return await this.#make(record, imported);
   }
 
   async #make(record: RunRecord, imported: ImportRecord | undefined): Promise<Run> {
-    const directory = new RunDirectory(join(this.#folder, record.id));
+    const directory = new RunDirectory(join(this.#folder, record.id), this.#system);
     await directory.create(record, imported);
     const { run } = await Run.open(record, directory, imported, this.#onEvents);
     this.#runs.set(record.id, run);
@@ -117,7 +124,7 @@ export class Runs {
   }
 
   async #load(name: string, onWarning: (message: string) => void): Promise<void> {
-    const directory = new RunDirectory(join(this.#folder, name));
+    const directory = new RunDirectory(join(this.#folder, name), this.#system);
     const { record, imported } = await directory.read();
     const { run, cut } = await Run.open(record, directory, imported, this.#onEvents);
     this.#runs.set(name, run);

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { chmod, readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 
 const tokensFileSchema = z.object({
@@ -25,29 +26,26 @@ const tokenPattern = /^[A-Za-z0-9_-]{43}$/;
 /** Tokens that open this worker: as hashes, in a file that only its owner can read. */
 export class Tokens {
   readonly #path: string;
-  readonly #randomBytes: (count: number) => Uint8Array;
+  readonly #system: System;
   #stored: StoredToken[];
   /** Of a token file that the worker was started with. */
   readonly #given: Buffer[] = [];
 
-  private constructor(
-    path: string,
-    randomBytes: (count: number) => Uint8Array,
-    stored: StoredToken[],
-  ) {
+  private constructor(path: string, system: System, stored: StoredToken[]) {
     this.#path = path;
-    this.#randomBytes = randomBytes;
+    this.#system = system;
     this.#stored = stored;
   }
 
   /** @throws TeletrainError `tokens-unreadable`. */
-  static async open(path: string, randomBytes: (count: number) => Uint8Array): Promise<Tokens> {
+  static async open(path: string, system: System = nodeSystem): Promise<Tokens> {
+    const { disk } = system;
     try {
-      const { tokens } = tokensFileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-      await chmod(path, 0o600);
-      return new Tokens(path, randomBytes, tokens);
+      const { tokens } = tokensFileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8')));
+      await disk.chmod(path, 0o600);
+      return new Tokens(path, system, tokens);
     } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return new Tokens(path, randomBytes, []);
+      if (isSystemError(error, 'ENOENT')) return new Tokens(path, system, []);
       throw new TeletrainError('tokens-unreadable', `${path} cannot be read.`, {
         hint: 'Remove it and pair again.',
         cause: error,
@@ -65,11 +63,12 @@ export class Tokens {
    * @throws TeletrainError `token-file-unreadable`, `token-file-open` when others can read it, `bad-token-file`.
    */
   async accept(file: string): Promise<void> {
+    const { disk } = this.#system;
     let text: string;
     let mode: number;
     try {
-      mode = (await stat(file)).mode;
-      text = await readFile(file, 'utf8');
+      mode = (await disk.stat(file)).mode;
+      text = await disk.readFile(file, 'utf8');
     } catch (cause) {
       throw new TeletrainError('token-file-unreadable', `The token file ${file} cannot be read.`, {
         hint: 'Give the path of a file that holds a token.',
@@ -103,11 +102,12 @@ export class Tokens {
 
   /** @returns a new token for a client that paired; an earlier one of the same client ends. */
   async issue(clientId: string, clientName: string, now: number): Promise<string> {
-    const token = Buffer.from(this.#randomBytes(tokenBytes)).toString('base64url');
+    const token = this.#system.random.bytes(tokenBytes).toString('base64url');
     const entry = { sha256: digest(token).toString('hex'), clientId, clientName, createdAt: now };
     const others = this.#stored.filter((stored) => stored.clientId !== clientId);
     const tokens = [...others, entry].slice(-limits.tokens);
-    await writeFileDurably(this.#path, `${JSON.stringify({ format: 1, tokens }, null, 2)}\n`);
+    const text = `${JSON.stringify({ format: 1, tokens }, null, 2)}\n`;
+    await writeFileDurably(this.#path, text, this.#system);
     this.#stored = tokens;
     return token;
   }

@@ -1,10 +1,11 @@
+import { type Clock, every, systemClock } from '../../shared/clock.ts';
 import type { EngineReport } from '../../shared/engine-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { type EventBody, isFinal, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { FromEngine, StartCommand } from '../channel.ts';
-import type { EngineEnd, EngineProcess } from './engine-process.ts';
+import type { Engine, EngineEnd } from './engine-process.ts';
 import { EventKeeper } from './event-keeper.ts';
 import { Pins } from './pins.ts';
 import { afterEngineCrash, afterWorkerRestart, type Recovery } from './recovery.ts';
@@ -14,7 +15,7 @@ import type { Runs } from './runs.ts';
 
 export interface TrainingOptions {
   readonly runs: Runs;
-  readonly engine: EngineProcess;
+  readonly engine: Engine;
   readonly dataDir: string | undefined;
   readonly cacheDir: string;
   /** For the worker's own output. */
@@ -26,6 +27,7 @@ export interface TrainingOptions {
   readonly onProgress: (message: string) => void;
   /** The engine cannot work here at all. */
   readonly onUnusable: (error: WireError) => void;
+  readonly clock?: Clock;
 }
 
 const pinCheckMs = 5_000;
@@ -38,11 +40,13 @@ const pinCheckMs = 5_000;
 export class Training {
   readonly #options: TrainingOptions;
   readonly #pins = new Pins();
-  readonly #pinTimer: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #stopPinTimer: () => void;
   #active: Run | undefined;
   /** The engine was told to start the active run, and has not ended since. */
   #isEngineOnIt = false;
-  #restartTimer: NodeJS.Timeout | undefined;
+  /** Calls off a restart that the engine waits for. */
+  #stopRestart: (() => void) | undefined;
   #report: EngineReport | undefined;
   #isEnding = false;
   readonly #keeper = new EventKeeper((run, error) => this.#journalFailed(run, error));
@@ -51,6 +55,7 @@ export class Training {
 
   constructor(options: TrainingOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     options.engine.listen({
       ready: (report) => {
         this.#report = report;
@@ -63,10 +68,9 @@ export class Training {
       message: (message) => this.#heard(message),
       ended: (end) => void this.#inTurn(() => this.#engineEnded(end)),
     });
-    this.#pinTimer = setInterval(() => {
-      if (this.#pins.expire(Date.now())) this.#sendPins();
-    }, pinCheckMs);
-    this.#pinTimer.unref();
+    this.#stopPinTimer = every(this.#clock, pinCheckMs, () => {
+      if (this.#pins.expire(this.#clock.now())) this.#sendPins();
+    });
   }
 
   get active(): Run | undefined {
@@ -180,14 +184,14 @@ export class Training {
   /** Somebody reads this checkpoint: keep it for a while. */
   pin(run: Run, checkpoint: string): void {
     if (run !== this.#active) return;
-    if (this.#pins.touch(checkpoint, Date.now())) this.#sendPins();
+    if (this.#pins.touch(checkpoint, this.#clock.now())) this.#sendPins();
   }
 
   /** Ends the engine; an active run leaves a checkpoint and becomes `interrupted`. */
   async end(graceMs: number): Promise<void> {
     this.#isEnding = true;
-    clearInterval(this.#pinTimer);
-    clearTimeout(this.#restartTimer);
+    this.#stopPinTimer();
+    this.#stopRestart?.();
     await this.#options.engine.shutDown(graceMs);
     await this.#keeper.settled;
     await this.#inTurn(async () => {
@@ -239,8 +243,8 @@ export class Training {
   }
 
   #begin(run: Run): void {
-    clearTimeout(this.#restartTimer);
-    this.#restartTimer = undefined;
+    this.#stopRestart?.();
+    this.#stopRestart = undefined;
     this.#active = run;
     this.#isEngineOnIt = false;
     this.#launch();
@@ -254,7 +258,7 @@ export class Training {
       !run ||
       this.#isEngineOnIt ||
       this.#isEnding ||
-      this.#restartTimer ||
+      this.#stopRestart ||
       isFinal(run.fold.state)
     )
       return;
@@ -288,7 +292,7 @@ export class Training {
     };
   }
 
-  #tellEngine(message: Parameters<EngineProcess['send']>[0]): void {
+  #tellEngine(message: Parameters<Engine['send']>[0]): void {
     if (this.#isEngineOnIt) this.#options.engine.send(message);
   }
 
@@ -377,10 +381,10 @@ export class Training {
       return;
     }
     this.#active = run;
-    this.#restartTimer = setTimeout(() => {
-      this.#restartTimer = undefined;
+    this.#stopRestart = this.#clock.after(recovery.waitMs, () => {
+      this.#stopRestart = undefined;
       this.#launch();
-    }, recovery.waitMs);
+    });
   }
 }
 

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Manifest, manifestSchema } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { isSystemError, syncFolder, writeFileDurably } from './durable-file.ts';
 import type { Run } from './run.ts';
 
@@ -36,9 +34,10 @@ export class Uploads {
     return await this.#inTurn(run, async () => {
       const size = sizeOf(expected(run, checkpoint), file);
       const folder = run.directory.uploadPath(checkpoint);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const { system } = run.directory;
+      await system.disk.mkdir(folder, { recursive: true, mode: 0o700 });
       const path = join(folder, file);
-      const received = await lengthOf(path);
+      const received = await lengthOf(path, system);
       if (bytes.length === 0) return received;
       if (offset !== received) {
         throw new TeletrainError(
@@ -59,7 +58,7 @@ export class Uploads {
         );
       }
       try {
-        await using target = await open(path, received === 0 ? 'w' : 'r+', 0o600);
+        await using target = await system.disk.open(path, received === 0 ? 'w' : 'r+', 0o600);
         for (let done = 0; done < bytes.length; ) {
           const { bytesWritten } = await target.write(
             bytes,
@@ -83,19 +82,20 @@ export class Uploads {
   async commit(run: Run, checkpoint: string, manifestSha256: string | undefined): Promise<void> {
     await this.#inTurn(run, async () => {
       const manifest = expected(run, checkpoint);
+      const { system } = run.directory;
       const folder = run.directory.uploadPath(checkpoint);
       const target = run.directory.checkpointPath(checkpoint);
-      if (await isFolder(target)) return;
-      for (const file of manifest.files) await verify(folder, file);
-      await settleManifest(folder, manifest, manifestSha256);
+      if (await isFolder(target, system)) return;
+      for (const file of manifest.files) await verify(folder, file, system);
+      await settleManifest(folder, manifest, manifestSha256, system);
       try {
         for (const { name } of manifest.files) {
-          await using file = await open(join(folder, name), 'r+');
+          await using file = await system.disk.open(join(folder, name), 'r+');
           await file.sync();
         }
-        await syncFolder(folder);
-        await rename(folder, target);
-        await syncFolder(run.directory.checkpointsPath);
+        await syncFolder(folder, system);
+        await system.disk.rename(folder, target);
+        await syncFolder(run.directory.checkpointsPath, system);
       } catch (error) {
         throw diskFull(error);
       }
@@ -138,12 +138,17 @@ function sizeOf(manifest: Manifest, file: string): number {
 }
 
 /** A file that is wrong is removed, so that its upload begins anew. */
-async function verify(folder: string, file: Manifest['files'][number]): Promise<void> {
+async function verify(
+  folder: string,
+  file: Manifest['files'][number],
+  system: System,
+): Promise<void> {
+  const { disk } = system;
   const path = join(folder, file.name);
-  const length = await lengthOf(path);
+  const length = await lengthOf(path, system);
   if (file.bytes === 0 && length === 0) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await using empty = await open(path, 'a', 0o600);
+    await disk.mkdir(folder, { recursive: true, mode: 0o700 });
+    await using empty = await disk.open(path, 'a', 0o600);
     await empty.sync();
   }
   if (length < file.bytes) {
@@ -155,10 +160,8 @@ async function verify(folder: string, file: Manifest['files'][number]): Promise<
       },
     );
   }
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  if (hash.digest('hex') !== file.sha256) {
-    await rm(path);
+  if ((await hashOf(path, system)) !== file.sha256) {
+    await disk.rm(path);
     throw new TeletrainError(
       'checkpoint-corrupt',
       `${file.name} is not what its manifest says; it was removed.`,
@@ -169,17 +172,32 @@ async function verify(folder: string, file: Manifest['files'][number]): Promise<
   }
 }
 
+/** SHA-256 of a file in hex, read by chunks. */
+async function hashOf(path: string, { disk }: System): Promise<string> {
+  const hash = createHash('sha256');
+  await using file = await disk.open(path, 'r');
+  const chunk = Buffer.allocUnsafe(limits.chunkBytes);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(chunk.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
 async function settleManifest(
   folder: string,
   manifest: Manifest,
   sha256: string | undefined,
+  system: System,
 ): Promise<void> {
+  const { disk } = system;
   const path = join(folder, manifestName);
   if (sha256 === undefined) {
-    await writeFileDurably(path, `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeFileDurably(path, `${JSON.stringify(manifest, null, 2)}\n`, system);
     return;
   }
-  const bytes = await readFile(path).catch(() => undefined);
+  const bytes = await disk.readFile(path).catch(() => undefined);
   if (!bytes) {
     throw new TeletrainError('checkpoint-incomplete', 'manifest.json was not sent.', {
       hint: 'Send it, or commit without its hash.',
@@ -189,7 +207,7 @@ async function settleManifest(
     createHash('sha256').update(bytes).digest('hex') === sha256 &&
     isDeepStrictEqual(parse(bytes), manifest);
   if (isSame) return;
-  await rm(path);
+  await disk.rm(path);
   throw new TeletrainError(
     'checkpoint-corrupt',
     'manifest.json is not the one that was announced; it was removed.',
@@ -207,17 +225,17 @@ function parse(bytes: Buffer): Manifest | undefined {
   }
 }
 
-async function lengthOf(path: string): Promise<number> {
+async function lengthOf(path: string, { disk }: System): Promise<number> {
   try {
-    return (await lstat(path)).size;
+    return (await disk.lstat(path)).size;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return 0;
     throw error;
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return await lstat(path).then(
+async function isFolder(path: string, { disk }: System): Promise<boolean> {
+  return await disk.lstat(path).then(
     (status) => status.isDirectory(),
     () => false,
   );

@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 test('an issued token is valid from then on, also for the next process, and is on disk as a hash only', async () => {
-  const tokens = await Tokens.open(path, randomBytes);
+  const tokens = await Tokens.open(path);
   const token = await tokens.issue('client-1', 'laptop', 1);
   expect(Buffer.from(token, 'base64url')).toHaveLength(32);
   expect(tokens.isValid(token)).toBe(true);
@@ -24,12 +24,12 @@ test('an issued token is valid from then on, also for the next process, and is o
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readFile(path, 'utf8')).not.toContain(token);
   await chmod(path, 0o644);
-  expect((await Tokens.open(path, randomBytes)).isValid(token)).toBe(true);
+  expect((await Tokens.open(path)).isValid(token)).toBe(true);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
 test('a client that pairs again has one token, and only so many clients have any', async () => {
-  const tokens = await Tokens.open(path, randomBytes);
+  const tokens = await Tokens.open(path);
   const first = await tokens.issue('client-0', 'laptop', 1);
   const second = await tokens.issue('client-0', 'laptop', 2);
   expect([tokens.isValid(first), tokens.isValid(second)]).toEqual([false, true]);
@@ -42,7 +42,7 @@ test('a client that pairs again has one token, and only so many clients have any
 test('a given token file is accepted only when nobody else can read it and it holds a token', async () => {
   const file = join(folder, 'given');
   const token = randomBytes(32).toString('base64url');
-  const tokens = await Tokens.open(path, randomBytes);
+  const tokens = await Tokens.open(path);
   await expect(tokens.accept(file)).rejects.toMatchObject({ code: 'token-file-unreadable' });
   await writeFile(file, `${token}\n`, { mode: 0o644 });
   await expect(tokens.accept(file)).rejects.toMatchObject({ code: 'token-file-open' });
@@ -55,5 +55,5 @@ test('a given token file is accepted only when nobody else can read it and it ho
 
 test('a token file of something else is not overwritten in silence', async () => {
   await writeFile(path, '{"other": true}');
-  await expect(Tokens.open(path, randomBytes)).rejects.toMatchObject({ code: 'tokens-unreadable' });
+  await expect(Tokens.open(path)).rejects.toMatchObject({ code: 'tokens-unreadable' });
 });
