@@ -6,6 +6,10 @@ export const limits = {
   frameBytes: 4 * 1024 * 1024,
   /** Largest header in bytes: settings, reports and lists of checkpoints are far below. */
   headerBytes: 1024 * 1024,
+  /** Arrays and maps inside one another in a header, a list or an event: nothing of ours has ten. */
+  valueDepth: 64,
+  /** Arrays and maps in a header, a list or an event: an empty one takes a byte of a message and 56 of memory. */
+  valueContainers: 262_144,
   /** Largest event in bytes, in the journal and in a frame's header: a grid of 400 digits fits. */
   eventBytes: 1024 * 1024 - 1024,
   /** Bytes of a file in one message: at 10 Mbit/s it holds a ping up for 0.2 s at most. */

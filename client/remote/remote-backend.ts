@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AttributeValue } from '../../shared/tensors/commands.ts';
 import { sizeOf, type TensorValues, valuesOf } from '../../shared/tensors/data.ts';
 import { type KernelName, kernelSignature } from '../../shared/tensors/kernels.ts';
+import type { Output } from '../../shared/tensors/output-shapes/output.ts';
+import { outputsOf, waitedOutputs } from '../../shared/tensors/output-shapes/outputs.ts';
 import type { Answer, CommandQueue } from './command-queue.ts';
-import type { Output } from './output-shapes/output.ts';
-import { outputsOf, waitedOutputs } from './output-shapes/outputs.ts';
 
 /** A tensor on the worker. */
 interface RemoteTensor {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { outputsOf, waitedOutputs } from '../../client/remote/output-shapes/outputs.ts';
 import { isKernelName, kernelSignature } from '../../shared/tensors/kernels.ts';
+import { outputsOf, waitedOutputs } from '../../shared/tensors/output-shapes/outputs.ts';
 
 /**
  * Has every kernel of a backend compared, whenever it runs, with what the client would have worked

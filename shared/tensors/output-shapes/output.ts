@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { KernelName } from '../../../shared/tensors/kernels.ts';
+import type { KernelName } from '../kernels.ts';
 
 /** What a kernel will give. */
 export interface Output {
