@@ -8,6 +8,7 @@ import {
   runStatusSchema,
 } from './events.ts';
 import { lifeIdSchema, livesSchema } from './lives.ts';
+import { recipeDescriptionSchema } from './recipe-list.ts';
 import { manifestSchema, runRecordSchema, runSummarySchema } from './run.ts';
 
 /**
@@ -102,6 +103,12 @@ export const methods = {
   },
   /** Ends the worker; an active run leaves a checkpoint first. */
   'worker.stop': { changes: true, params: z.object({}), result: z.object({}) },
+  /** What can be trained, with each setting's default: a record must hold all of them. */
+  'recipe.list': {
+    changes: false,
+    params: z.object({}),
+    result: z.object({ recipes: z.array(recipeDescriptionSchema) }),
+  },
   'run.list': {
     changes: false,
     params: z.object({}),

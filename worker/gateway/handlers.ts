@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
+import { describeRecipes } from '../../shared/recipe-list.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
@@ -81,6 +82,7 @@ export function createHandlers({
       stopWorker();
       return { result: {} };
     },
+    'recipe.list': async () => ({ result: { recipes: describeRecipes() } }),
     'run.list': async () => ({
       result: { runs: runs.newest(listedRuns).map((run) => run.summary) },
     }),
