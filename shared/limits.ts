@@ -40,7 +40,7 @@ export const limits = {
   attemptsPerAddress: 5,
   attemptsOverall: 50,
   attemptsWindowMs: 60_000,
-  /** Clients that may be paired at once; the one paired longest ago gives way. */
+  /** Clients of a role that may be paired at once; the one paired longest ago gives way. */
   tokens: 64,
   /** Longest manifest.json that is taken: one of 32 files is far below. */
   manifestBytes: 64 * 1024,

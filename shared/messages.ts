@@ -56,6 +56,10 @@ export const helloSchema = z.object({
 });
 export type Hello = z.infer<typeof helloSchema>;
 
+/** What a token allows: to look, or to change things too. */
+export const roleSchema = z.enum(['control', 'observe']);
+export type Role = z.infer<typeof roleSchema>;
+
 export const welcomeSchema = z.object({
   protocol: z.int(),
   worker: z.object({
@@ -69,6 +73,8 @@ export const welcomeSchema = z.object({
   }),
   capabilities: z.array(z.string().max(64)),
   limits: z.record(z.string(), z.number()),
+  /** Of the token; a worker that does not say knows no observers. */
+  role: roleSchema.optional(),
   /** Only in answer to a pairing code: the token to keep. */
   token: z.string().max(128).optional(),
 });
@@ -83,12 +89,19 @@ export const fileParams = z.object({
 export const tensorSessionIdSchema = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 
 /**
- * Methods: what a request asks and what answers it. `changes` marks those that go through the
- * ledger: sent again with the same id they are answered again and not done again.
+ * Who may ask for a method: whoever has a token (`observe`); whose token has the role `control`
+ * (`control-token`); of those, who holds the control of the worker now (`control`).
+ */
+export type MethodNeed = 'observe' | 'control-token' | 'control';
+
+/**
+ * Methods: what a request asks, what answers it and who may ask. `changes` marks those that go
+ * through the ledger: sent again with the same id they are answered again and not done again.
  */
 export const methods = {
   'worker.info': {
     changes: false,
+    needs: 'observe',
     params: z.object({}),
     result: z.object({
       name,
@@ -102,34 +115,49 @@ export const methods = {
     }),
   },
   /** Ends the worker; an active run leaves a checkpoint first. */
-  'worker.stop': { changes: true, params: z.object({}), result: z.object({}) },
+  'worker.stop': { changes: true, needs: 'control', params: z.object({}), result: z.object({}) },
   /** What can be trained, with each setting's default: a record must hold all of them. */
   'recipe.list': {
     changes: false,
+    needs: 'observe',
     params: z.object({}),
     result: z.object({ recipes: z.array(recipeDescriptionSchema) }),
   },
   'run.list': {
     changes: false,
+    needs: 'observe',
     params: z.object({}),
     result: z.object({ runs: z.array(runSummarySchema) }),
   },
   /** One run trains at a time: `worker-busy` otherwise. */
   'run.start': {
     changes: true,
+    needs: 'control',
     params: z.object({ record: runRecordSchema }),
     result: z.object({ run: runIdSchema }),
   },
-  'run.pause': { changes: true, params: z.object({ run: runIdSchema }), result: z.object({}) },
+  'run.pause': {
+    changes: true,
+    needs: 'control',
+    params: z.object({ run: runIdSchema }),
+    result: z.object({}),
+  },
   /** Of a paused run, or of a stopped, interrupted, failed or done one from its last checkpoint. */
-  'run.resume': { changes: true, params: z.object({ run: runIdSchema }), result: z.object({}) },
+  'run.resume': {
+    changes: true,
+    needs: 'control',
+    params: z.object({ run: runIdSchema }),
+    result: z.object({}),
+  },
   'run.stop': {
     changes: true,
+    needs: 'control',
     params: z.object({ run: runIdSchema, when: z.enum(['now', 'epoch']) }),
     result: z.object({}),
   },
   'run.change': {
     changes: true,
+    needs: 'control',
     params: z.object({
       run: runIdSchema,
       epochs: z.int().positive().optional(),
@@ -140,6 +168,7 @@ export const methods = {
   /** Makes a run known to a worker that lacks it, or some of it; its events go on from `nextSeq` as a new life. Checkpoint files follow by file.write. */
   'run.import': {
     changes: true,
+    needs: 'control',
     params: z.object({
       record: runRecordSchema,
       nextSeq: z.int().positive(),
@@ -160,6 +189,7 @@ export const methods = {
   /** Events of the run from `fromSeq` on, replayed and then live, as event frames on this connection; status frames too, and drawing frames where `drawings` asks for them. */
   'run.follow': {
     changes: false,
+    needs: 'observe',
     params: z.object({
       run: runIdSchema,
       fromSeq: z.int().positive(),
@@ -167,27 +197,36 @@ export const methods = {
     }),
     result: z.object({ summary: runSummarySchema }),
   },
-  'run.unfollow': { changes: false, params: z.object({ run: runIdSchema }), result: z.object({}) },
+  'run.unfollow': {
+    changes: false,
+    needs: 'observe',
+    params: z.object({ run: runIdSchema }),
+    result: z.object({}),
+  },
   'checkpoint.list': {
     changes: false,
+    needs: 'observe',
     params: z.object({ run: runIdSchema }),
     result: z.object({ checkpoints: z.array(manifestSchema) }),
   },
   /** The response's payload holds the bytes; fewer than asked only at the file's end. Pins the checkpoint against rotation for a minute. `file` may be manifest.json. */
   'file.read': {
     changes: false,
+    needs: 'observe',
     params: fileParams.extend({ offset: z.int().min(0), length: z.int().min(1).max(262_144) }),
     result: z.object({ size: z.int() }),
   },
   /** Bytes in the request's payload, at `offset`, which must be what was received so far (ask with an empty payload). */
   'file.write': {
     changes: false,
+    needs: 'control',
     params: fileParams.extend({ offset: z.int().min(0) }),
     result: z.object({ received: z.int() }),
   },
   /** All files arrived: verified against the imported manifest and renamed into place. */
   'checkpoint.commit': {
     changes: true,
+    needs: 'control',
     params: z.object({
       run: runIdSchema,
       checkpoint: checkpointIdSchema,
@@ -195,9 +234,20 @@ export const methods = {
     }),
     result: z.object({}),
   },
+  /**
+   * A one-time code by which a client pairs that may only look. It takes the place of the one
+   * before; it is in no ledger, so that it is on no disk.
+   */
+  'observer.invite': {
+    changes: false,
+    needs: 'control-token',
+    params: z.object({}),
+    result: z.object({ code: z.string().max(32), expiresAt: z.number() }),
+  },
   /** Starts a tensor session under an id that the client chose, or takes it up again after a cut. */
   'tensor.open': {
     changes: false,
+    needs: 'control-token',
     params: z.object({
       session: tensorSessionIdSchema,
       resume: z.boolean(),
@@ -214,10 +264,13 @@ export const methods = {
   /** Frees all that the session holds. */
   'tensor.close': {
     changes: false,
+    needs: 'control-token',
     params: z.object({ session: tensorSessionIdSchema }),
     result: z.object({}),
   },
-} as const;
+} as const satisfies Readonly<
+  Record<string, { changes: boolean; needs: MethodNeed; params: z.ZodObject; result: z.ZodObject }>
+>;
 
 export type MethodName = keyof typeof methods;
 export type ParamsOf<Method extends MethodName> = z.infer<(typeof methods)[Method]['params']>;

@@ -14,6 +14,7 @@ import { addPause } from './commands/pause.ts';
 import { addResume } from './commands/resume.ts';
 import { addRun } from './commands/run.ts';
 import { addRuns } from './commands/runs.ts';
+import { addShare } from './commands/share.ts';
 import { addShow } from './commands/show.ts';
 import { addStop } from './commands/stop.ts';
 import { addWorker } from './commands/worker.ts';
@@ -58,6 +59,7 @@ export function createProgram(context: CommandContext): Command {
   addWorker(program, context);
   addConnect(program, context);
   addWorkers(program, context);
+  addShare(program, context);
   addNotebook(program, context);
   addDoctor(program, context);
   addBench(program, context);

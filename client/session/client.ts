@@ -14,6 +14,7 @@ import { SessionHandle } from './run-handle.ts';
 import { RunSession } from './run-session.ts';
 import { RunStore } from './run-store.ts';
 import type {
+  Invitation,
   RunHandle,
   RunListItem,
   SetupProgress,
@@ -83,6 +84,10 @@ class SessionClient implements TeletrainClient {
 
   stopWorker(name: string): Promise<void> {
     return this.#links.stop(name);
+  }
+
+  inviteObserver(name?: string): Promise<Invitation> {
+    return this.#links.invite(name);
   }
 
   forgetWorker(name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
-import type { ResultOf } from '../../shared/messages.ts';
+import type { ResultOf, Role } from '../../shared/messages.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { Manifest, RunRecord } from '../../shared/run.ts';
 
@@ -16,6 +16,18 @@ export interface WorkerReference {
   /** Started by this client on this machine. */
   readonly local: boolean;
   readonly addedAt: number;
+  /** What this client may do there, as far as the worker said when they paired. */
+  readonly role?: Role;
+}
+
+/** What another machine needs to observe a worker. */
+export interface Invitation {
+  readonly worker: string;
+  /** As this client reaches it. */
+  readonly url: string;
+  /** Works once, until `expiresAt` (ms since 1970), and gives a token that may only look. */
+  readonly code: string;
+  readonly expiresAt: number;
 }
 
 export type ConnectionState =
@@ -204,6 +216,8 @@ export interface TeletrainClient {
   ): Promise<WorkerReference>;
   workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }>;
   stopWorker(name: string): Promise<void>;
+  /** Lets another machine observe. @param name default: the only worker there is. */
+  inviteObserver(name?: string): Promise<Invitation>;
   forgetWorker(name: string): Promise<void>;
   /** The local worker of this home, started and set up if it is not there. */
   ensureLocalWorker(options?: {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
@@ -7,9 +8,9 @@ import type { Hello, ResultOf } from '../../shared/messages.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
-import type { WorkerReference } from './types.ts';
+import type { Invitation, WorkerReference } from './types.ts';
 import { type Away, type Endpoint, WorkerLink } from './worker-link.ts';
-import { localName, type PairedWorkers } from './workers.ts';
+import { localName, type PairedWorker, type PairedWorkers } from './workers.ts';
 
 /** How long a command waits for a worker that it needs now. */
 export const connectPatienceMs = 20_000;
@@ -38,12 +39,7 @@ export class WorkerLinks {
 
   async workers(): Promise<readonly WorkerReference[]> {
     const local = await this.#localReference();
-    const paired = (await this.#options.paired.all()).map(({ name, url, addedAt }) => ({
-      name,
-      url,
-      local: false,
-      addedAt,
-    }));
+    const paired = (await this.#options.paired.all()).map(referenceTo);
     return local ? [local, ...paired] : paired;
   }
 
@@ -59,22 +55,26 @@ export class WorkerLinks {
     const link = await this.#make(async () => ({ url, auth }));
     try {
       // A mistyped address is told at once.
-      const { token, worker } = await link.connected({ ...patient(options.signal), attempts: 1 });
+      const { token, worker, role } = await link.connected({
+        ...patient(options.signal),
+        attempts: 1,
+      });
       if (token === undefined) {
         throw new TeletrainError('no-token', 'The worker took the code but gave no token.', {
           hint: 'Use the same version of teletrain on both ends.',
         });
       }
-      const { name, addedAt } = await paired.add({
+      const added = await paired.add({
         id: worker.id,
         url,
         token,
         ownName: worker.name,
         wishedName: options.name,
+        role,
         now: clock.now(),
       });
-      this.#drop(name);
-      return { name, url, local: false, addedAt };
+      this.#drop(added.name);
+      return referenceTo(added);
     } finally {
       link.close();
     }
@@ -98,6 +98,16 @@ export class WorkerLinks {
     await link.connected({ ...patient(), attempts: 2 });
     await link.request('worker.stop', {}, { patienceMs: connectPatienceMs });
     if (address) await local.gone(address);
+  }
+
+  /** See TeletrainClient.inviteObserver. */
+  async invite(given: string | undefined): Promise<Invitation> {
+    const name = await this.#chooseKnown(given);
+    const link = await this.to(name);
+    await link.connected({ ...patient(), attempts: 2 });
+    const { result } = await link.request('observer.invite', {}, patient());
+    const { url } = await this.placeAt(name, link);
+    return { worker: name, url, ...result };
   }
 
   async forget(name: string): Promise<void> {
@@ -143,6 +153,28 @@ export class WorkerLinks {
   }
 
   /**
+   * The worker that a command about a worker means; by nothing the only one there is.
+   * @throws UsageError `not-paired`, `bad-url`, `which-worker`; TeletrainError `worker-not-running`.
+   */
+  async #chooseKnown(given: string | undefined): Promise<string> {
+    if (given !== undefined) {
+      const name = await this.choose(given);
+      await this.#requireRunning(name);
+      return name;
+    }
+    const names = (await this.workers()).map(({ name }) => name);
+    const [only, ...others] = names;
+    if (only !== undefined && others.length === 0) return only;
+    throw new UsageError(
+      'which-worker',
+      only === undefined ? 'There is no worker yet.' : 'There are several workers.',
+      only === undefined
+        ? 'Pair with one: teletrain connect <url>.'
+        : `Name one of them: ${names.join(', ')}.`,
+    );
+  }
+
+  /**
    * The connection to a worker, which connects when it is first used.
    * @param lastEpoch of the worker when a run was last followed there.
    * @throws UsageError `not-paired`.
@@ -176,7 +208,7 @@ export class WorkerLinks {
   client(): Promise<Hello['client']> {
     this.#identity ??= this.#options.paired
       .clientId()
-      .then(async (id) => ({ id, name: 'teletrain', version: await ownVersion() }));
+      .then(async (id) => ({ id, name: ownName(), version: await ownVersion() }));
     return this.#identity;
   }
 
@@ -245,6 +277,13 @@ export class WorkerLinks {
 /** For a worker that a command needs now: some attempts, and no more than 20 s. */
 export function patient(signal?: AbortSignal): { patienceMs: number; signal?: AbortSignal } {
   return { patienceMs: connectPatienceMs, ...(signal ? { signal } : {}) };
+}
+
+/** What other people see of this client. */
+const ownName = (): string => hostname().slice(0, 64) || 'teletrain';
+
+function referenceTo({ name, url, addedAt, role }: PairedWorker): WorkerReference {
+  return { name, url, local: false, addedAt, ...(role ? { role } : {}) };
 }
 
 async function ownVersion(): Promise<string> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../../shared/errors.ts';
+import { type Role, roleSchema } from '../../shared/messages.ts';
 import { FileLock } from './file-lock.ts';
 import type { ClientFolders } from './folders.ts';
 import { makePrivateFolder } from './folders.ts';
@@ -16,6 +17,8 @@ const pairedWorkerSchema = z.object({
   id: z.string(),
   token: z.string(),
   addedAt: z.number(),
+  /** Of the token; absent where the worker that gave it knew no roles. */
+  role: roleSchema.optional(),
 });
 export type PairedWorker = z.infer<typeof pairedWorkerSchema>;
 
@@ -54,6 +57,7 @@ export class PairedWorkers {
     token: string;
     ownName: string;
     wishedName: string | undefined;
+    role?: Role | undefined;
     now: number;
   }): Promise<PairedWorker> {
     return this.#change((workers) => {
@@ -62,8 +66,9 @@ export class PairedWorkers {
       const taken = new Set([localName, ...others.map((worker) => worker.name)]);
       if (paired.wishedName !== undefined) refuseTaken(paired.wishedName, taken);
       const name = paired.wishedName ?? known?.name ?? freeName(paired.ownName, taken);
-      const { id, url, token } = paired;
-      const worker: PairedWorker = { name, url, id, token, addedAt: known?.addedAt ?? paired.now };
+      const { id, url, token, role } = paired;
+      const addedAt = known?.addedAt ?? paired.now;
+      const worker: PairedWorker = { name, url, id, token, addedAt, ...(role ? { role } : {}) };
       return { workers: [...others, worker], result: worker };
     });
   }

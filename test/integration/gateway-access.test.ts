@@ -231,6 +231,27 @@ describe('a worker that shows a pairing code', () => {
   });
 });
 
+describe('a worker that lets the pages of an origin connect', () => {
+  test('gives a WebSocket to those, to programs, and to no other page', async () => {
+    await using home = await temporaryHome();
+    const args = [
+      '--allow-origin',
+      'https://page.example',
+      '--allow-origin',
+      'http://localhost:3000',
+    ];
+    await using worker = new WorkerProcess(home.path, { args });
+    const { url } = await worker.listening();
+    const statusFor = (origin: string) => refusedWith(url, [subprotocol], { origin });
+    expect(await statusFor('https://page.example')).toBe(101);
+    expect(await statusFor('http://localhost:3000')).toBe(101);
+    expect(await statusFor('http://page.example')).toBe(403);
+    expect(await statusFor('https://page.example.evil')).toBe(403);
+    expect(await statusFor('null')).toBe(403);
+    expect(await refusedWith(url, [subprotocol])).toBe(101);
+  });
+});
+
 describe('a worker that was given a token file', () => {
   test('accepts that token and shows no code', async () => {
     await using home = await temporaryHome();

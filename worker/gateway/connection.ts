@@ -2,13 +2,8 @@ import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import type {
-  CommandsHeader,
-  FrameKind,
-  Hello,
-  ResultsHeader,
-  Welcome,
-} from '../../shared/messages.ts';
+import type { CommandsHeader, FrameKind, Hello, ResultsHeader } from '../../shared/messages.ts';
+import type { Verdict } from './door.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
@@ -18,10 +13,7 @@ import type { ResultsOutlet } from './tensor-session.ts';
 /** What the gateway does for a connection. */
 export interface ConnectionHost {
   /** @returns the welcome, or why not and the close code. */
-  authenticate(
-    hello: Hello,
-    address: string,
-  ): Promise<{ welcome: Welcome } | { refused: TeletrainError; code: number }>;
+  authenticate(hello: Hello, address: string): Promise<Verdict>;
   perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
   /** A batch of commands for a tensor session. */
   commands(connection: ResultsOutlet, header: CommandsHeader, payload: Uint8Array): void;

@@ -1,6 +1,6 @@
 import { TeletrainError } from '../../shared/errors.ts';
 import { closeCodes, limits, protocolVersions } from '../../shared/limits.ts';
-import type { Hello, Welcome } from '../../shared/messages.ts';
+import type { Hello, Role, Welcome } from '../../shared/messages.ts';
 import { Attempts } from './attempts.ts';
 import type { Pairing } from './pairing.ts';
 import type { Tokens } from './tokens.ts';
@@ -9,12 +9,20 @@ import type { Tokens } from './tokens.ts';
 export const capabilities: readonly string[] = ['tensors'];
 
 export interface DoorOptions {
-  readonly pairing: Pairing;
+  /** The codes by which clients pair, by the role that they get. */
+  readonly pairings: Readonly<Record<Role, Pairing>>;
   readonly tokens: Tokens;
   readonly worker: Welcome['worker'];
   /** A code was used up; a client has a token now. */
-  readonly onPaired: (clientName: string) => void;
+  readonly onPaired: (clientName: string, role: Role) => void;
 }
+
+/** Every welcome of this worker's says the token's role. */
+export type GatewayWelcome = Welcome & { readonly role: Role };
+
+export type Verdict =
+  | { readonly welcome: GatewayWelcome }
+  | { readonly refused: TeletrainError; readonly code: number };
 
 /** Who may come in: looks at tokens and codes. */
 export class Door {
@@ -25,35 +33,54 @@ export class Door {
     this.#options = options;
   }
 
-  async authenticate(
-    hello: Hello,
-    address: string,
-    now: number,
-  ): Promise<{ welcome: Welcome } | { refused: TeletrainError; code: number }> {
-    const { pairing, tokens, onPaired } = this.#options;
-    const { auth, client } = hello;
-    // Nobody guesses a token, so a right one is never kept waiting for others' wrong ones.
-    if ('token' in auth && tokens.isValid(auth.token)) return { welcome: this.#welcome() };
+  async authenticate(hello: Hello, address: string, now: number): Promise<Verdict> {
+    const { auth } = hello;
+    if ('token' in auth) {
+      // Nobody guesses a token, so a right one is never kept waiting for others' wrong ones.
+      const role = this.#options.tokens.roleOf(auth.token);
+      if (role !== undefined) return { welcome: this.#welcome(role) };
+    }
     if (!this.#attempts.allows(address, now)) {
       return { refused: tooMany(), code: closeCodes.tooManyAttempts };
     }
-    if ('code' in auth && pairing.redeem(auth.code, now)) {
-      const token = await tokens.issue(client.id, client.name, now);
-      onPaired(client.name);
-      return { welcome: { ...this.#welcome(), token } };
-    }
+    const paired = 'code' in auth ? await this.#pair(auth.code, hello.client, now) : undefined;
+    if (paired) return paired;
     this.#attempts.wrong(address, now);
     return { refused: 'code' in auth ? wrongCode() : wrongToken(), code: closeCodes.unauthorised };
   }
 
-  #welcome(): Welcome {
+  /** @returns undefined where the code is wrong. */
+  async #pair(code: string, client: Hello['client'], now: number): Promise<Verdict | undefined> {
+    const { pairings, tokens, onPaired } = this.#options;
+    // A pairing replaces the client's token: whoever tries an observer's code on the machine that
+    // has control would lose it, with nobody left to give it back.
+    if (pairings.observe.isRight(code, now) && tokens.isController(client.id)) {
+      return { refused: mayControlAlready(), code: closeCodes.unauthorised };
+    }
+    const role = (['control', 'observe'] as const).find((name) => pairings[name].redeem(code, now));
+    if (role === undefined) return undefined;
+    const token = await tokens.issue(client, role, now);
+    onPaired(client.name, role);
+    return { welcome: { ...this.#welcome(role), token } };
+  }
+
+  #welcome(role: Role): GatewayWelcome {
     return {
       protocol: protocolVersions.max,
       worker: this.#options.worker,
       capabilities: [...capabilities],
       limits: { ...limits },
+      role,
     };
   }
+}
+
+function mayControlAlready(): TeletrainError {
+  return new TeletrainError(
+    'may-control-already',
+    'This client may change things here; the code of an observer would take that from it.',
+    { hint: 'Use the code on another machine. It is still valid.' },
+  );
 }
 
 function wrongCode(): TeletrainError {

@@ -10,6 +10,7 @@ import type { RunStatus } from '../../shared/events.ts';
 import { closeCodes } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { engineEnvironment } from '../native/environment.ts';
+import type { ConnectionHost } from './connection.ts';
 import { Door } from './door.ts';
 import { makePrivateFolder, writeFileDurably } from './durable-file.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -61,7 +62,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
   try {
     const tokens = await Tokens.open(join(home, 'tokens.json'));
     if (options.tokenFile !== undefined) await tokens.accept(options.tokenFile);
-    const pairing = new Pairing(randomBytes);
+    const pairings = { control: new Pairing(randomBytes), observe: new Pairing(randomBytes) };
     const ledgerFile = await LedgerFile.open(join(home, 'ledger'));
     const runs = await Runs.load(join(home, 'runs'), onWarning, (_run, events) => {
       for (const event of events) if (event.type === 'state') output.state(event);
@@ -105,24 +106,26 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       training,
       uploads: new Uploads(),
       tensors,
+      inviteObserver: () => pairings.observe.issue(Date.now()),
       worker: { name, version, home, startedAt },
       stopWorker: () => stop('a client asked for it'),
     });
     const desk = new RequestDesk(handlers, ledgerFile, onFault);
     const door = new Door({
-      pairing,
+      pairings,
       tokens,
       worker: { id: await identity(home), name, version, epoch: randomUUID(), startedAt },
-      onPaired: (client) => output.paired(client),
+      onPaired: (client, role) => output.paired(client, role),
     });
-    const server = new GatewayServer({
+    const host: ConnectionHost = {
       authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
       perform: (client, request, connection) => desk.perform(client, request, connection),
       commands: (connection, header, payload) => tensors.receive(connection, header, payload),
       hasRoom: (connection) => tensors.pump(connection),
       closed: (connection) => tensors.detach(connection),
       onFault,
-    });
+    };
+    const server = new GatewayServer(host, { allowedOrigins: options.allowedOrigins });
 
     const port = await server.listen(options.port, options.host);
     const url = `ws://${hostForUrl(options.host)}:${port}/`;
@@ -145,7 +148,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       }
       if (options.parentWatch && process.ppid !== parent)
         stop('the program that started it has ended');
-      if (wantsCode && isAnnounced && tokens.count === 0 && !pairing.isOpen(Date.now()))
+      if (wantsCode && isAnnounced && !tokens.hasController && !pairings.control.isOpen(Date.now()))
         showNewCode();
       const isOfActive = active !== undefined && lastStatus?.run === active.id;
       if (output.isLive) output.status(isOfActive ? lastStatus : undefined, clients());
@@ -154,13 +157,13 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     const wantsCode = options.tokenFile === undefined;
     let isAnnounced = false;
     const showNewCode = () => {
-      const { code, expiresAt } = pairing.issue(Date.now());
+      const { code, expiresAt } = pairings.control.issue(Date.now());
       output.code(code, expiresAt);
     };
     const announce = () => {
       if (stopping) return;
       isAnnounced = true;
-      const issued = wantsCode ? pairing.issue(Date.now()) : undefined;
+      const issued = wantsCode ? pairings.control.issue(Date.now()) : undefined;
       output.listening({
         url,
         name,

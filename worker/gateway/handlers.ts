@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
-import type { MethodName, ParamsOf } from '../../shared/messages.ts';
+import type { MethodName, ParamsOf, ResultOf } from '../../shared/messages.ts';
 import { describeRecipes } from '../../shared/recipe-list.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
@@ -30,6 +30,8 @@ export interface HandlersOptions {
   readonly training: Training;
   readonly uploads: Uploads;
   readonly tensors: TensorSessions;
+  /** Makes a one-time code for an observer. */
+  readonly inviteObserver: () => ResultOf<'observer.invite'>;
   readonly worker: {
     readonly name: string;
     readonly version: string;
@@ -53,6 +55,7 @@ export function createHandlers({
   training,
   uploads,
   tensors,
+  inviteObserver,
   worker,
   stopWorker,
   system = nodeSystem,
@@ -185,6 +188,7 @@ export function createHandlers({
       await uploads.commit(runs.get(run), checkpoint, manifestSha256);
       return { result: {} };
     },
+    'observer.invite': async () => ({ result: inviteObserver() }),
     'tensor.open': async (params, { client, connection }) => ({
       result: await tensors.open(client, params, connection),
     }),

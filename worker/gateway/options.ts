@@ -17,6 +17,8 @@ export interface WorkerOptions {
   readonly dataDir: string | undefined;
   /** A file that holds a token which is accepted, so that nobody need pair by hand. */
   readonly tokenFile: string | undefined;
+  /** Origins, as browsers say them, whose pages may connect. Default: none. */
+  readonly allowedOrigins: readonly string[];
   readonly requireGpu: boolean;
   /** Ends after so many minutes with no active run and no client; 0 never does. */
   readonly idleMinutes: number;
@@ -41,6 +43,8 @@ export const usage = `Usage: worker [options]
   --data-dir DIR      where datasets are (default: TELETRAIN_DATA)
   --token-file FILE   accept the token in this file (43 characters of base64url, readable
                       by its owner only); no pairing code is shown then
+  --allow-origin URL  let pages of this origin connect, e.g. https://page.example; may be given
+                      many times (default: no page may)
   --require-gpu       end with the reason where it cannot train on a GPU
   --idle-minutes N    end after N minutes without a run and without a client (default 0: never)
   --no-recover        do not go on by itself with a run that was cut off
@@ -67,6 +71,7 @@ export function parseWorkerOptions(
     cacheDir: folders.cache,
     dataDir: values['data-dir'] ?? (environment.TELETRAIN_DATA || undefined),
     tokenFile: values['token-file'],
+    allowedOrigins: (values['allow-origin'] ?? []).map(origin),
     requireGpu: values['require-gpu'] ?? false,
     idleMinutes: number(values['idle-minutes'] ?? '0', '--idle-minutes', 1_000_000),
     recover: !values['no-recover'],
@@ -88,6 +93,7 @@ function parse(args: readonly string[]) {
         home: { type: 'string' },
         'data-dir': { type: 'string' },
         'token-file': { type: 'string' },
+        'allow-origin': { type: 'string', multiple: true },
         'require-gpu': { type: 'boolean' },
         'idle-minutes': { type: 'string' },
         'no-recover': { type: 'boolean' },
@@ -116,5 +122,16 @@ function number(text: string, option: string, most: number): number {
     'bad-option',
     `${option} cannot be "${text}".`,
     `Give a number from 0 to ${most}.`,
+  );
+}
+
+/** What a browser would say of the pages there: a scheme, a host and a port that is not the usual one. */
+function origin(text: string): string {
+  const url = URL.parse(text);
+  if (url && /^https?:$/.test(url.protocol) && url.origin === text) return text;
+  throw new UsageError(
+    'bad-option',
+    `--allow-origin cannot be "${text}".`,
+    'Give it as browsers say it, without a path: https://page.example or http://localhost:3000.',
   );
 }

@@ -1,6 +1,7 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent, RunStatus } from '../../shared/events.ts';
+import type { Role } from '../../shared/messages.ts';
 
 /** A place that text is written to, e.g. `process.stdout`. */
 export interface TextSink {
@@ -66,8 +67,9 @@ export class Output {
     this.#say({ event: 'code', code, expiresAt }, pairingText(code, expiresAt));
   }
 
-  paired(client: string): void {
-    this.#say({ event: 'paired', client }, `Paired with "${plain(client)}".`);
+  paired(client: string, role: Role): void {
+    const how = role === 'observe' ? ', which may only look' : '';
+    this.#say({ event: 'paired', client, role }, `Paired with "${plain(client)}"${how}.`);
   }
 
   warning(message: string): void {

@@ -6,9 +6,9 @@ const alphabet = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
 const codeLetters = 8;
 
 /**
- * The one-time code that a new client exchanges for a token. At most one code is valid; it stops
- * being so when it was used, when ten minutes have passed or when another is issued. 40 random
- * bits against at most 50 tries a minute (attempts.ts).
+ * The one-time code that a new client exchanges for a token of one role. At most one code is valid;
+ * it stops being so when it was used, when ten minutes have passed or when another is issued. 40 random bits
+ * against at most 50 tries a minute (attempts.ts).
  */
 export class Pairing {
   readonly #randomBytes: (count: number) => Uint8Array;
@@ -35,10 +35,15 @@ export class Pairing {
     return this.#digest !== undefined && now < this.#expiresAt;
   }
 
-  /** Uses the code up if it is right. Capitals, dashes and blanks do not matter. */
-  redeem(text: string, now: number): boolean {
+  /** Whether this is the code. Capitals, dashes and blanks do not matter. */
+  isRight(text: string, now: number): boolean {
     const given = digest(text.toUpperCase().replace(/[\s-]/g, ''));
-    if (!this.#digest || !this.isOpen(now) || !timingSafeEqual(given, this.#digest)) return false;
+    return this.#digest !== undefined && this.isOpen(now) && timingSafeEqual(given, this.#digest);
+  }
+
+  /** Uses the code up if it is right. */
+  redeem(text: string, now: number): boolean {
+    if (!this.isRight(text, now)) return false;
     this.#digest = undefined;
     return true;
   }

@@ -8,16 +8,23 @@ import { Connection, type ConnectionHost } from './connection.ts';
 /** Messages are chunked by us, so no honest one has many fragments. */
 const maxFragments = 64;
 
+export interface ServerOptions {
+  /** Origins whose pages may connect; by default none may. */
+  readonly allowedOrigins?: readonly string[];
+}
+
 /** The socket: who gets a WebSocket at all. What is said on it is the connection's matter. */
 export class GatewayServer {
   readonly #http: Server;
   readonly #webSockets: WebSocketServer;
   readonly #host: ConnectionHost;
+  readonly #allowedOrigins: ReadonlySet<string>;
   readonly #connections = new Set<Connection>();
   #isClosing = false;
 
-  constructor(host: ConnectionHost) {
+  constructor(host: ConnectionHost, { allowedOrigins = [] }: ServerOptions = {}) {
     this.#host = host;
+    this.#allowedOrigins = new Set(allowedOrigins);
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -106,8 +113,12 @@ export class GatewayServer {
   /** Why this request gets no WebSocket, as an HTTP status and a sentence. */
   #refusal(request: IncomingMessage): [number, string] | undefined {
     if (this.#isClosing) return [503, 'The worker is stopping.\n'];
-    // Browsers always say where a page came from; no page has any business here.
-    if (request.headers.origin !== undefined) return [403, 'Browsers are refused.\n'];
+    // Browsers always say where a page came from, and no page has any business here unasked: it
+    // could try codes from a visitor's machine.
+    const { origin } = request.headers;
+    if (origin !== undefined && !this.#allowedOrigins.has(origin)) {
+      return [403, 'Pages of this origin are refused.\n'];
+    }
     if (request.url !== '/') return [404, 'Only the path / is served.\n'];
     const offered = (request.headers['sec-websocket-protocol'] ?? '')
       .split(',')

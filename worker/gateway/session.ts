@@ -12,9 +12,10 @@ import {
   methods,
   type ParamsOf,
   pingSchema,
+  type Role,
   requestSchema,
-  type Welcome,
 } from '../../shared/messages.ts';
+import type { GatewayWelcome } from './door.ts';
 
 /** A request whose method exists and whose parameters are what the method takes. */
 export type CheckedRequest<Method extends MethodName = MethodName> = {
@@ -64,6 +65,7 @@ export class Session {
   #heardAt: number;
   #sentAt: number;
   readonly #unanswered = new Set<string>();
+  #role: Role = 'observe';
 
   constructor(now: number) {
     this.#openedAt = now;
@@ -91,9 +93,10 @@ export class Session {
     return this.end(unexpected('a text message'), closeCodes.malformed, now);
   }
 
-  welcome(welcome: Welcome, now: number): SessionStep[] {
+  welcome(welcome: GatewayWelcome, now: number): SessionStep[] {
     if (this.#phase !== 'authenticating') return [];
     this.#phase = 'welcomed';
+    this.#role = welcome.role;
     return [this.#send('welcome', welcome, now)];
   }
 
@@ -173,13 +176,7 @@ export class Session {
       case 'request':
         return this.#request(frame, now);
       case 'commands':
-        return [
-          {
-            do: 'commands',
-            header: parsed(commandsHeaderSchema, frame),
-            payload: frame.payload,
-          },
-        ];
+        return this.#commands(frame, now);
       case 'ping':
         return [this.#send('pong', parsed(pingSchema, frame), now)];
       case 'pong':
@@ -211,6 +208,14 @@ export class Session {
     return [{ do: 'authenticate', hello }];
   }
 
+  #commands(frame: Frame, now: number): SessionStep[] {
+    const header = parsed(commandsHeaderSchema, frame);
+    if (this.#role === 'control') return [{ do: 'commands', header, payload: frame.payload }];
+    const { session } = header;
+    const ended = readOnly('Tensor commands need').toJSON();
+    return [this.#send('results', { session, number: 0, got: 0, ended }, now)];
+  }
+
   #request(frame: Frame, now: number): SessionStep[] {
     const { id, method, params } = parsed(requestSchema, frame);
     // Its first sending is still being answered on this very connection.
@@ -231,6 +236,10 @@ export class Session {
         `There is no method "${method}".`,
         'See PROTOCOL.md, or update the worker.',
       );
+    }
+    if (methods[method].needs !== 'observe' && this.#role !== 'control') {
+      const { code, message, hint } = readOnly(`${method} needs`);
+      return refuse(code, message, hint);
     }
     const checked = methods[method].params.safeParse(params);
     if (!checked.success) {
@@ -278,6 +287,16 @@ function firstIssue(error: Issues): string {
   const issue = error.issues[0];
   const where = issue?.path.map(String).join('.');
   return `${where ? `${where}: ` : ''}${issue?.message ?? 'it has another form'}`.slice(0, 500);
+}
+
+function readOnly(whatNeeds: string): TeletrainError {
+  return new TeletrainError(
+    'read-only',
+    `This client's token is read-only, and ${whatNeeds} one that may change things.`,
+    {
+      hint: 'Ask from a machine that paired by the code which the worker itself shows, or pair this one so.',
+    },
+  );
 }
 
 function unexpected(what: string): TeletrainError {

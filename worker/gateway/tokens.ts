@@ -2,12 +2,17 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import { type Role, roleSchema } from '../../shared/messages.ts';
 import type { System } from '../../shared/system.ts';
 import { nodeSystem } from '../system.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 
+/**
+ * Format 2 is written as soon as an observer is among them: a worker that knows no roles would read
+ * format 1 and let the observer change things.
+ */
 const tokensFileSchema = z.object({
-  format: z.literal(1),
+  format: z.union([z.literal(1), z.literal(2)]),
   tokens: z.array(
     z.object({
       /** The token itself is kept by the client alone. */
@@ -15,6 +20,7 @@ const tokensFileSchema = z.object({
       clientId: z.string(),
       clientName: z.string(),
       createdAt: z.number(),
+      role: roleSchema.default('control'),
     }),
   ),
 });
@@ -53,13 +59,19 @@ export class Tokens {
     }
   }
 
-  get count(): number {
-    return this.#stored.length + this.#given.length;
+  /** Whether any token has the role `control`. */
+  get hasController(): boolean {
+    return this.#given.length > 0 || this.#stored.some(({ role }) => role === 'control');
+  }
+
+  /** Whether this client has paired, and may change things. */
+  isController(clientId: string): boolean {
+    return this.#stored.some((token) => token.clientId === clientId && token.role === 'control');
   }
 
   /**
    * Accepts the token in a file that the client made: 32 random bytes in base64url. Nobody pairs
-   * by hand then.
+   * by hand then. Its role is `control`.
    * @throws TeletrainError `token-file-unreadable`, `token-file-open` when others can read it, `bad-token-file`.
    */
   async accept(file: string): Promise<void> {
@@ -89,24 +101,35 @@ export class Tokens {
     this.#given.push(digest(token));
   }
 
-  /** Looks at every hash, so that the time tells nothing. */
-  isValid(token: string): boolean {
+  /** @returns undefined for a token that opens nothing. Looks at every hash, so that the time tells nothing. */
+  roleOf(token: string): Role | undefined {
     const hash = digest(token);
-    let valid = false;
-    for (const given of this.#given) valid = timingSafeEqual(given, hash) || valid;
-    for (const { sha256 } of this.#stored) {
-      valid = timingSafeEqual(Buffer.from(sha256, 'hex'), hash) || valid;
+    let found: Role | undefined;
+    for (const given of this.#given) if (timingSafeEqual(given, hash)) found = 'control';
+    for (const { sha256, role } of this.#stored) {
+      if (timingSafeEqual(Buffer.from(sha256, 'hex'), hash)) found = role;
     }
-    return valid;
+    return found;
   }
 
-  /** @returns a new token for a client that paired; an earlier one of the same client ends. */
-  async issue(clientId: string, clientName: string, now: number): Promise<string> {
+  /**
+   * @returns a new token for a client that paired; an earlier one of the same client ends. Of each
+   *   role there are `limits.tokens` at most, so that no number of observers takes a controller's.
+   */
+  async issue(
+    client: { readonly id: string; readonly name: string },
+    role: Role,
+    now: number,
+  ): Promise<string> {
     const token = this.#system.random.bytes(tokenBytes).toString('base64url');
-    const entry = { sha256: digest(token).toString('hex'), clientId, clientName, createdAt: now };
-    const others = this.#stored.filter((stored) => stored.clientId !== clientId);
-    const tokens = [...others, entry].slice(-limits.tokens);
-    const text = `${JSON.stringify({ format: 1, tokens }, null, 2)}\n`;
+    const sha256 = digest(token).toString('hex');
+    const entry = { sha256, clientId: client.id, clientName: client.name, createdAt: now, role };
+    const others = this.#stored.filter((stored) => stored.clientId !== client.id);
+    const alike = [...others.filter((stored) => stored.role === role), entry];
+    const unlike = others.filter((stored) => stored.role !== role);
+    const tokens = [...unlike, ...alike.slice(-limits.tokens)];
+    const format = tokens.some((stored) => stored.role === 'observe') ? 2 : 1;
+    const text = `${JSON.stringify({ format, tokens }, null, 2)}\n`;
     await writeFileDurably(this.#path, text, this.#system);
     this.#stored = tokens;
     return token;

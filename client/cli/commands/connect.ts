@@ -46,7 +46,11 @@ Examples:
       if (context.output.json) context.output.document({ worker });
       else {
         context.output.line(`Connected to ${worker.name} at ${worker.url}`);
-        context.output.notice(`Train there with "teletrain run <recipe> --on ${worker.name}".`);
+        context.output.notice(
+          worker.role === 'observe'
+            ? 'You may look there and change nothing: "teletrain attach <run>" follows a run.'
+            : `Train there with "teletrain run <recipe> --on ${worker.name}".`,
+        );
       }
     });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ExitCode } from '../../../shared/errors.ts';
 import type { CommandContext } from '../context.ts';
-import { existingFolder, wholeNumber } from '../options.ts';
+import { collect, existingFolder, wholeNumber } from '../options.ts';
 import { becomeWorkerProgram } from '../worker-process.ts';
 
 interface WorkerOptions {
@@ -11,6 +11,7 @@ interface WorkerOptions {
   home?: string;
   tokenFile?: string;
   dataDir?: string;
+  allowOrigin?: readonly string[];
   requireGpu?: boolean;
   idleMinutes?: number;
   recover: boolean;
@@ -34,6 +35,11 @@ export function addWorker(program: Command, context: CommandContext): void {
     .option('--home <folder>', 'its runs, tokens and lock file (default: worker in TELETRAIN_HOME)')
     .option('--token-file <file>', 'accept the token in this file; no one-time code is shown then')
     .option('--data-dir <folder>', 'where it finds datasets (default: TELETRAIN_DATA)')
+    .option(
+      '--allow-origin <origin>',
+      'let pages of this origin connect, https://page.example; may be given many times (default: no page may)',
+      collect,
+    )
     .option('--require-gpu', 'stop with the reason where it cannot train on a GPU')
     .option(
       '--idle-minutes <minutes>',
@@ -76,6 +82,7 @@ export function workerArguments(options: WorkerOptions): string[] {
     ...given('--token-file', options.tokenFile),
     ...given('--data-dir', options.dataDir),
     ...given('--idle-minutes', options.idleMinutes),
+    ...(options.allowOrigin ?? []).flatMap((origin) => ['--allow-origin', origin]),
     ...(requireGpu ? ['--require-gpu'] : []),
     ...(recover ? [] : ['--no-recover']),
     ...(parentWatch ? ['--parent-watch'] : []),

@@ -28,6 +28,7 @@ interface Said {
   readonly result: unknown;
   readonly error: WireError;
   readonly reason: WireError;
+  readonly ended?: WireError;
 }
 
 /** A bare client of the protocol: what it is told, it keeps; it neither retries nor reconnects. */
@@ -36,6 +37,8 @@ export class WireClient {
   readonly clientId: string;
   readonly events: RunEvent[] = [];
   readonly statuses: RunStatus[] = [];
+  /** Why tensor sessions are no more. */
+  readonly ended: WireError[] = [];
   /** Errors that answer no request, and the reasons of byes. */
   readonly complaints: WireError[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -175,6 +178,7 @@ export class WireClient {
     else if (kind === 'ping') this.send('pong', header);
     else if (kind === 'pong') this.#pongs.get(said.time)?.();
     else if (kind === 'bye') this.complaints.push(said.reason);
+    else if (kind === 'results' && said.ended) this.ended.push(said.ended);
     else if (said.id !== undefined) {
       const waiting = this.#answers.get(said.id);
       this.#answers.delete(said.id);

@@ -52,11 +52,19 @@ describe('PROTOCOL.md', () => {
   test.each(Object.entries(methods))(
     'describes %s and whether it changes something',
     (name, { changes, params }) => {
-      const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\``)) ?? '';
+      const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\``));
+      if (row === undefined) throw new Error(`${name} is not in the table`);
       expect(row.includes('✎')).toBe(changes);
       for (const field of Object.keys(params.shape)) expect(row).toContain(field);
     },
   );
+
+  test('lists the methods that an observer may ask', () => {
+    const line = page.split('\n').find((text) => text.startsWith('An observer may ask ')) ?? '';
+    const listed = /^An observer may ask ([^.]*(?:\.[a-z][^.]*)*)\. /.exec(line)?.[1] ?? '';
+    const open = Object.entries(methods).filter(([, { needs }]) => needs === 'observe');
+    expect(listed.split(', ')).toEqual(open.map(([name]) => `\`${name}\``));
+  });
 
   test.each(Object.entries(limits))('gives the limit %s as %i', (name, value) => {
     expect(page).toContain(`| \`${name}\` | ${value} |`);

@@ -3,6 +3,7 @@ import type {
   CheckpointView,
   ConnectionState,
   GrowingSample,
+  Invitation,
   RunHandle,
   RunListItem,
   RunView,
@@ -429,6 +430,9 @@ export class ScriptedClient implements TeletrainClient {
     this.asked.push(`stop worker ${name}`);
     this.#fail();
     this.workerList = this.workerList.filter((worker) => worker.name !== name);
+  }
+  async inviteObserver(name = 'colab'): Promise<Invitation> {
+    return { worker: name, url: 'wss://example/', code: 'K7QM-2XPD', expiresAt: 1 };
   }
   async forgetWorker(name: string): Promise<void> {
     this.asked.push(`forget worker ${name}`);

@@ -21,6 +21,9 @@ test.each([
   [['--idle-minutes', '-1']],
   [['--prot', '1']],
   [['extra']],
+  [['--allow-origin', '*']],
+  [['--allow-origin', 'page.example']],
+  [['--allow-origin', 'https://page.example/path']],
 ])('%j is refused with the exit code of usage', (args) => {
   expect(() => parseWorkerOptions(args, {})).toThrow(
     expect.objectContaining({ code: 'bad-option', exitCode: 2 }),
@@ -30,7 +33,7 @@ test.each([
 test('what others wrote cannot steer the terminal', () => {
   let written = '';
   const output = new Output({ write: (text) => (written += text) }, { json: false, status: false });
-  output.paired('evil\u001b[2J\u0007 laptop');
+  output.paired('evil\u001b[2J\u0007 laptop', 'control');
   output.state({
     type: 'state',
     state: 'failed',

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { TeletrainError } from '../../../../shared/errors.ts';
 import { encodeFrame } from '../../../../shared/frames.ts';
 import { closeCodes, limits } from '../../../../shared/limits.ts';
-import { type FrameKind, frameKinds, type Welcome } from '../../../../shared/messages.ts';
+import { type FrameKind, frameKinds, methods } from '../../../../shared/messages.ts';
+import type { GatewayWelcome } from '../../../../worker/gateway/door.ts';
 import { Session, type SessionStep } from '../../../../worker/gateway/session.ts';
 
 const hello = {
@@ -11,11 +12,12 @@ const hello = {
   client: { id: 'client-1234', name: 'laptop', version: '0.1.0' },
   auth: { code: 'K7QM-2XPD' },
 };
-const welcome: Welcome = {
+const welcome: GatewayWelcome = {
   protocol: 1,
   worker: { id: 'w', name: 'w', version: '0.1.0', epoch: 'e', startedAt: 0 },
   capabilities: [],
   limits: {},
+  role: 'control',
 };
 const request = (id: string, method = 'worker.info', params: unknown = {}) =>
   encodeFrame('request', { id, method, params });
@@ -229,4 +231,48 @@ test('whatever arrives in whatever order, nothing is thrown, and after a close n
     }),
     { numRuns: 2_000 },
   );
+});
+
+describe('a session of an observer', () => {
+  const observing = (): Session => {
+    session.receive(encodeFrame('hello', hello), 0);
+    session.welcome({ ...welcome, role: 'observe' }, 0);
+    return session;
+  };
+  /** Right parameters do not matter: who may not ask is told so before they are looked at. */
+  const verdictOn = (method: string) => {
+    const [step] = observing().receive(request('a', method, null), 1);
+    return step?.do === 'send' && (step.header as { error: { code: string } }).error.code;
+  };
+
+  test.each(Object.entries(methods))('asks %s only if it changes nothing', (method, { needs }) => {
+    expect(verdictOn(method)).toBe(needs === 'observe' ? 'bad-params' : 'read-only');
+  });
+
+  test('may look at runs and files, and nothing else', () => {
+    const open = Object.entries(methods).filter(([, { needs }]) => needs === 'observe');
+    expect(open.map(([method]) => method).sort()).toEqual([
+      ...[
+        'checkpoint.list',
+        'file.read',
+        'recipe.list',
+        'run.follow',
+        'run.list',
+        'run.unfollow',
+        'worker.info',
+      ],
+    ]);
+  });
+
+  test('is told that its commands are not run, and stays', () => {
+    const commands = encodeFrame(
+      'commands',
+      { session: 'a-tensor-session', number: 1, got: 0 },
+      new Uint8Array(16),
+    );
+    expect(observing().receive(commands, 1)).toMatchObject([
+      { do: 'send', kind: 'results', header: { number: 0, ended: { code: 'read-only' } } },
+    ]);
+    expect(session.receive(request('b'), 2)).toMatchObject([{ do: 'perform' }]);
+  });
 });

@@ -14,29 +14,57 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const client = (id: string) => ({ id, name: 'laptop' });
+
 test('an issued token is valid from then on, also for the next process, and is on disk as a hash only', async () => {
   const tokens = await Tokens.open(path);
-  const token = await tokens.issue('client-1', 'laptop', 1);
+  const token = await tokens.issue(client('client-1'), 'control', 1);
   expect(Buffer.from(token, 'base64url')).toHaveLength(32);
-  expect(tokens.isValid(token)).toBe(true);
-  expect(tokens.isValid(`${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`)).toBe(false);
-  expect(tokens.isValid('')).toBe(false);
+  expect(tokens.roleOf(token)).toBe('control');
+  expect(tokens.roleOf(`${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`)).toBeUndefined();
+  expect(tokens.roleOf('')).toBeUndefined();
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readFile(path, 'utf8')).not.toContain(token);
   await chmod(path, 0o644);
-  expect((await Tokens.open(path)).isValid(token)).toBe(true);
+  expect((await Tokens.open(path)).roleOf(token)).toBe('control');
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
 test('a client that pairs again has one token, and only so many clients have any', async () => {
   const tokens = await Tokens.open(path);
-  const first = await tokens.issue('client-0', 'laptop', 1);
-  const second = await tokens.issue('client-0', 'laptop', 2);
-  expect([tokens.isValid(first), tokens.isValid(second)]).toEqual([false, true]);
+  const first = await tokens.issue(client('client-0'), 'control', 1);
+  const second = await tokens.issue(client('client-0'), 'control', 2);
+  expect([tokens.roleOf(first), tokens.roleOf(second)]).toEqual([undefined, 'control']);
   for (let count = 1; count <= limits.tokens; count += 1)
-    await tokens.issue(`client-${count}`, 'other', 3);
-  expect(tokens.count).toBe(limits.tokens);
-  expect(tokens.isValid(second)).toBe(false);
+    await tokens.issue(client(`client-${count}`), 'control', 3);
+  expect(tokens.roleOf(second)).toBeUndefined();
+});
+
+test('an observer has a token of its own role, and no number of observers takes a controller its token', async () => {
+  const tokens = await Tokens.open(path);
+  const controls = await tokens.issue(client('client-0'), 'control', 1);
+  const first = await tokens.issue(client('watcher-0'), 'observe', 1);
+  expect([tokens.isController('client-0'), tokens.isController('watcher-0')]).toEqual([
+    true,
+    false,
+  ]);
+  for (let count = 1; count <= limits.tokens; count += 1)
+    await tokens.issue(client(`watcher-${count}`), 'observe', 2);
+  const again = await Tokens.open(path);
+  expect([again.roleOf(controls), again.roleOf(first)]).toEqual(['control', undefined]);
+  expect(again.hasController).toBe(true);
+});
+
+test('tokens from before there were roles may control, and a file with an observer is none that an older worker reads', async () => {
+  const format = async () => JSON.parse(await readFile(path, 'utf8')).format;
+  const tokens = await Tokens.open(path);
+  const token = await tokens.issue(client('client-0'), 'control', 1);
+  expect(await format()).toBe(1);
+  await writeFile(path, (await readFile(path, 'utf8')).replace(/,\s*"role": "control"/, ''));
+  const later = await Tokens.open(path);
+  expect(later.roleOf(token)).toBe('control');
+  await later.issue(client('watcher'), 'observe', 2);
+  expect(await format()).toBe(2);
 });
 
 test('a given token file is accepted only when nobody else can read it and it holds a token', async () => {
@@ -48,7 +76,7 @@ test('a given token file is accepted only when nobody else can read it and it ho
   await expect(tokens.accept(file)).rejects.toMatchObject({ code: 'token-file-open' });
   await chmod(file, 0o600);
   await tokens.accept(file);
-  expect(tokens.isValid(token)).toBe(true);
+  expect(tokens.roleOf(token)).toBe('control');
   await writeFile(file, 'short');
   await expect(tokens.accept(file)).rejects.toMatchObject({ code: 'bad-token-file' });
 });

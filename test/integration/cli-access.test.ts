@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { teletrain } from '../e2e/support/command.ts';
+import { WorkerProcess } from './support/worker-process.ts';
+
+/** Two machines, as far as a worker can tell: each has an installation of its own. */
+let folder: string;
+let worker: WorkerProcess;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'teletrain-access-'));
+  const environment = { SMALL_ENGINE_STEP_MS: '20' };
+  worker = new WorkerProcess(join(folder, 'worker'), { environment });
+  const { url, code } = await worker.listening();
+  expect((await at('laptop', 'connect', url, '--code', code, '--name', 'box')).code).toBe(0);
+});
+afterAll(async () => {
+  await worker.kill();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+const at = (machine: string, ...args: string[]) => teletrain(args, { home: join(folder, machine) });
+
+it('share prints the command by which another machine observes, and can change nothing', async () => {
+  const shared = await at('laptop', 'share');
+  expect(shared.stdout).toMatch(/^teletrain connect ws:\/\/\S+ --code [0-9A-Z]{4}-[0-9A-Z]{4}\n$/);
+  expect(shared.stderr).toMatch(/works once, on another machine, until \d\d:\d\d/);
+  const connected = await at('tablet', ...shared.stdout.trim().split(' ').slice(1));
+  const [, name = ''] = /^Connected to (\S+) at/.exec(connected.stdout) ?? [];
+  expect(connected.stderr).toContain('You may look there and change nothing');
+  expect(connected.code).toBe(0);
+
+  const start = ['run', 'imdb-lstm', '--on', 'box', '--set', 'epochs=500', '--detach', '--json'];
+  const { run } = JSON.parse((await at('laptop', ...start)).stdout);
+  const stopped = await at('tablet', 'stop', run, '--json');
+  expect(JSON.parse(stopped.stdout).error).toMatchObject({ code: 'read-only' });
+  expect(stopped.code).toBe(1);
+  const refused = await at('tablet', 'run', 'imdb-lstm', '--on', name, '--set', 'epochs=1');
+  expect(refused.stderr).toContain('read-only');
+  // What was refused leaves no run behind.
+  const { runs } = JSON.parse((await at('tablet', 'runs', '--json')).stdout);
+  expect(runs.map(({ id }: { id: string }) => id)).toEqual([run]);
+
+  expect((await at('laptop', 'stop', run)).code).toBe(0);
+  const seen = await at('tablet', 'attach', run);
+  expect(seen.stdout).toMatch(/^Stopped at step \d+/m);
+  expect(seen.code).toBe(4);
+});
