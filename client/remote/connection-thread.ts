@@ -1,8 +1,8 @@
 import { workerData } from 'node:worker_threads';
-import { systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { clientFolders } from '../session/folders.ts';
 import { LocalWorker } from '../session/local-worker.ts';
+import { nodeSystem } from '../session/system.ts';
 import { WorkerLinks } from '../session/worker-links.ts';
 import { localName, PairedWorkers } from '../session/workers.ts';
 import { TensorLink } from './tensor-link.ts';
@@ -27,8 +27,7 @@ const links = new WorkerLinks({
     home: folders.localWorkerHome,
     environment,
   }),
-  clock: systemClock,
-  times: undefined,
+  system: nodeSystem,
 });
 
 process.on('exit', () => {

@@ -1,9 +1,9 @@
-import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
 import type { ResultOf } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';
@@ -13,6 +13,8 @@ import type { RunLimits } from './run-done.ts';
 import { SessionHandle } from './run-handle.ts';
 import { RunSession } from './run-session.ts';
 import { RunStore } from './run-store.ts';
+import type { OpenSocket } from './socket.ts';
+import { nodeSystem } from './system.ts';
 import type {
   Invitation,
   RunHandle,
@@ -29,7 +31,9 @@ import { localName, PairedWorkers } from './workers.ts';
 export interface ClientOptions {
   /** In place of TELETRAIN_HOME: below it, `client/` is this client's and `worker/` the local worker's. */
   readonly home?: string;
-  readonly clock?: Clock;
+  /** The machine it runs on, and how a worker is reached from there, where they are simulated. */
+  readonly system?: System;
+  readonly openSocket?: OpenSocket;
   /** Delays of the connections, where they are not to be the usual ones. */
   readonly times?: Partial<ConnectionTimes>;
 }
@@ -48,21 +52,22 @@ interface OpenRun {
 }
 
 class SessionClient implements TeletrainClient {
-  readonly #clock: Clock;
+  readonly #system: System;
   readonly #store: RunStore;
   readonly #links: WorkerLinks;
   readonly #open = new Map<string, Promise<OpenRun>>();
 
-  constructor({ home, clock = systemClock, times }: ClientOptions) {
+  constructor({ home, system = nodeSystem, openSocket, times }: ClientOptions) {
     const environment = home === undefined ? process.env : { ...process.env, TELETRAIN_HOME: home };
     const folders = clientFolders(environment);
     const { localWorker: folder, localWorkerHome } = folders;
-    this.#clock = clock;
-    this.#store = new RunStore(folders.runs);
+    this.#system = system;
+    this.#store = new RunStore(folders.runs, system);
     this.#links = new WorkerLinks({
-      paired: new PairedWorkers(folders),
-      local: new LocalWorker({ folder, home: localWorkerHome, environment }),
-      clock,
+      paired: new PairedWorkers(folders, system),
+      local: new LocalWorker({ folder, home: localWorkerHome, environment, system }),
+      system,
+      openSocket,
       times,
     });
   }
@@ -116,8 +121,8 @@ class SessionClient implements TeletrainClient {
     const link = await this.#links.to(worker);
     if (link.state.kind !== 'connected') onProgress?.({ message: `connecting to "${worker}"` });
     await link.connected({ ...patient(signal), attempts: 5 });
-    const createdAt = this.#clock.now();
-    const id = newRunId(recipe, new Date(createdAt));
+    const createdAt = this.#system.clock.now();
+    const id = newRunId(recipe, new Date(createdAt), this.#system.random.fraction);
     const { version } = await this.#links.client();
     const record: RunRecord = { format: 1, id, recipe, settings, quick, createdAt, version };
     // On disk before the worker knows of it, so that whatever happens next the run can be found.
@@ -164,11 +169,12 @@ class SessionClient implements TeletrainClient {
       await handle.resume();
       return handle;
     }
+    const system = this.#system;
     const links = this.#links;
     const store = this.#store;
     const target = on === undefined ? await this.#workerOf(id) : await links.choose(on);
     return this.#handle(id, (session) =>
-      resumeRun({ links, store, session, target, replace, changes, onProgress, signal }),
+      resumeRun({ links, store, session, system, target, replace, changes, onProgress, signal }),
     );
   }
 
@@ -220,7 +226,7 @@ class SessionClient implements TeletrainClient {
     const links = this.#links;
     const store = this.#store;
     const resume = async (): Promise<void> =>
-      resumeRun({ links, store, session, target: await this.#workerOf(id) });
+      resumeRun({ links, store, session, system: this.#system, target: await this.#workerOf(id) });
     const change = async (changes: RunLimits): Promise<void> => {
       await this.#wake(session);
       await session.command('run.change', { run: id, ...changes });
@@ -232,7 +238,7 @@ class SessionClient implements TeletrainClient {
     const { fold, journal } = await this.#store.open(id);
     const place = await this.#store.place(id);
     if (place) fold.set('worker', place.worker);
-    const session = new RunSession({ fold, journal, clock: this.#clock });
+    const session = new RunSession({ fold, journal, system: this.#system });
     await session.lookAtHome();
     return { session, holders: 0 };
   }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Manifest, manifestSchema } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { downloadFile } from './download-file.ts';
 import { hasCode, syncFolder, writePrivateFile } from './private-file.ts';
+import { nodeSystem } from './system.ts';
 
 export interface CheckpointSource {
   readonly run: string;
@@ -35,11 +36,12 @@ export async function downloadCheckpoint(
   source: CheckpointSource,
   onReceived: (bytes: number, total: number) => void,
   signal: AbortSignal,
+  system: System = nodeSystem,
 ): Promise<string> {
   const final = join(folder, source.checkpoint);
   const partial = `${final}.partial`;
-  await mkdir(partial, { recursive: true, mode: 0o700 });
-  const manifest = await bringManifest(partial, source, signal);
+  await system.disk.mkdir(partial, { recursive: true, mode: 0o700 });
+  const manifest = await bringManifest(partial, source, signal, system);
   const total = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   for (const file of manifest.files) {
@@ -51,12 +53,13 @@ export async function downloadCheckpoint(
         (await source.read(file.name, offset, length, either)).bytes,
       onReceived: (bytes) => onReceived(before + bytes, total),
       signal,
+      system,
     });
     before += file.bytes;
   }
-  await syncFolder(partial);
-  await putInPlace(partial, final);
-  await syncFolder(folder);
+  await syncFolder(partial, system);
+  await putInPlace(partial, final, system);
+  await syncFolder(folder, system);
   return final;
 }
 
@@ -64,15 +67,17 @@ async function bringManifest(
   partial: string,
   source: CheckpointSource,
   signal: AbortSignal,
+  system: System,
 ): Promise<Manifest> {
+  const { disk } = system;
   const path = join(partial, manifestName);
-  const earlier = await readFile(path).catch(() => undefined);
+  const earlier = await disk.readFile(path).catch(() => undefined);
   if (earlier && sha256(earlier) === source.manifestSha256) {
     return parseManifest(earlier, source);
   }
   // Files of another checkpoint of the same step are of no use to this one.
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true, mode: 0o700 });
+  await disk.rm(partial, { recursive: true, force: true });
+  await disk.mkdir(partial, { recursive: true, mode: 0o700 });
   const bytes = await readWholeManifest(source, signal);
   if (sha256(bytes) !== source.manifestSha256) {
     throw new TeletrainError(
@@ -84,7 +89,7 @@ async function bringManifest(
     );
   }
   const manifest = parseManifest(bytes, source);
-  await writePrivateFile(path, bytes);
+  await writePrivateFile(path, bytes, system);
   return manifest;
 }
 
@@ -127,14 +132,14 @@ function parseManifest(bytes: Buffer, source: CheckpointSource): Manifest {
 }
 
 /** An older checkpoint of the same name, of before a rewind, gives way. */
-async function putInPlace(partial: string, final: string): Promise<void> {
+async function putInPlace(partial: string, final: string, { disk }: System): Promise<void> {
   const older = `${final}.old`;
-  await rm(older, { recursive: true, force: true });
-  await rename(final, older).catch((error: unknown) => {
+  await disk.rm(older, { recursive: true, force: true });
+  await disk.rename(final, older).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;
   });
-  await rename(partial, final);
-  await rm(older, { recursive: true, force: true });
+  await disk.rename(partial, final);
+  await disk.rm(older, { recursive: true, force: true });
 }
 
 /** @returns the folder of a checkpoint that came home whole and is this one; its files are not hashed again. */
@@ -142,14 +147,15 @@ export async function checkpointAtHome(
   folder: string,
   checkpoint: string,
   manifestSha256: string,
+  { disk }: System = nodeSystem,
 ): Promise<string | undefined> {
   const directory = join(folder, checkpoint);
-  const bytes = await readFile(join(directory, manifestName)).catch(() => undefined);
+  const bytes = await disk.readFile(join(directory, manifestName)).catch(() => undefined);
   if (!bytes || sha256(bytes) !== manifestSha256) return undefined;
   const manifest = manifestSchema.safeParse(JSON.parse(bytes.toString()));
   if (!manifest.success) return undefined;
   for (const file of manifest.data.files) {
-    const status = await stat(join(directory, file.name)).catch(() => undefined);
+    const status = await disk.stat(join(directory, file.name)).catch(() => undefined);
     if (status?.size !== file.bytes) return undefined;
   }
   return directory;

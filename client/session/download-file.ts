@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import type { OpenFile, System } from '../../shared/system.ts';
 
 /** Requests kept in flight: at 100 ms of round trip they carry 10 MB/s, and never hold a ping up for long. */
 const window = 4;
@@ -15,6 +15,7 @@ export interface FileDownload {
   readonly read: (offset: number, length: number, signal: AbortSignal) => Promise<Uint8Array>;
   readonly onReceived: (bytes: number) => void;
   readonly signal: AbortSignal;
+  readonly system: System;
 }
 
 /**
@@ -26,7 +27,7 @@ export interface FileDownload {
  * @throws TeletrainError `checkpoint-corrupt`, what `read` throws.
  */
 export async function downloadFile(download: FileDownload): Promise<void> {
-  await using file = await openForWriting(download.path);
+  await using file = await openForWriting(download.path, download.system);
   const { size } = await file.stat();
   const resumedAt = size <= download.bytes ? size : 0;
   if (size > download.bytes) await file.truncate(0);
@@ -43,15 +44,15 @@ export async function downloadFile(download: FileDownload): Promise<void> {
   );
 }
 
-async function openForWriting(path: string): Promise<FileHandle> {
+async function openForWriting(path: string, { disk }: System): Promise<OpenFile> {
   // 'a+' makes the file where there is none but cannot write at a place; 'r+' is the other way round.
-  await (await open(path, 'a', 0o600)).close();
-  return open(path, 'r+');
+  await (await disk.open(path, 'a', 0o600)).close();
+  return disk.open(path, 'r+');
 }
 
 /** @returns whether the file is whole and right, and then it is on disk. */
 async function fetchAndHash(
-  file: FileHandle,
+  file: OpenFile,
   { bytes, sha256, read, onReceived, signal }: FileDownload,
   from: number,
 ): Promise<boolean> {
@@ -90,7 +91,7 @@ async function fetchAndHash(
   return true;
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+async function writeAll(file: OpenFile, bytes: Uint8Array, offset: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     const length = bytes.length - written;
@@ -99,7 +100,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Pr
 }
 
 async function hashBeginning(
-  file: FileHandle,
+  file: OpenFile,
   bytes: number,
   hash: ReturnType<typeof createHash>,
 ): Promise<void> {

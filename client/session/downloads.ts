@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../shared/clock.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
+import type { System } from '../../shared/system.ts';
 import { diskError } from './disk-errors.ts';
 import { checkpointAtHome, downloadCheckpoint } from './download-checkpoint.ts';
 import { cancelled } from './errors.ts';
@@ -24,6 +24,7 @@ export interface DownloadsOptions {
   readonly onChange: (id: string, home: Home) => void;
   /** Nothing is on the list any more. */
   readonly onIdle: () => void;
+  readonly system: System;
 }
 
 interface Wish {
@@ -95,14 +96,14 @@ export class CheckpointDownloads {
   }
 
   async #work(): Promise<void> {
-    const { folder } = this.#options;
+    const { folder, system } = this.#options;
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await system.disk.mkdir(folder, { recursive: true, mode: 0o700 });
       while (this.#wishes.size > 0 && !this.#closing.signal.aborted) {
         await this.#resolveArrived();
-        await using lock = await FileLock.tryTake(join(folder, 'downloads.lock'));
+        await using lock = await FileLock.tryTake(join(folder, 'downloads.lock'), system);
         if (lock) await this.#fetchAll();
-        else await sleep(otherProcessMs, undefined, { signal: this.#closing.signal });
+        else await sleep(system.clock, otherProcessMs, this.#closing.signal);
       }
     } catch (error) {
       if (!this.#closing.signal.aborted) {
@@ -120,7 +121,8 @@ export class CheckpointDownloads {
   async #resolveArrived(): Promise<void> {
     for (const wish of [...this.#wishes.values()]) {
       const { id, manifestSha256 } = wish.checkpoint;
-      const directory = await checkpointAtHome(this.#options.folder, id, manifestSha256);
+      const { folder, system } = this.#options;
+      const directory = await checkpointAtHome(folder, id, manifestSha256, system);
       if (directory) this.#arrived(wish, directory);
     }
   }
@@ -141,10 +143,11 @@ export class CheckpointDownloads {
   }
 
   async #fetch(checkpoint: WantedCheckpoint): Promise<string> {
-    const { run, folder, link, onChange } = this.#options;
-    const here = await checkpointAtHome(folder, checkpoint.id, checkpoint.manifestSha256);
+    const { run, folder, link, onChange, system } = this.#options;
+    const { id, manifestSha256 } = checkpoint;
+    const here = await checkpointAtHome(folder, id, manifestSha256, system);
     if (here) return here;
-    const startedAt = performance.now();
+    const startedAt = system.clock.now();
     let resumedAt: number | undefined;
     this.#attempt = new AbortController();
     return downloadCheckpoint(
@@ -163,11 +166,12 @@ export class CheckpointDownloads {
       },
       (received) => {
         resumedAt ??= received;
-        const seconds = (performance.now() - startedAt) / 1000;
+        const seconds = (system.clock.now() - startedAt) / 1000;
         const bytesPerSecond = seconds > 0 ? (received - resumedAt) / seconds : 0;
         onChange(checkpoint.id, { state: 'arriving', received, bytesPerSecond });
       },
       AbortSignal.any([this.#closing.signal, this.#attempt.signal]),
+      system,
     );
   }
 
@@ -181,7 +185,8 @@ export class CheckpointDownloads {
     this.#drop(wish);
     const { id } = wish.checkpoint;
     if (goneCodes.has(error.code)) {
-      await rm(join(this.#options.folder, `${id}.partial`), { recursive: true, force: true });
+      const { disk } = this.#options.system;
+      await disk.rm(join(this.#options.folder, `${id}.partial`), { recursive: true, force: true });
       this.#options.onChange(id, { state: 'absent' });
     } else if (laterCodes.has(error.code)) {
       this.#options.onChange(id, { state: 'absent' });

@@ -1,8 +1,9 @@
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { every, sleep } from '../../shared/clock.ts';
+import type { System } from '../../shared/system.ts';
 import { cancelled } from './errors.ts';
 import { hasCode } from './private-file.ts';
+import { nodeSystem } from './system.ts';
 
 const heartbeatMs = 5_000;
 /** A lock not touched for this long was left behind, whoever held it. */
@@ -14,79 +15,81 @@ const staleMs = 30_000;
  */
 export class FileLock implements AsyncDisposable {
   readonly #path: string;
-  readonly #heartbeat: NodeJS.Timeout;
+  readonly #system: System;
+  readonly #stopHeartbeat: () => void;
 
-  private constructor(path: string) {
+  private constructor(path: string, system: System) {
     this.#path = path;
-    this.#heartbeat = setInterval(() => {
-      const now = new Date();
+    this.#system = system;
+    const { disk, clock } = system;
+    this.#stopHeartbeat = every(clock, heartbeatMs, () => {
+      const now = new Date(clock.now());
       // A lock that is gone was taken over; its holder finds that out when it writes.
-      utimes(path, now, now).catch(() => {});
-    }, heartbeatMs).unref();
+      disk.utimes(path, now, now).catch(() => {});
+    });
   }
 
   /** @returns undefined where another process holds it. */
-  static async tryTake(path: string): Promise<FileLock | undefined> {
+  static async tryTake(path: string, system: System = nodeSystem): Promise<FileLock | undefined> {
     // The second try is for after a stale lock was put away.
     for (let attempt = 0; attempt < 2; attempt += 1) {
       try {
-        await using file = await open(path, 'wx', 0o600);
-        await file.writeFile(`${hostname()} ${process.pid}`);
-        return new FileLock(path);
+        await using file = await system.disk.open(path, 'wx', 0o600);
+        await file.writeFile(`${hostname()} ${system.processes.own}`);
+        return new FileLock(path, system);
       } catch (error) {
         if (!hasCode(error, 'EEXIST')) throw error;
       }
-      if (!(await putAwayStale(path))) return undefined;
+      if (!(await putAwayStale(path, system))) return undefined;
     }
     return undefined;
   }
 
   /** Waits for as long as another process holds it. @throws TeletrainError `cancelled`. */
-  static async take(path: string, signal?: AbortSignal): Promise<FileLock> {
+  static async take(
+    path: string,
+    signal?: AbortSignal,
+    system: System = nodeSystem,
+  ): Promise<FileLock> {
     for (;;) {
-      const lock = await FileLock.tryTake(path);
+      const lock = await FileLock.tryTake(path, system);
       if (lock) return lock;
       if (signal?.aborted) throw cancelled('Waiting for another program', signal);
-      await sleep(10 + Math.random() * 20);
+      await sleep(system.clock, 10 + system.random.fraction() * 20);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#heartbeat);
-    await rm(this.#path, { force: true });
+    this.#stopHeartbeat();
+    await this.#system.disk.rm(this.#path, { force: true });
   }
 }
 
 /** @returns true when the way is free to try again. */
-async function putAwayStale(path: string): Promise<boolean> {
-  const holder = await readFile(path, 'utf8').catch(() => undefined);
+async function putAwayStale(path: string, system: System): Promise<boolean> {
+  const { disk, processes } = system;
+  const holder = await disk.readFile(path, 'utf8').catch(() => undefined);
   if (holder === undefined) return true;
-  if (!(await isStale(path, holder))) return false;
-  const aside = `${path}.${process.pid}.stale`;
+  if (!(await isStale(path, holder, system))) return false;
+  const aside = `${path}.${processes.own}.stale`;
   try {
-    await rename(path, aside);
+    await disk.rename(path, aside);
   } catch {
     return true;
   }
   // Between the look and the rename somebody else may have put it away and taken it anew.
-  if ((await readFile(aside, 'utf8')) !== holder) await link(aside, path).catch(() => {});
-  await rm(aside, { force: true });
+  if ((await disk.readFile(aside, 'utf8')) !== holder) await disk.link(aside, path).catch(() => {});
+  await disk.rm(aside, { force: true });
   return true;
 }
 
-async function isStale(path: string, holder: string): Promise<boolean> {
+async function isStale(
+  path: string,
+  holder: string,
+  { disk, clock, processes }: System,
+): Promise<boolean> {
   const [host, pid] = holder.split(' ');
-  if (host === hostname() && pid !== undefined && !isAlive(Number(pid))) return true;
-  const status = await stat(path).catch(() => undefined);
-  return status !== undefined && Date.now() - status.mtimeMs > staleMs;
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // A process of somebody else's is alive too.
-    return hasCode(error, 'EPERM');
-  }
+  if (host === hostname() && pid !== undefined && !processes.isAlive(Number(pid))) return true;
+  const status = await disk.stat(path).catch(() => undefined);
+  return status !== undefined && clock.now() - status.mtimeMs > staleMs;
 }

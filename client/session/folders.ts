@@ -1,7 +1,8 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { System } from '../../shared/system.ts';
 import { hasCode } from './private-file.ts';
+import { nodeSystem } from './system.ts';
 
 /** Where the client keeps what it knows; the worker's folders are its own. Nothing here is a cache. */
 export interface ClientFolders {
@@ -54,29 +55,32 @@ function stateFolder(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform):
  * Makes a folder that only its owner can enter, also where it was there with another mode.
  * @throws the file system's error.
  */
-export async function makePrivateFolder(directory: string): Promise<void> {
-  await makeMissing(directory);
-  await chmod(directory, 0o700);
+export async function makePrivateFolder(
+  directory: string,
+  system: System = nodeSystem,
+): Promise<void> {
+  await makeMissing(directory, system);
+  await system.disk.chmod(directory, 0o700);
 }
 
 /**
  * Makes a folder and those above it that are missing, one by one: Node's recursive mkdir never ends
  * where a folder can hold none, as /proc.
  */
-async function makeMissing(directory: string): Promise<void> {
-  if (await isFolder(directory)) return;
-  if (dirname(directory) !== directory) await makeMissing(dirname(directory));
+async function makeMissing(directory: string, system: System): Promise<void> {
+  if (await isFolder(directory, system)) return;
+  if (dirname(directory) !== directory) await makeMissing(dirname(directory), system);
   try {
-    await mkdir(directory, { mode: 0o700 });
+    await system.disk.mkdir(directory, { mode: 0o700 });
   } catch (error) {
     // Another program may have made it meanwhile.
-    if (!hasCode(error, 'EEXIST') || !(await isFolder(directory))) throw error;
+    if (!hasCode(error, 'EEXIST') || !(await isFolder(directory, system))) throw error;
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function isFolder(path: string, { disk }: System): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await disk.stat(path)).isDirectory();
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;

@@ -1,12 +1,13 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent } from '../../shared/events.ts';
 import { decodeEvent, encodeRecord, scanRecords } from '../../shared/journal.ts';
 import { type Life, lifeOf, livesAfter } from '../../shared/lives.ts';
+import type { OpenFile, System } from '../../shared/system.ts';
 import { diskError } from './disk-errors.ts';
 import { runMoved } from './errors.ts';
 import { FileLock } from './file-lock.ts';
 import { hasCode } from './private-file.ts';
+import { nodeSystem } from './system.ts';
 
 const chunkBytes = 1024 * 1024;
 /** Events wait for this long for others to be written together with them; the worker still has them. */
@@ -27,10 +28,11 @@ export async function readJournal(
   path: string,
   onEvent: (event: RunEvent) => void,
   from = 0,
+  { disk }: System = nodeSystem,
 ): Promise<JournalReading> {
-  let file: FileHandle;
+  let file: OpenFile;
   try {
-    file = await open(path, 'r');
+    file = await disk.open(path, 'r');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return { end: from, torn: false };
     throw error;
@@ -59,6 +61,7 @@ export async function readJournal(
  */
 export class JournalFile {
   readonly path: string;
+  readonly #system: System;
   /** Told when a write failed; what waits is lost to this disk then. */
   onFailure: (error: TeletrainError) => void = () => {};
   #end = 0;
@@ -71,13 +74,18 @@ export class JournalFile {
   #hurry: () => void = () => {};
   #failure: TeletrainError | undefined;
 
-  private constructor(path: string) {
+  private constructor(path: string, system: System) {
     this.path = path;
+    this.#system = system;
   }
 
   /** Reads what is there; a torn end is cut off by the next write. */
-  static async open(path: string, onEvent: (event: RunEvent) => void): Promise<JournalFile> {
-    const journal = new JournalFile(path);
+  static async open(
+    path: string,
+    onEvent: (event: RunEvent) => void,
+    system: System = nodeSystem,
+  ): Promise<JournalFile> {
+    const journal = new JournalFile(path, system);
     await journal.#catchUp(onEvent);
     journal.#heardLives = journal.#lives;
     return journal;
@@ -122,20 +130,20 @@ export class JournalFile {
 
   async #gather(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, gatherMs);
+    const stopTimer = this.#system.clock.after(gatherMs, resolve);
     this.#hurry = resolve;
     await promise;
-    clearTimeout(timer);
+    stopTimer();
   }
 
   async #writeTogether(events: readonly RunEvent[]): Promise<void> {
-    await using _ = await FileLock.take(`${this.path}.lock`);
+    await using _ = await FileLock.take(`${this.path}.lock`, undefined, this.#system);
     await this.#catchUp(() => {});
     this.#requireSameLife(events);
     const fresh = events.filter((event) => event.seq > this.#lastSeq);
     if (fresh.length === 0) return;
     const bytes = Buffer.concat(fresh.map(encodeRecord));
-    await using file = await open(this.path, 'a+', 0o600);
+    await using file = await this.#system.disk.open(this.path, 'a+', 0o600);
     const { size } = await file.stat();
     if (size > this.#end) await file.truncate(this.#end);
     await file.appendFile(bytes);
@@ -160,7 +168,7 @@ export class JournalFile {
   }
 
   async #catchUp(onEvent: (event: RunEvent) => void): Promise<void> {
-    const size = await stat(this.path).then(
+    const size = await this.#system.disk.stat(this.path).then(
       (status) => status.size,
       (error: unknown) => {
         if (hasCode(error, 'ENOENT')) return 0;
@@ -176,6 +184,7 @@ export class JournalFile {
         onEvent(event);
       },
       this.#end,
+      this.#system,
     );
     this.#end = reading.end;
   }

@@ -9,11 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
+import type { System } from '../../shared/system.ts';
 import { workerLockName, workerLockSchema } from '../../shared/worker-lock.ts';
 import { cancelled } from './errors.ts';
-import { FileLock, isAlive } from './file-lock.ts';
+import { FileLock } from './file-lock.ts';
 import { makePrivateFolder } from './folders.ts';
 import { readJsonFile, readTextFile, writePrivateFile } from './private-file.ts';
+import { isAlive, nodeSystem } from './system.ts';
 import type { SetupProgress } from './types.ts';
 import type { Away, Endpoint } from './worker-link.ts';
 import { type OutputLine, parseOutputLine } from './worker-output.ts';
@@ -40,6 +42,7 @@ export interface LocalWorkerOptions {
   readonly home: string;
   /** Given to the worker, which finds its own folders by it. */
   readonly environment: NodeJS.ProcessEnv;
+  readonly system?: System;
 }
 
 export interface StartLocalOptions {
@@ -65,6 +68,7 @@ export class LocalWorker {
     const lock = await readJsonFile(
       join(this.#options.home, workerLockName),
       workerLockSchema,
+      this.#options.system ?? nodeSystem,
     ).catch(
       // Read in the moment in which it was written.
       () => undefined,

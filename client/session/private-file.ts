@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../../shared/errors.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from './system.ts';
 
 // The worker has durable-file.ts of its own for this: client and worker never import each other,
 // and what they share touches no disk.
@@ -10,25 +10,30 @@ import { UsageError } from '../../shared/errors.ts';
  * Writes a file that only its owner can read, whole or not at all: beside it first, on disk, then
  * renamed over the old one.
  */
-export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
-  const beside = `${path}.${randomBytes(4).toString('hex')}.new`;
+export async function writePrivateFile(
+  path: string,
+  content: string | Uint8Array,
+  system: System = nodeSystem,
+): Promise<void> {
+  const { disk, random } = system;
+  const beside = `${path}.${random.bytes(4).toString('hex')}.new`;
   try {
-    await using file = await open(beside, 'wx', 0o600);
+    await using file = await disk.open(beside, 'wx', 0o600);
     await file.writeFile(content);
     await file.sync();
-    await rename(beside, path);
+    await disk.rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true });
+    await disk.rm(beside, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(path), system);
 }
 
 /** Makes a rename in the folder last through a power cut, where the system allows it. */
-export async function syncFolder(directory: string): Promise<void> {
+export async function syncFolder(directory: string, { disk }: System = nodeSystem): Promise<void> {
   // Windows opens no folders, and needs no sync of them.
   if (process.platform === 'win32') return;
-  await using folder = await open(directory, 'r');
+  await using folder = await disk.open(directory, 'r');
   await folder.sync();
 }
 
@@ -43,8 +48,9 @@ interface Schema<Output> {
 export async function readJsonFile<Output>(
   path: string,
   schema: Schema<Output>,
+  system: System = nodeSystem,
 ): Promise<Output | undefined> {
-  const text = await readTextFile(path);
+  const text = await readTextFile(path, system);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
@@ -62,9 +68,12 @@ export async function readJsonFile<Output>(
 }
 
 /** @returns undefined where there is no such file. */
-export async function readTextFile(path: string): Promise<string | undefined> {
+export async function readTextFile(
+  path: string,
+  { disk }: System = nodeSystem,
+): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await disk.readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

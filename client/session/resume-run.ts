@@ -2,6 +2,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
 import { contains, type History } from '../../shared/lives.ts';
 import type { RunSummary } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { eventsMissing, runDiverged } from './errors.ts';
 import { type RunLimits, requireMoreToTrain } from './run-done.ts';
 import type { RunSession } from './run-session.ts';
@@ -15,6 +16,7 @@ import { localName } from './workers.ts';
 export interface ResumeOptions {
   readonly links: WorkerLinks;
   readonly store: RunStore;
+  readonly system: System;
   readonly session: RunSession;
   /** Name of the worker on which the run goes on. */
   readonly target: string;
@@ -36,7 +38,7 @@ const oldWorkerPatienceMs = 4_000;
  *   `run-done`, `worker-busy`, `worker-lost`, ...
  */
 export async function resumeRun(options: ResumeOptions): Promise<void> {
-  const { links, store, session, target, replace, changes, onProgress, signal } = options;
+  const { links, store, session, system, target, replace, changes, onProgress, signal } = options;
   if (target === localName) await links.ensureLocal({ onProgress, signal });
   const link = await links.to(target);
   await link.connected(patient(signal));
@@ -46,7 +48,8 @@ export async function resumeRun(options: ResumeOptions): Promise<void> {
   if (!isThere) {
     if (there) requireReplaceable(there, session, target, replace);
     requireMoreToTrain(session.view, changes);
-    await importRun({ link, session, store, replaces: there, changes, onProgress, signal });
+    const replaces = there;
+    await importRun({ link, session, store, system, replaces, changes, onProgress, signal });
   } else if (session.history.lastSeq > 0 && there.firstSeq > session.history.lastSeq + 1) {
     throw eventsMissing(session.id, target, there.firstSeq, session.history.lastSeq);
   }

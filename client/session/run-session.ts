@@ -4,6 +4,7 @@ import { isFinal, type RunEvent } from '../../shared/events.ts';
 import { contains, type History } from '../../shared/lives.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { diskError } from './disk-errors.ts';
 import { checkpointAtHome } from './download-checkpoint.ts';
 import { CheckpointDownloads } from './downloads.ts';
@@ -27,7 +28,7 @@ const commandPatienceMs = 20_000;
 export interface RunSessionOptions {
   readonly fold: RunFold;
   readonly journal: JournalFile;
-  readonly clock: Clock;
+  readonly system: System;
 }
 
 /**
@@ -36,6 +37,7 @@ export interface RunSessionOptions {
  */
 export class RunSession {
   readonly #options: RunSessionOptions;
+  readonly #clock: Clock;
   readonly #downloads: CheckpointDownloads;
   readonly #listeners = new Set<() => void>();
   readonly #stopListening: (() => void)[] = [];
@@ -52,8 +54,9 @@ export class RunSession {
 
   constructor(options: RunSessionOptions) {
     this.#options = options;
-    this.#disconnectedAt = options.clock.now();
-    const { fold, journal } = options;
+    const { fold, journal, system } = options;
+    this.#clock = system.clock;
+    this.#disconnectedAt = this.#clock.now();
     journal.onFailure = (error) => this.#fail(error);
     this.#downloads = new CheckpointDownloads({
       run: fold.record.id,
@@ -64,6 +67,7 @@ export class RunSession {
         this.#changed();
       },
       onIdle: () => this.#changed(),
+      system,
     });
   }
 
@@ -91,12 +95,13 @@ export class RunSession {
 
   /** Finds out which checkpoints are at home, and mends what an earlier program left undone. */
   async lookAtHome(): Promise<void> {
-    const { fold } = this.#options;
+    const { fold, system } = this.#options;
     // A disk that cannot be written to can still be read from.
-    await writeMissingSamples(fold.directory, fold.samples).catch(() => {});
+    await writeMissingSamples(fold.directory, fold.samples, system).catch(() => {});
     for (const { id } of [...fold.checkpoints]) {
       const hash = fold.manifestHashes.get(id) ?? '';
-      const directory = await checkpointAtHome(`${fold.directory}/checkpoints`, id, hash);
+      const folder = `${fold.directory}/checkpoints`;
+      const directory = await checkpointAtHome(folder, id, hash, system);
       if (directory) fold.setCheckpoint(id, { home: { state: 'verified', directory } });
     }
     this.#changed();
@@ -105,7 +110,8 @@ export class RunSession {
   /** Follows the run on a worker from now on, in place of an earlier one. */
   attach(link: WorkerLink, workerName: string): void {
     this.detach('another worker');
-    const { fold, clock } = this.#options;
+    const { fold } = this.#options;
+    const clock = this.#clock;
     this.#link = link;
     this.#summary = undefined;
     this.#refusal = undefined;
@@ -153,7 +159,7 @@ export class RunSession {
       const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting';
       if (isCaughtUp || isAway || this.#failure || this.#refusal) resolve();
     };
-    const stopTimer = this.#options.clock.after(patienceMs, resolve);
+    const stopTimer = this.#clock.after(patienceMs, resolve);
     const unsubscribe = this.subscribe(look);
     const abort = (): void => reject(cancelled('Opening the run', signal));
     signal?.addEventListener('abort', abort, { once: true });
@@ -221,7 +227,8 @@ export class RunSession {
 
   /** See RunHandle.finished. */
   async finished(options: { signal?: AbortSignal; lostAfterMs?: number } = {}): Promise<RunView> {
-    const { clock, journal } = this.#options;
+    const { journal } = this.#options;
+    const clock = this.#clock;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let stopTimer: (() => void) | undefined;
     const look = (): void => {
@@ -263,14 +270,15 @@ export class RunSession {
   async *events(
     options: { fromSeq?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<RunEvent> {
-    const { journal } = this.#options;
+    const { journal, system } = this.#options;
     let next = options.fromSeq ?? 1;
     let position = 0;
     while (!options.signal?.aborted) {
       await journal.flushed();
       const settled = this.#isSettledApartFromDownloads() || !this.#link;
       const fresh: RunEvent[] = [];
-      const reading = await readJournal(journal.path, (event) => fresh.push(event), position);
+      const take = (event: RunEvent): number => fresh.push(event);
+      const reading = await readJournal(journal.path, take, position, system);
       position = reading.end;
       for (const event of fresh) {
         if (event.seq < next) continue;
@@ -323,9 +331,9 @@ export class RunSession {
   /** @param sample the newest one, which is not this event's where that arrived damaged. */
   #keepSample(sample: Sample | undefined, seq: number): void {
     if (sample?.seq !== seq) return;
-    const { directory } = this.#options.fold;
+    const { fold, system } = this.#options;
     this.#samples = this.#samples
-      .then(() => writeSample(directory, sample))
+      .then(() => writeSample(fold.directory, sample, system))
       .catch((error: unknown) => this.#fail(diskError('A sample picture', error)));
   }
 
@@ -364,7 +372,7 @@ export class RunSession {
   #changed(): void {
     if (this.#announced) return;
     this.#announced = true;
-    setImmediate(() => {
+    this.#clock.soon(() => {
       this.#announced = false;
       for (const listener of [...this.#listeners]) listener();
     });

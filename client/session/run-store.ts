@@ -1,18 +1,24 @@
-import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
-import { checkpointIdSchema, runIdSchema, runStateSchema } from '../../shared/events.ts';
+import {
+  checkpointIdSchema,
+  type RunEvent,
+  runIdSchema,
+  runStateSchema,
+} from '../../shared/events.ts';
 import {
   type Manifest,
   manifestSchema,
   type RunRecord,
   runRecordSchema,
 } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { unknownRun } from './errors.ts';
 import { JournalFile } from './journal-file.ts';
 import { hasCode, readJsonFile, writePrivateFile } from './private-file.ts';
 import { RunFold } from './run-view.ts';
+import { nodeSystem } from './system.ts';
 import type { RunListItem, RunView } from './types.ts';
 
 /** Where a run is or was last: which worker, and that worker's epoch when it was seen there. */
@@ -42,9 +48,11 @@ const monitored = 'validation/loss/epoch';
 /** The runs on this machine's disk: `<runs>/<id>/` with run.json, journal, worker.json, samples/ and checkpoints/. */
 export class RunStore {
   readonly #runs: string;
+  readonly #system: System;
 
-  constructor(runs: string) {
+  constructor(runs: string, system: System = nodeSystem) {
     this.#runs = runs;
+    this.#system = system;
   }
 
   directoryOf(id: string): string {
@@ -54,20 +62,22 @@ export class RunStore {
   /** Makes a run known here; its run.json stays as it is where there is one. */
   async create(record: RunRecord): Promise<void> {
     const directory = this.directoryOf(record.id);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await chmod(directory, 0o700);
+    const { disk } = this.#system;
+    await disk.mkdir(directory, { recursive: true, mode: 0o700 });
+    await disk.chmod(directory, 0o700);
     if (await this.read(record.id)) return;
-    await writePrivateFile(join(directory, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
+    const text = `${JSON.stringify(record, null, 2)}\n`;
+    await writePrivateFile(join(directory, 'run.json'), text, this.#system);
   }
 
   /** @returns undefined where there is no such run. @throws UsageError `damaged-file`. */
   read(id: string): Promise<RunRecord | undefined> {
-    return readJsonFile(join(this.directoryOf(id), 'run.json'), runRecordSchema);
+    return readJsonFile(join(this.directoryOf(id), 'run.json'), runRecordSchema, this.#system);
   }
 
   /** Ids of all runs, newest first; a run whose run.json is damaged is among the oldest. */
   async ids(): Promise<string[]> {
-    const names = await readdir(this.#runs).catch((error: unknown) => {
+    const names = await this.#system.disk.readdir(this.#runs).catch((error: unknown) => {
       if (hasCode(error, 'ENOENT')) return [];
       throw error;
     });
@@ -109,12 +119,12 @@ export class RunStore {
   }
 
   place(id: string): Promise<RunPlace | undefined> {
-    return readJsonFile(join(this.directoryOf(id), 'worker.json'), placeSchema);
+    return readJsonFile(join(this.directoryOf(id), 'worker.json'), placeSchema, this.#system);
   }
 
   async setPlace(id: string, place: RunPlace): Promise<void> {
     const path = join(this.directoryOf(id), 'worker.json');
-    await writePrivateFile(path, `${JSON.stringify(place)}\n`);
+    await writePrivateFile(path, `${JSON.stringify(place)}\n`, this.#system);
   }
 
   /** Folds a run's events from disk, and opens its journal for more. @throws UsageError `unknown-run`. */
@@ -122,7 +132,8 @@ export class RunStore {
     const record = await this.read(id);
     if (!record) throw unknownRun(id);
     const fold = new RunFold(record, this.directoryOf(id));
-    const journal = await JournalFile.open(this.journalPath(id), (event) => fold.apply(event));
+    const take = (event: RunEvent): void => fold.apply(event);
+    const journal = await JournalFile.open(this.journalPath(id), take, this.#system);
     return { fold, journal };
   }
 
@@ -132,7 +143,7 @@ export class RunStore {
 
   /** For a run that was refused before it began. */
   async remove(id: string): Promise<void> {
-    await rm(this.directoryOf(id), { recursive: true, force: true });
+    await this.#system.disk.rm(this.directoryOf(id), { recursive: true, force: true });
   }
 
   async list(): Promise<RunListItem[]> {
@@ -140,7 +151,7 @@ export class RunStore {
     for (const id of await this.ids()) {
       const record = await this.read(id);
       if (!record) continue;
-      const journal = await stat(this.journalPath(id)).catch(() => undefined);
+      const journal = await this.#system.disk.stat(this.journalPath(id)).catch(() => undefined);
       const { journalBytes: _, ...summary } = await this.#summary(id, journal?.size ?? 0);
       const place = await this.place(id).catch(() => undefined);
       items.push({
@@ -156,23 +167,24 @@ export class RunStore {
 
   async #summary(id: string, journalBytes: number): Promise<Summary> {
     const path = join(this.directoryOf(id), 'summary.json');
-    const kept = await readJsonFile(path, summarySchema).catch(() => undefined);
+    const kept = await readJsonFile(path, summarySchema, this.#system).catch(() => undefined);
     if (kept?.journalBytes === journalBytes) return kept;
     const summary = { journalBytes, ...summarise(await this.load(id)) };
     // Only a quicker way to the same: where it cannot be written, the list is still right.
-    await writePrivateFile(path, JSON.stringify(summary)).catch(() => {});
+    await writePrivateFile(path, JSON.stringify(summary), this.#system).catch(() => {});
     return summary;
   }
 
   /** The checkpoints that are at home, oldest first. */
   async checkpoints(id: string): Promise<{ manifest: Manifest; directory: string }[]> {
     const folder = join(this.directoryOf(id), 'checkpoints');
-    const names = await readdir(folder).catch(() => []);
+    const names = await this.#system.disk.readdir(folder).catch(() => []);
     const found: { manifest: Manifest; directory: string }[] = [];
     for (const name of names.sort()) {
       if (!checkpointIdSchema.safeParse(name).success) continue;
       const directory = join(folder, name);
-      const manifest = await readJsonFile(join(directory, 'manifest.json'), manifestSchema);
+      const path = join(directory, 'manifest.json');
+      const manifest = await readJsonFile(path, manifestSchema, this.#system);
       if (manifest) found.push({ manifest, directory });
     }
     return found;

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import type { Drawing, EventOf } from '../../shared/events.ts';
+import type { System } from '../../shared/system.ts';
 import { encodeGreyPng } from './png.ts';
+import { nodeSystem } from './system.ts';
 import type { Sample } from './types.ts';
 
 const separator = 128;
@@ -78,15 +78,19 @@ function enlarged(pixels: Uint8Array, width: number): Uint8Array {
 }
 
 /** Writes a sample's picture into the run's folder, whole or not at all. */
-export async function writeSample(directory: string, sample: Sample): Promise<void> {
+export async function writeSample(
+  directory: string,
+  sample: Sample,
+  { disk, processes }: System = nodeSystem,
+): Promise<void> {
   const path = join(directory, sample.file);
-  const beside = `${path}.${process.pid}.new`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const beside = `${path}.${processes.own}.new`;
+  await disk.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    await writeFile(beside, sampleGrid(sample));
-    await rename(beside, path);
+    await disk.writeFile(beside, sampleGrid(sample));
+    await disk.rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true });
+    await disk.rm(beside, { force: true });
     throw error;
   }
 }
@@ -95,8 +99,10 @@ export async function writeSample(directory: string, sample: Sample): Promise<vo
 export async function writeMissingSamples(
   directory: string,
   samples: readonly Sample[],
+  system: System = nodeSystem,
 ): Promise<void> {
   for (const sample of samples) {
-    if (!existsSync(join(directory, sample.file))) await writeSample(directory, sample);
+    const known = await system.disk.stat(join(directory, sample.file)).catch(() => undefined);
+    if (!known) await writeSample(directory, sample, system);
   }
 }

@@ -20,6 +20,8 @@ export interface Socket {
   terminate(): void;
 }
 
+export type OpenSocket = (url: string, listener: SocketListener) => Socket;
+
 const handshakeMs = 10_000;
 const goodbyeMs = 2_000;
 

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { type History, lifeOf } from '../../shared/lives.ts';
 import type { Manifest } from '../../shared/run.ts';
+import type { OpenFile, System } from '../../shared/system.ts';
 import { sha256 } from './download-checkpoint.ts';
 import { cancelled } from './errors.ts';
 import type { RunLimits } from './run-done.ts';
@@ -21,6 +20,7 @@ export interface ImportOptions {
   readonly link: Pick<WorkerLink, 'request'>;
   readonly session: RunSession;
   readonly store: RunStore;
+  readonly system: System;
   /** What the worker has of the run, which is moved aside there. */
   readonly replaces?: History | undefined;
   /** Limits that hold from now on. */
@@ -37,6 +37,7 @@ interface Copy {
 interface Target {
   readonly run: string;
   readonly link: ImportOptions['link'];
+  readonly system: System;
   readonly request: { readonly patienceMs: number; readonly signal?: AbortSignal };
 }
 
@@ -47,11 +48,11 @@ interface Target {
  * @throws TeletrainError `no-checkpoint`, `checkpoint-corrupt`, what the worker answers, `worker-lost`.
  */
 export async function importRun(options: ImportOptions): Promise<void> {
-  const { link, session, store, replaces, changes, onProgress, signal } = options;
+  const { link, session, store, system, replaces, changes, onProgress, signal } = options;
   const { view, history, id: run } = session;
   const { last, best } = await copiesAtHome(session, store);
-  await verify(last, onProgress, signal);
-  const soundBest = best && (await isSound(best, onProgress, signal)) ? best : undefined;
+  await verify(last, system, onProgress, signal);
+  const soundBest = best && (await isSound(best, system, onProgress, signal)) ? best : undefined;
   const request = { patienceMs: uploadPatienceMs, ...(signal ? { signal } : {}) };
   const { epochs, patience } = { epochs: view.epochs, patience: view.patience, ...changes };
   await link.request(
@@ -72,23 +73,24 @@ export async function importRun(options: ImportOptions): Promise<void> {
   // What the run goes on from comes last: with it, everything is there.
   const wanted = [...(soundBest ? [soundBest] : []), last];
   for (const copy of wanted.filter(({ manifest }) => !arrived.has(manifest.id))) {
-    await upload(copy, { run, link, request }, onProgress);
+    await upload(copy, { run, link, system, request }, onProgress);
   }
 }
 
 async function upload(
   { manifest, directory }: Copy,
-  { run, link, request }: Target,
+  { run, link, system, request }: Target,
   onProgress: ImportOptions['onProgress'],
 ): Promise<void> {
   const checkpoint = manifest.id;
-  const manifestBytes = await readFile(join(directory, 'manifest.json'));
+  const manifestBytes = await system.disk.readFile(join(directory, 'manifest.json'));
   const files = [...manifest.files, { name: 'manifest.json', bytes: manifestBytes.length }];
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   for (const file of files) {
     const target = { run, checkpoint, file: file.name };
-    await uploadFile(join(directory, file.name), file.bytes, target, link, request, (sent) => {
+    await using source = await system.disk.open(join(directory, file.name), 'r');
+    await uploadFile(source, file.bytes, target, link, request, (sent) => {
       onProgress?.({ message: `uploading checkpoint ${checkpoint}`, done: before + sent, total });
     });
     before += file.bytes;
@@ -119,11 +121,12 @@ async function copiesAtHome(
 /** Without its best checkpoint a run can go on: it then says that those weights are not tested. */
 async function isSound(
   copy: Copy,
+  system: System,
   onProgress: ImportOptions['onProgress'],
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
-    await verify(copy, onProgress, signal);
+    await verify(copy, system, onProgress, signal);
     return true;
   } catch (error) {
     if (!(error instanceof TeletrainError) || error.code !== 'checkpoint-corrupt') throw error;
@@ -135,15 +138,14 @@ async function isSound(
 /** A copy may have rotted since it came home, and a damaged one would end a run far away. */
 async function verify(
   { manifest, directory }: Copy,
+  system: System,
   onProgress: ImportOptions['onProgress'],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   onProgress?.({ message: `checking checkpoint ${manifest.id}` });
   for (const file of manifest.files) {
     if (signal?.aborted) throw cancelled('The upload', signal);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(join(directory, file.name))) hash.update(chunk);
-    if (hash.digest('hex') === file.sha256) continue;
+    if ((await hashOf(join(directory, file.name), system)) === file.sha256) continue;
     throw new TeletrainError(
       'checkpoint-corrupt',
       `The file ${file.name} of checkpoint ${manifest.id} at home is damaged.`,
@@ -154,15 +156,27 @@ async function verify(
   }
 }
 
+/** SHA-256 of a file in hex, read by chunks. */
+async function hashOf(path: string, { disk }: System): Promise<string> {
+  const hash = createHash('sha256');
+  await using file = await disk.open(path, 'r');
+  const chunk = Buffer.allocUnsafe(limits.chunkBytes);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(chunk.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
 async function uploadFile(
-  path: string,
+  file: OpenFile,
   bytes: number,
   target: { run: string; checkpoint: string; file: string },
   link: ImportOptions['link'],
   request: { patienceMs: number; signal?: AbortSignal },
   onSent: (bytes: number) => void,
 ): Promise<void> {
-  await using file = await open(path, 'r');
   const ask = async (offset: number, payload: Uint8Array): Promise<number> =>
     (await link.request('file.write', { ...target, offset }, { ...request, payload })).result
       .received;

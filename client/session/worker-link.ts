@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { encodeFrame } from '../../shared/frames.ts';
@@ -12,11 +11,13 @@ import type {
   Welcome,
 } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
+import type { System } from '../../shared/system.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { cancelled, connectionClosed, workerLost } from './errors.ts';
-import { openSocket, type Socket } from './socket.ts';
+import { type OpenSocket, openSocket, type Socket } from './socket.ts';
+import { nodeSystem } from './system.ts';
 import type { ConnectionState } from './types.ts';
 
 /** Where a worker is now, and how it knows us. Asked before every attempt: a local worker moves. */
@@ -51,7 +52,8 @@ export interface WorkerLinkOptions {
   readonly endpoint: () => Promise<Endpoint | Away>;
   readonly lastEpoch?: string;
   readonly times?: Partial<ConnectionTimes>;
-  readonly clock?: Clock;
+  readonly system?: System;
+  readonly openSocket?: OpenSocket;
 }
 
 export interface Answer<Result> {
@@ -80,10 +82,12 @@ export class WorkerLink {
 
   constructor(options: WorkerLinkOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    const { clock, random } = options.system ?? nodeSystem;
+    this.#clock = clock;
     this.#machine = new Connection({
       client: options.client,
-      requestPrefix: randomBytes(6).toString('base64url'),
+      requestPrefix: random.bytes(6).toString('base64url'),
+      random: random.fraction,
       ...(options.times ? { times: options.times } : {}),
       ...(options.lastEpoch === undefined ? {} : { lastEpoch: options.lastEpoch }),
     });
@@ -301,7 +305,8 @@ export class WorkerLink {
     const { url, auth } = endpoint;
     // What an older socket still says no longer matters.
     const isCurrent = (): boolean => this.#socket === socket;
-    const socket = openSocket(url, {
+    const open = this.#options.openSocket ?? openSocket;
+    const socket = open(url, {
       opened: () => {
         if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), auth));
         else socket.terminate();

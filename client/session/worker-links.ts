@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Clock } from '../../shared/clock.ts';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import type { Hello, ResultOf } from '../../shared/messages.ts';
+import type { System } from '../../shared/system.ts';
+import { version } from '../../shared/version.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
+import type { OpenSocket } from './socket.ts';
 import type { Invitation, WorkerReference } from './types.ts';
 import { type Away, type Endpoint, WorkerLink } from './worker-link.ts';
 import { localName, type PairedWorker, type PairedWorkers } from './workers.ts';
@@ -20,8 +21,9 @@ const infoPatienceMs = 5_000;
 export interface WorkerLinksOptions {
   readonly paired: PairedWorkers;
   readonly local: LocalWorker;
-  readonly clock: Clock;
-  readonly times: Partial<ConnectionTimes> | undefined;
+  readonly system: System;
+  readonly openSocket?: OpenSocket | undefined;
+  readonly times?: Partial<ConnectionTimes> | undefined;
 }
 
 /** The workers that this program can reach, and its one connection to each of them. */
@@ -48,7 +50,7 @@ export class WorkerLinks {
     text: string,
     options: { code: string; name?: string; signal?: AbortSignal },
   ): Promise<WorkerReference> {
-    const { paired, clock } = this.#options;
+    const { paired, system } = this.#options;
     const url = parseConnectionUrl(text);
     if (options.name !== undefined) paired.requireName(options.name);
     const auth = { code: options.code.trim() };
@@ -71,7 +73,7 @@ export class WorkerLinks {
         ownName: worker.name,
         wishedName: options.name,
         role,
-        now: clock.now(),
+        now: system.clock.now(),
       });
       this.#drop(added.name);
       return referenceTo(added);
@@ -208,7 +210,7 @@ export class WorkerLinks {
   client(): Promise<Hello['client']> {
     this.#identity ??= this.#options.paired
       .clientId()
-      .then(async (id) => ({ id, name: ownName(), version: await ownVersion() }));
+      .then((id) => ({ id, name: ownName(), version }));
     return this.#identity;
   }
 
@@ -253,11 +255,12 @@ export class WorkerLinks {
   }
 
   async #make(endpoint: () => Promise<Endpoint | Away>, lastEpoch?: string): Promise<WorkerLink> {
-    const { clock, times } = this.#options;
+    const { system, openSocket, times } = this.#options;
     return new WorkerLink({
       client: await this.client(),
       endpoint,
-      clock,
+      system,
+      ...(openSocket ? { openSocket } : {}),
       ...(times ? { times } : {}),
       ...(lastEpoch === undefined ? {} : { lastEpoch }),
     });
@@ -284,10 +287,4 @@ const ownName = (): string => hostname().slice(0, 64) || 'teletrain';
 
 function referenceTo({ name, url, addedAt, role }: PairedWorker): WorkerReference {
   return { name, url, local: false, addedAt, ...(role ? { role } : {}) };
-}
-
-async function ownVersion(): Promise<string> {
-  const up = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
-  const text = await readFile(new URL(`${up}/package.json`, import.meta.url), 'utf8');
-  return String(JSON.parse(text).version);
 }

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../../shared/errors.ts';
 import { type Role, roleSchema } from '../../shared/messages.ts';
+import type { System } from '../../shared/system.ts';
 import { FileLock } from './file-lock.ts';
 import type { ClientFolders } from './folders.ts';
 import { makePrivateFolder } from './folders.ts';
 import { readJsonFile, writePrivateFile } from './private-file.ts';
+import { nodeSystem } from './system.ts';
 
 /** The name of the worker that this client starts on this machine. */
 export const localName = 'local';
@@ -28,14 +30,16 @@ const identitySchema = z.object({ id: z.string().min(8).max(64) });
 /** The paired workers and their tokens, in one file that only its owner can read. */
 export class PairedWorkers {
   readonly #folders: ClientFolders;
+  readonly #system: System;
 
-  constructor(folders: ClientFolders) {
+  constructor(folders: ClientFolders, system: System = nodeSystem) {
     this.#folders = folders;
+    this.#system = system;
   }
 
   /** In the order in which they were added. */
   async all(): Promise<readonly PairedWorker[]> {
-    const file = await readJsonFile(this.#folders.workersFile, workersSchema);
+    const file = await readJsonFile(this.#folders.workersFile, workersSchema, this.#system);
     return file?.workers ?? [];
   }
 
@@ -97,25 +101,26 @@ export class PairedWorkers {
   /** Who this installation is to every worker; made at its first use. */
   async clientId(): Promise<string> {
     const { identityFile, state } = this.#folders;
-    const known = await readJsonFile(identityFile, identitySchema);
+    const known = await readJsonFile(identityFile, identitySchema, this.#system);
     if (known) return known.id;
-    await makePrivateFolder(state);
-    await using _ = await FileLock.take(`${identityFile}.lock`);
-    const meanwhile = await readJsonFile(identityFile, identitySchema);
+    await makePrivateFolder(state, this.#system);
+    await using _ = await FileLock.take(`${identityFile}.lock`, undefined, this.#system);
+    const meanwhile = await readJsonFile(identityFile, identitySchema, this.#system);
     if (meanwhile) return meanwhile.id;
     const id = randomUUID();
-    await writePrivateFile(identityFile, `${JSON.stringify({ id })}\n`);
+    await writePrivateFile(identityFile, `${JSON.stringify({ id })}\n`, this.#system);
     return id;
   }
 
   async #change<Result>(
     change: (workers: readonly PairedWorker[]) => { workers: PairedWorker[]; result: Result },
   ): Promise<Result> {
-    await makePrivateFolder(this.#folders.state);
-    await using _ = await FileLock.take(`${this.#folders.workersFile}.lock`);
+    const { workersFile, state } = this.#folders;
+    await makePrivateFolder(state, this.#system);
+    await using _ = await FileLock.take(`${workersFile}.lock`, undefined, this.#system);
     const { workers, result } = change(await this.all());
     const file = { format: 1, workers };
-    await writePrivateFile(this.#folders.workersFile, `${JSON.stringify(file, null, 2)}\n`);
+    await writePrivateFile(workersFile, `${JSON.stringify(file, null, 2)}\n`, this.#system);
     return result;
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
-import { isAlive } from '../../client/session/file-lock.ts';
+import { isAlive } from '../../client/session/system.ts';
 import { workerLockSchema } from '../../shared/worker-lock.ts';
 import { quickTimes, recipe, until } from './session-set-up.ts';
 import { temporaryHome } from './support/worker-process.ts';
