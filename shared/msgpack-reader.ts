@@ -133,7 +133,7 @@ export class MsgpackReader {
   /** A copy: a view would keep the whole message alive for as long as one small value of it is kept. */
   #raw(length: number): Uint8Array {
     const at = this.#take(length);
-    return Uint8Array.prototype.slice.call(this.#bytes, at, at + length);
+    return new Uint8Array(this.#bytes.subarray(at, at + length));
   }
 
   #unsigned(bytes: 1 | 2 | 4): number {

@@ -1,5 +1,5 @@
 import { malformed } from './batch.ts';
-import { type DataTypeName, isDataType } from './data.ts';
+import { type DataTypeName, isDataType, isShape } from './data.ts';
 import { isKernelName, type KernelName, kernelSignature } from './kernels.ts';
 
 /**
@@ -51,11 +51,11 @@ export type Result =
   /** Of a command with this id; 0 where a command failed that nobody waits for. */
   | ['failed', id: number, Failure];
 
-/** TensorFlow itself stops at 8 for most kernels. */
-const largestRank = 16;
 const longestText = 4096;
 const mostValues = 65_536;
 const deepestAttribute = 3;
+/** Their shapes must fit one message. */
+const mostDescribed = 4096;
 
 /** @throws TeletrainError `malformed-batch` for anything that is not one of the commands above. */
 export function parseCommand(value: unknown): Command {
@@ -84,7 +84,13 @@ export function parseCommand(value: unknown): Command {
       check(value.length === 3 && value.slice(1).every(isCount), 'read');
       break;
     case 'describe':
-      check(value.length === 3 && isCount(value[1]) && isListOf(value[2], isCount), 'describe');
+      check(
+        value.length === 3 &&
+          isCount(value[1]) &&
+          isListOf(value[2], isCount) &&
+          value[2].length <= mostDescribed,
+        'describe',
+      );
       break;
     default:
       throw malformed('it has an unknown command');
@@ -108,7 +114,10 @@ function parseRun(value: readonly unknown[]): Command {
       attributes.length === signature.attributes.length,
     name,
   );
-  check(isListOf(outputs, isCount) && outputs.length > 0, name);
+  check(
+    isListOf(outputs, isCount) && outputs.length > 0 && new Set(outputs).size === outputs.length,
+    name,
+  );
   return value as unknown as Command;
 }
 
@@ -118,7 +127,13 @@ export function parseResult(value: unknown): Result {
   const [kind, id] = value;
   check(isCount(id), 'a result');
   if (kind === 'data') {
-    check(isDataType(value[2]) && isShape(value[3]) && value.slice(4).every(isCount), 'data');
+    check(
+      value.length === 8 &&
+        isDataType(value[2]) &&
+        isShape(value[3]) &&
+        value.slice(4).every(isCount),
+      'data',
+    );
   } else if (kind === 'described') {
     check(
       isListOf(value[2], (one) => Array.isArray(one) && isDataType(one[0]) && isShape(one[1])),
@@ -143,9 +158,6 @@ function isListOf<Item>(
 ): value is Item[] {
   return Array.isArray(value) && value.length <= mostValues && value.every(isItem);
 }
-
-const isShape = (value: unknown): value is number[] =>
-  isListOf(value, isCount) && value.length <= largestRank;
 
 function isAttribute(value: unknown, depth: number): value is AttributeValue {
   if (typeof value === 'number' || typeof value === 'boolean') return true;

@@ -17,6 +17,17 @@ export const isDataType = (value: unknown): value is DataTypeName =>
 /** What tfjs' backends write and read: complex numbers as pairs, strings as their bytes. */
 export type TensorValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
 
+/** TensorFlow itself stops at 8 for most kernels. */
+const largestRank = 16;
+const longestAxis = 2 ** 31 - 1;
+
+/** Whether it is a tensor's shape, whose values can be counted, and were it none of them for a zero. */
+export const isShape = (value: unknown): value is number[] =>
+  Array.isArray(value) &&
+  value.length <= largestRank &&
+  value.every((length) => Number.isInteger(length) && length >= 0 && length <= longestAxis) &&
+  Number.isSafeInteger(sizeOf(value.map((length: number) => Math.max(1, length))));
+
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((size, length) => size * length, 1);
 
@@ -50,10 +61,15 @@ export function valuesOf(bytes: Uint8Array, dtype: DataTypeName, size: number): 
   }
   const { buffer, byteOffset, byteLength }: Uint8Array =
     bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
-  if (dtype === 'bool') return new Uint8Array(buffer, byteOffset, byteLength);
+  if (dtype === 'bool') return truthOf(new Uint8Array(buffer, byteOffset, byteLength));
   return dtype === 'int32'
     ? new Int32Array(buffer, byteOffset, byteLength / 4)
     : new Float32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/** C++ does as it likes with a bool that is neither 0 nor 1. */
+function truthOf(bytes: Uint8Array): Uint8Array {
+  return bytes.every((byte) => byte <= 1) ? bytes : bytes.map((byte) => (byte === 0 ? 0 : 1));
 }
 
 function stringsOf(bytes: Uint8Array, size: number): Uint8Array[] {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
@@ -17,6 +18,10 @@ import { TensorSession } from './tensor-session.ts';
 
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(0));
+
+// Where memory runs out all the same, Linux ends this process first and not the gateway, a training
+// run or a program of the user's. Other systems, and some containers, have no such file.
+await writeFile('/proc/self/oom_score_adj', '1000').catch(() => {});
 
 /** Of the machine's memory, or of the GPU's: a run may be training beside. */
 const shareOfMemory = 0.5;
@@ -49,7 +54,7 @@ function serve(bytes: number): void {
     for (const part of payload) pipe.write(part);
     pipe.uncork();
   };
-  const results = new ResultWriter(send);
+  const results = new ResultWriter(send, () => pipe.writableLength);
   const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
   const reader = new PipeReader(({ number, payload }) => {
     try {

@@ -8,15 +8,18 @@ import {
   type TensorValues,
   valuesOf,
 } from '../../../shared/tensors/data.ts';
+import { noMemory, told, tooMuchToSend, unknownHandle, wordsOf } from './failures.ts';
+import { namedAttributes } from './kernel-arguments.ts';
+import { outputBytes } from './output-bytes.ts';
 import type { ResultWriter } from './result-writer.ts';
 import { runKernel } from './run-kernel.ts';
-import { bytesIn, type Quota, TensorStore } from './tensor-store.ts';
+import { bytesIn, bytesPerString } from './tensor-bytes.ts';
+import { type Quota, TensorStore } from './tensor-store.ts';
 
 type CommandOf<Name extends Command[0]> = Extract<Command, [Name, ...unknown[]]>;
 
 /** An upload of which more is to come. */
 interface Arriving {
-  readonly call: number;
   readonly dtype: DataTypeName;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -29,17 +32,20 @@ interface Arriving {
  * once, though nobody waits.
  */
 export class TensorSession {
+  readonly #quota: Quota;
   readonly #store: TensorStore;
   readonly #results: ResultWriter;
   readonly #arriving = new Map<number, Arriving>();
+  #arrivingBytes = 0;
   #calls = 0;
 
   constructor(quota: Quota, results: ResultWriter) {
+    this.#quota = quota;
     this.#store = new TensorStore(quota);
     this.#results = results;
   }
 
-  /** @throws TeletrainError `malformed-batch`; the session cannot go on then. */
+  /** @throws TeletrainError `malformed-batch`, `too-many-tensors`; the session cannot go on then. */
   take(payload: Uint8Array): void {
     const { list, raw } = decodeBatch(payload);
     for (const entry of list) {
@@ -55,7 +61,7 @@ export class TensorSession {
         return;
       case 'dispose':
         for (const handle of command[1]) {
-          this.#arriving.delete(handle);
+          this.#arrived(handle);
           this.#store.release(handle);
         }
         return;
@@ -74,7 +80,7 @@ export class TensorSession {
     }
   }
 
-  #run([, name, inputs, attributes, outputs]: CommandOf<'run'>, call: number): void {
+  #run([, name, inputs, values, outputs]: CommandOf<'run'>, call: number): void {
     for (const output of outputs) this.#requireNew(output);
     const tensors: (tf.Tensor | null)[] = [];
     for (const input of inputs) {
@@ -89,19 +95,21 @@ export class TensorSession {
       }
     }
     const what = `${name}(${tensors.map((tensor) => (tensor ? describeTensor(tensor) : 'none')).join(', ')})`;
-    const refusal = this.#store.refusal(outputs.length, 0);
-    if (refusal) {
-      this.#fail(outputs, told(refusal, what, call));
-      return;
-    }
+    const attributes = namedAttributes(name, values);
     let made: tf.Tensor[];
     try {
+      // Before it runs: a kernel takes the memory for what it is asked, however much that is.
+      const bytes = outputBytes(name, tensors, attributes, outputs.length);
+      const refusal = this.#refusal(outputs.length, bytes);
+      if (refusal) {
+        this.#fail(outputs, told(refusal, what, call));
+        return;
+      }
       made = runKernel(name, tensors, attributes);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
       this.#fail(outputs, {
         code: 'kernel-failed',
-        message: `${what} failed on the worker: ${message}`,
+        message: `${what} failed on the worker: ${wordsOf(error)}`,
         hint: 'The stack shows the line that asked for it.',
         call,
       });
@@ -109,7 +117,7 @@ export class TensorSession {
     }
     const tooMuch =
       made.length === outputs.length
-        ? this.#store.refusal(
+        ? this.#refusal(
             0,
             made.reduce((sum, tensor) => sum + bytesIn(tensor), 0),
           )
@@ -135,20 +143,26 @@ export class TensorSession {
     if (dtype !== 'string' && byteLength !== expected) {
       throw malformed(`${byteLength} bytes are not a tensor of ${dtype} [${shape}]`);
     }
-    const refusal = this.#store.refusal(1, byteLength);
+    const strings = dtype === 'string' ? sizeOf(shape) * bytesPerString : 0;
+    const refusal = this.#refusal(1, byteLength + strings);
     if (refusal) {
       this.#fail([handle], told(refusal, `An upload of [${shape}]`, call));
       return;
     }
     if (at === -1) {
-      const bytes = new Uint8Array(byteLength);
-      this.#arriving.set(handle, { call, dtype, shape, bytes, received: 0 });
+      const bytes = allocated(byteLength);
+      if (bytes === undefined) {
+        this.#fail([handle], noMemory(`An upload of [${shape}]`, call));
+        return;
+      }
+      this.#arrivingBytes += byteLength;
+      this.#arriving.set(handle, { dtype, shape, bytes, received: 0 });
       return;
     }
     const part = rawPart(raw, at, byteLength);
     // A view would keep the whole batch alive for a small part of it.
     const isMost = byteLength * 2 > raw.byteLength;
-    this.#hold(handle, dtype, shape, isMost ? part : Uint8Array.from(part), call);
+    this.#hold(handle, dtype, shape, isMost ? part : Uint8Array.from(part));
   }
 
   #part([, handle, offset, at, length]: CommandOf<'part'>, raw: Uint8Array): void {
@@ -164,23 +178,12 @@ export class TensorSession {
     upload.bytes.set(rawPart(raw, at, length), offset);
     upload.received += length;
     if (upload.received < upload.bytes.length) return;
-    this.#arriving.delete(handle);
-    this.#hold(handle, upload.dtype, upload.shape, upload.bytes, upload.call);
+    this.#arrived(handle);
+    this.#hold(handle, upload.dtype, upload.shape, upload.bytes);
   }
 
-  #hold(
-    handle: number,
-    dtype: DataTypeName,
-    shape: readonly number[],
-    bytes: Uint8Array,
-    call: number,
-  ): void {
+  #hold(handle: number, dtype: DataTypeName, shape: readonly number[], bytes: Uint8Array): void {
     const values = valuesOf(bytes, dtype, sizeOf(shape));
-    const refusal = dtype === 'string' && this.#store.refusal(0, bytes.byteLength);
-    if (refusal) {
-      this.#fail([handle], told(refusal, `An upload of [${shape}]`, call));
-      return;
-    }
     this.#store.hold(handle, { tensor: makeTensor(values, shape, dtype) });
   }
 
@@ -191,18 +194,26 @@ export class TensorSession {
       return;
     }
     const { tensor } = held;
+    if (this.#results.waitingBytes + bytesIn(tensor) > this.#quota.bytes) {
+      const what = `Reading ${describeTensor(tensor)}`;
+      this.#results.add([
+        'failed',
+        id,
+        tooMuchToSend(what, this.#results.waitingBytes, this.#calls),
+      ]);
+      return;
+    }
     try {
       // Strings come as the bytes that they are.
       const values = tf.engine().readSync(tensor.dataId) as TensorValues;
       this.#results.addData(id, tensor.dtype, tensor.shape, values);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
       this.#results.add([
         'failed',
         id,
         {
           code: 'kernel-failed',
-          message: `Reading ${describeTensor(tensor)} failed on the worker: ${message}`,
+          message: `Reading ${describeTensor(tensor)} failed on the worker: ${wordsOf(error)}`,
           hint: 'The stack shows the line that asked for it.',
           call: this.#calls,
         },
@@ -225,6 +236,17 @@ export class TensorSession {
     this.#results.add(['described', id, outputs]);
   }
 
+  /** Why so much more cannot be held, with what is arriving. */
+  #refusal(handles: number, bytes: number): Omit<Failure, 'call'> | undefined {
+    return this.#store.refusal(handles + this.#arriving.size, bytes + this.#arrivingBytes);
+  }
+
+  /** An upload is whole, or was given up. */
+  #arrived(handle: number): void {
+    this.#arrivingBytes -= this.#arriving.get(handle)?.bytes.length ?? 0;
+    this.#arriving.delete(handle);
+  }
+
   #fail(outputs: readonly number[], failure: Failure, isNew = true): void {
     if (isNew) this.#results.add(['failed', 0, failure]);
     for (const output of outputs) this.#store.hold(output, { failure });
@@ -237,17 +259,14 @@ export class TensorSession {
   }
 }
 
-function told(refusal: Omit<Failure, 'call'>, what: string, call: number): Failure {
-  return { ...refusal, message: `${what}: ${refusal.message}.`, call };
-}
-
-function unknownHandle(handle: number, call: number): Failure {
-  return {
-    code: 'unknown-tensor',
-    message: `The session has no tensor ${handle}; it was disposed of, or never made.`,
-    hint: 'Use tensors before they are disposed of, and only with the worker that made them.',
-    call,
-  };
+/** Undefined where the system has no room for so many bytes. */
+function allocated(bytes: number): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
 }
 
 const describeTensor = ({ dtype, shape }: tf.Tensor): string =>

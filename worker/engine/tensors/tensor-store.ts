@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { TeletrainError } from '../../../shared/errors.ts';
 import type { Failure } from '../../../shared/tensors/commands.ts';
-import { bytesPerValue } from '../../../shared/tensors/data.ts';
+import { bytesIn } from './tensor-bytes.ts';
 
 /** What a handle stands for: a tensor, or why there is none. */
 export type Held = { readonly tensor: tf.Tensor } | { readonly failure: Failure };
@@ -42,7 +43,15 @@ export class TensorStore {
     };
   }
 
+  /** @throws TeletrainError `too-many-tensors` when failures alone are as many as there may be tensors. */
   hold(handle: number, held: Held): void {
+    if (this.#held.size >= 2 * this.#quota.handles) {
+      throw new TeletrainError(
+        'too-many-tensors',
+        `The session went on until ${this.#held.size} of its handles were in use.`,
+        { hint: 'Dispose of tensors that are no longer needed; tf.tidy does so by itself.' },
+      );
+    }
     this.#held.set(handle, held);
     if ('tensor' in held) this.#bytes += bytesIn(held.tensor);
   }
@@ -57,5 +66,3 @@ export class TensorStore {
     held.tensor.dispose();
   }
 }
-
-export const bytesIn = ({ size, dtype }: tf.Tensor): number => size * bytesPerValue[dtype];

@@ -101,7 +101,7 @@ describe('a command', () => {
   });
 
   test('of a result is refused by a client likewise', () => {
-    expect(() => parseResult(['data', 1, 'float32', [1], 4, 0, 0])).not.toThrow();
+    expect(() => parseResult(['data', 1, 'float32', [1], 4, 0, 0, 4])).not.toThrow();
     expect(() => parseResult(['data', 'x'])).toThrow(TeletrainError);
     expect(() => parseResult(['failed', 1, {}])).toThrow(TeletrainError);
   });

@@ -138,9 +138,83 @@ onEachEngine((engine) => {
     expect(read(100)).toEqual([-1, -2]);
   });
 
+  test.each<[Command, string]>([
+    [['run', 'Fill', [], [[1_000_000_000], 1, 'float32'], [9]], 'tensor-memory'],
+    [['run', 'Fill', [], [[100_000, 100_000, 100_000], 1, 'float32'], [9]], 'tensor-memory'],
+    [['run', 'Fill', [], [[2 ** 31 - 1, 2 ** 31 - 1], 1, 'float32'], [9]], 'kernel-failed'],
+    [['run', 'Fill', [], [[1000], 'x'.repeat(4096), 'string'], [9]], 'tensor-memory'],
+    [['run', 'Range', [], [0, 1e9, 1, 'int32'], [9]], 'tensor-memory'],
+    [['run', 'Range', [], [0, 1, 1e-300, 'float32'], [9]], 'kernel-failed'],
+    [['run', 'LinSpace', [], [0, 1, 1e9], [9]], 'tensor-memory'],
+    [['run', 'Tile', [1], [[1e8]], [9]], 'tensor-memory'],
+    [['run', 'BroadcastTo', [1], [[1e8, 4], null], [9]], 'tensor-memory'],
+    [['run', 'OneHot', [2], [1e9, 1, 0, 'float32'], [9]], 'tensor-memory'],
+    [['run', 'PadV2', [1], [[[0, 1e9]], 0], [9]], 'tensor-memory'],
+    [['run', 'ResizeBilinear', [3], [false, false, [30_000, 30_000]], [9]], 'tensor-memory'],
+    [['run', 'Multinomial', [4], [1e9, 1, false], [9]], 'tensor-memory'],
+    [['run', 'UnsortedSegmentSum', [1, 2], [1e9], [9]], 'tensor-memory'],
+    [['run', 'RaggedRange', [5, 6, 7], [], [9, 10]], 'tensor-memory'],
+    [['run', 'AvgPool', [3], [[1, 1], [1, 1], 1e6, null], [9]], 'tensor-memory'],
+    [['run', 'SplitV', [1], [1e9, 0], [9]], 'kernel-failed'],
+    [['run', 'Unpack', [8], [0], [9]], 'kernel-failed'],
+    [['run', 'Fill', [], ['abc', 1, 'float32'], [9]], 'kernel-failed'],
+    [['run', 'Fill', [], [[-1], 1, 'float32'], [9]], 'kernel-failed'],
+  ])('refuses before it runs what would take more than the quota: %j', (command, code) => {
+    upload(1, [1, 2, 3, 4]);
+    take([['upload', 2, 'int32', [4], 16, 0]], [bytesOf(Int32Array.from([0, 1, 2, 3]))]);
+    upload(3, [1, 2, 3, 4], [1, 2, 2, 1]);
+    upload(4, [1, 2, 3, 4], [1, 4]);
+    upload(5, [0]);
+    upload(6, [1e9]);
+    upload(7, [1]);
+    upload(8, [], [1e9, 0]);
+    const before = process.memoryUsage.rss();
+    expect(failure(take([command])[0])).toMatchObject({ code });
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
+    expect(read(1)).toEqual([1, 2, 3, 4]);
+  });
+
+  test('counts an upload from its beginning, and strings as objects', () => {
+    for (const handle of [1, 2, 3]) {
+      expect(take([['upload', handle, 'float32', [300], 1200, -1]])).toEqual([]);
+    }
+    expect(failure(take([['upload', 4, 'float32', [300], 1200, -1]])[0])).toMatchObject({
+      code: 'tensor-memory',
+    });
+    take([['dispose', [1, 2, 3]]]);
+    expect(
+      take([
+        ['upload', 5, 'float32', [900], 3600, -1],
+        ['dispose', [5]],
+      ]),
+    ).toEqual([]);
+    const empty = (count: number) => Array.from({ length: count }, () => new Uint8Array(0));
+    expect(take([['upload', 6, 'string', [10], 40, 0]], [bytesOf(empty(10))])).toEqual([]);
+    const more = take([['upload', 7, 'string', [20], 80, 0]], [bytesOf(empty(20))]);
+    expect(failure(more[0])).toMatchObject({ code: 'tensor-memory' });
+  });
+
+  test('ends where a client goes on although all of its handles stand for failures', () => {
+    const runs = Array.from(
+      { length: 2 * quota.handles },
+      (_, place): Command => ['run', 'Neg', [999], [], [place + 1]],
+    );
+    take(runs);
+    expect(() => take([['run', 'Neg', [999], [], [500]]])).toThrow(
+      expect.objectContaining({ code: 'too-many-tensors' }),
+    );
+  });
+
+  test('a bool that is neither 0 nor 1 is 1', () => {
+    take([['upload', 1, 'bool', [3], 3, 0]], [Uint8Array.of(0, 255, 1)]);
+    const [answer] = take([['read', 1, 1]]);
+    expect([...(raws.at(-1) ?? [])].slice(0, 3)).toEqual([0, 1, 1]);
+    expect(answer?.[0]).toBe('data');
+  });
+
   test('ends at what no client of ours sends', () => {
     const malformed = expect.objectContaining({ code: 'malformed-batch' });
-    expect(() => take([['run', 'Neg', [1], [], [1, 1]]])).not.toThrow();
+    expect(() => take([['run', 'Neg', [9], [], [1]]])).not.toThrow();
     expect(() => upload(1, [1])).toThrow(malformed);
     expect(() => take([['upload', 2, 'float32', [2], 4, 0]])).toThrow(malformed);
     expect(() => take([['upload', 3, 'float32', [2], 8, 0]])).toThrow(malformed);

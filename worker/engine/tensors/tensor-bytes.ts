@@ -1,0 +1,37 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { bytesPerValue } from '../../../shared/tensors/data.ts';
+
+/** What a string takes beside its bytes: an object of JavaScript's, and TensorFlow's own copy. */
+export const bytesPerString = 192;
+
+interface Strings {
+  readonly bytes: number;
+  /** Bytes of the longest one. */
+  readonly longest: number;
+}
+
+/** Strings never change, so they are counted once. */
+const counted = new WeakMap<object, Strings>();
+
+/** Memory that a tensor takes. */
+export function bytesIn(tensor: tf.Tensor): number {
+  const { size, dtype } = tensor;
+  if (dtype !== 'string') return size * bytesPerValue[dtype];
+  return size * bytesPerString + stringsIn(tensor).bytes;
+}
+
+export function stringsIn(tensor: tf.Tensor): Strings {
+  const known = counted.get(tensor.dataId);
+  if (known) return known;
+  // Backends give strings as the bytes that they are.
+  const texts = tf.engine().readSync(tensor.dataId) as unknown as readonly Uint8Array[];
+  let bytes = 0;
+  let longest = 0;
+  for (const { length } of texts) {
+    bytes += length;
+    if (length > longest) longest = length;
+  }
+  const strings = { bytes, longest };
+  counted.set(tensor.dataId, strings);
+  return strings;
+}
