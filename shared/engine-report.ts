@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { openName } from './open-name.ts';
 
 /** The engines in the fixed order of preference in which they are tried. */
 export const engineCandidateNames = ['native-gpu', 'native-cpu', 'wasm'] as const;
 
 export const engineCandidateSchema = z.object({
-  name: z.enum(engineCandidateNames),
+  name: openName<(typeof engineCandidateNames)[number]>(),
   chosen: z.boolean(),
   /** Why it was chosen, or why not and what to do, e.g. "no g++: install build-essential". */
   reason: z.string(),
@@ -31,12 +32,12 @@ export const layerNames = [
 export const implementationNames = ['kernel', 'cudnn', 'block', 'operations', 'composed'] as const;
 
 export const layerReportSchema = z.object({
-  layer: z.enum(layerNames),
-  used: z.enum(implementationNames),
+  layer: openName<LayerName>(),
+  used: openName<ImplementationName>(),
   /** All that the layer has, in order of preference. */
   implementations: z.array(
     z.object({
-      name: z.enum(implementationNames),
+      name: openName<ImplementationName>(),
       /** Whether its values and gradients agreed with the reference's; absent where it was not tried. */
       agrees: z.boolean().optional(),
       /** Why it is used or not, e.g. "differs from the reference by 3.1e-2 in the bias' gradient". */
@@ -53,8 +54,8 @@ const gpuSchema = z.object({ name: z.string(), memoryBytes: z.number().int().non
 
 /** What computes, and why nothing better does. `doctor` prints it; `run.json` keeps it. */
 export const engineReportSchema = z.object({
-  kind: z.enum(['native', 'wasm']),
-  device: z.enum(['cpu', 'gpu']),
+  kind: openName<'native' | 'wasm'>(),
+  device: openName<'cpu' | 'gpu'>(),
   /** The GPU that computes. */
   gpu: gpuSchema.optional(),
   /** The GPU that the driver offers, whether or not the engine can use it. */
@@ -63,7 +64,7 @@ export const engineReportSchema = z.object({
   tensorflowVersion: z.string().optional(),
   /** Folder of the TensorFlow that runs, and whether it was found installed or was fetched. */
   tensorflowSource: z
-    .object({ directory: z.string(), origin: z.enum(['installed', 'fetched']) })
+    .object({ directory: z.string(), origin: openName<'installed' | 'fetched'>() })
     .optional(),
   tfjsVersion: z.string(),
   nodeVersion: z.string(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { engineReportSchema } from './engine-report.ts';
 import { lifeIdSchema } from './lives.ts';
+import { openName } from './open-name.ts';
 
 /**
  * Events: the numbered facts of a run. The worker's gateway numbers them (`seq`, from 1, without a
@@ -40,6 +41,12 @@ export const finalStates: readonly RunState[] = ['done', 'stopped', 'failed', 'i
 export const isFinal = (state: RunState): boolean => finalStates.includes(state);
 
 export const splitSchema = z.enum(['train', 'validation', 'test']);
+
+export const logLevels = ['info', 'warning', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+/** A message of a level that this version does not know is shown as any other. */
+export const knownLevel = (level: string): LogLevel =>
+  logLevels.find((known) => known === level) ?? 'info';
 
 /** Pictures, grey 0..255, `count` of height x width, deflated (zlib) one after the other, to be shown `columns` a row. */
 const pictures = {
@@ -101,7 +108,7 @@ export const eventBodySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sample'), ...pictures }),
   z.object({
     type: z.literal('log'),
-    level: z.enum(['info', 'warning', 'error']),
+    level: openName<LogLevel>(),
     message: z.string().max(8192),
   }),
   z.object({
@@ -109,7 +116,7 @@ export const eventBodySchema = z.discriminatedUnion('type', [
     id: checkpointIdSchema,
     step: count,
     epoch: count,
-    reason: z.enum(['epoch', 'time', 'stop', 'end']),
+    reason: openName<'epoch' | 'time' | 'stop' | 'end'>(),
     /** The best validation loss so far. */
     best: z.boolean(),
     bytes: count,
@@ -138,20 +145,64 @@ const envelope = {
   life: lifeIdSchema.optional(),
 };
 
-/** A numbered event as journaled and sent. */
-export const runEventSchema = eventBodySchema.and(z.object(envelope));
-export type RunEvent = z.infer<typeof runEventSchema>;
-export type EventOf<Type extends EventBody['type']> = Extract<RunEvent, { type: Type }>;
+const knownEventSchema = eventBodySchema.and(z.object(envelope));
 
-/** JSON has no NaN: such values become the strings "NaN", "Infinity", "-Infinity"; pictures are left out (their file is named instead). */
+/** An event that a newer worker made and this version has no words for: it counts, and is kept. */
+const unknownEventSchema = z
+  .looseObject({ type: z.string().min(1).max(64), ...envelope })
+  .transform((event) => {
+    const { run, seq, time, life } = event;
+    return {
+      type: 'unknown' as const,
+      ...{ run, seq, time },
+      ...(life === undefined ? {} : { life }),
+      /** As it came. */
+      event,
+    };
+  });
+
+/**
+ * A numbered event as journaled and sent. What a newer worker put into it stays in it, so that a
+ * journal is whole whoever wrote it.
+ */
+export const runEventSchema = z.unknown().transform((value, context) => {
+  const known = knownEventSchema.safeParse(value);
+  // As it came, with fields that the schema would leave out: it checks and changes nothing.
+  if (known.success) return value as z.infer<typeof knownEventSchema>;
+  const unknown = unknownEventSchema.safeParse(value);
+  if (unknown.success) return unknown.data;
+  for (const { message, path } of known.error.issues)
+    context.addIssue({ code: 'custom', message, path });
+  return z.NEVER;
+});
+export type RunEvent = z.infer<typeof runEventSchema>;
+export type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
+
+/** What crosses the wire and stands in a journal. */
+export const eventContent = (event: RunEvent): object =>
+  event.type === 'unknown' ? event.event : event;
+
+/**
+ * JSON has no NaN: such values become the strings "NaN", "Infinity", "-Infinity"; pictures are left
+ * out (their file is named instead), and bytes that this version does not know are base64.
+ */
 export function eventToJson(event: RunEvent, samplePath?: string): Record<string, unknown> {
-  const json: Record<string, unknown> = { ...event };
-  if (event.type === 'metric' && !Number.isFinite(event.value)) json.value = String(event.value);
+  const json = jsonFields(eventContent(event));
   if (event.type === 'sample') {
     delete json.pixels;
     if (samplePath !== undefined) json.file = samplePath;
   }
   return json;
+}
+
+const jsonFields = (fields: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, jsonValue(value)]));
+
+function jsonValue(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map(jsonValue);
+  return typeof value === 'object' && value !== null ? jsonFields(value) : value;
 }
 
 /**

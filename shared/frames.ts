@@ -26,8 +26,9 @@ const magic = 0x54;
 const frameFormat = 1;
 
 export interface Frame {
-  readonly kind: FrameKind;
-  /** Not checked yet: parse it with the kind's schema. */
+  /** `unknown`: a kind of a newer version, which an older end leaves aside. */
+  readonly kind: FrameKind | 'unknown';
+  /** Of a known kind; not checked yet: parse it with the kind's schema. */
   readonly header: unknown;
   /** A view into the message; copy it to keep it. */
   readonly payload: Uint8Array;
@@ -116,8 +117,8 @@ export function decodeFrame(message: Uint8Array): Frame {
   if (bytes.length < prefixBytes) throw malformed(`${bytes.length} bytes are too few`);
   if (bytes[0] !== magic || bytes[1] !== frameFormat)
     throw malformed('it does not start as a teletrain frame of format 1');
-  const kind = kindNames.get(bytes[2] ?? 0);
-  if (!kind) throw malformed(`kind ${bytes[2]} is unknown`);
+  const kind = kindNames.get(bytes[2] ?? 0) ?? 'unknown';
+  if (bytes[2] === 0) throw malformed('there is no kind 0');
   const headerBytes = bytes.readUInt32LE(4);
   const payloadBytes = bytes.readUInt32LE(8);
   const payloadAt = prefixBytes + aligned(headerBytes);
@@ -126,13 +127,16 @@ export function decodeFrame(message: Uint8Array): Frame {
       `its lengths (${headerBytes} and ${payloadBytes}) do not fit its ${bytes.length} bytes`,
     );
   }
+  const payload = bytes.subarray(payloadAt);
+  // A newer version may have another form of header, too.
+  if (kind === 'unknown') return { kind, header: undefined, payload };
   let header: unknown;
   try {
     header = unpack(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
   } catch (cause) {
     throw malformed('its header is not msgpack', cause);
   }
-  return { kind, header, payload: bytes.subarray(payloadAt) };
+  return { kind, header, payload };
 }
 
 function malformed(what: string, cause?: unknown): TeletrainError {

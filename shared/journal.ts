@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TeletrainError } from './errors.ts';
-import { type RunEvent, runEventSchema } from './events.ts';
+import { eventContent, type RunEvent, runEventSchema } from './events.ts';
 import { limits } from './limits.ts';
 import { pack, unpack } from './msgpack.ts';
 
@@ -43,7 +43,7 @@ export interface JournalScan {
  * @throws TeletrainError `event-too-large` when it could not be sent in one frame either.
  */
 export function encodeRecord(event: RunEvent): Buffer {
-  const body = pack(event);
+  const body = pack(eventContent(event));
   if (body.length > limits.eventBytes) {
     throw new TeletrainError(
       'event-too-large',

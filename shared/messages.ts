@@ -73,8 +73,8 @@ export const welcomeSchema = z.object({
   }),
   capabilities: z.array(z.string().max(64)),
   limits: z.record(z.string(), z.number()),
-  /** Of the token; a worker that does not say knows no observers. */
-  role: roleSchema.optional(),
+  /** Of the token; a worker that does not say knows no observers. One of a newer worker's is no more than looking. */
+  role: roleSchema.optional().catch('observe'),
   /** Only in answer to a pairing code: the token to keep. */
   token: z.string().max(128).optional(),
 });

@@ -223,9 +223,13 @@ export const recipes: Readonly<Record<RecipeName, Recipe>> = {
 
 export const recipeNames = Object.keys(recipes) as RecipeName[];
 
+/** Undefined for one that this version does not know, as the recipe of a newer worker's run. */
+export const findRecipe = (name: string): Recipe | undefined =>
+  Object.hasOwn(recipes, name) ? recipes[name as RecipeName] : undefined;
+
 /** @throws UsageError `unknown-recipe`. */
 export function recipeNamed(name: string): Recipe {
-  const recipe = Object.hasOwn(recipes, name) ? recipes[name as RecipeName] : undefined;
+  const recipe = findRecipe(name);
   if (!recipe) {
     throw new UsageError(
       'unknown-recipe',

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { checkpointIdSchema, runIdSchema, runStateSchema } from './events.ts';
 import { livesSchema } from './lives.ts';
-import { recipeNames } from './recipes.ts';
+import { openName } from './open-name.ts';
+import type { RecipeName } from './recipes.ts';
 
 /** `run.json`: what a run is. Written once at its start; changes while it runs are events. */
 export const runRecordSchema = z.object({
   format: z.literal(1),
   id: runIdSchema,
-  recipe: z.enum(recipeNames as [string, ...string[]]),
+  /** One that this end does not know is a newer end's. */
+  recipe: openName<RecipeName>(),
   /** Complete, checked settings. */
   settings: z.record(z.string(), z.unknown()),
   quick: z.boolean(),

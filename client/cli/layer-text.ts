@@ -6,13 +6,16 @@ import type {
   LayerReport,
 } from '../../shared/engine-report.ts';
 
-const names: Record<ImplementationName, string> = {
+const names: Readonly<Record<ImplementationName, string>> = {
   kernel: 'our own kernel',
   cudnn: "cuDNN (TensorFlow's CudnnRNNV3)",
   block: "TensorFlow's BlockLSTMV2",
   operations: 'operations called by name',
   composed: 'plain operations',
 };
+const texts = new Map<string, string>(Object.entries(names));
+/** A way that a newer worker has is shown by its name. */
+const textOf = (way: string): string => texts.get(way) ?? way;
 
 /** `LSTM by our own kernel`, or nothing where the engine does not say or the run has no such layer. */
 export function layerText(
@@ -20,17 +23,17 @@ export function layerText(
   layer: LayerName | undefined,
 ): string | undefined {
   const used = layers?.find((report) => report.layer === layer)?.used;
-  return used && `${layer} by ${names[used]}`;
+  return used && `${layer} by ${textOf(used)}`;
 }
 
 /** One line a layer: what computes it, and of each other way why it does not. */
 export function layerLines(layers: readonly LayerReport[]): string[] {
   return layers.map(({ layer, used, implementations }) => {
-    const of = (name: ImplementationName) => implementations.find((other) => other.name === name);
+    const of = (name: string) => implementations.find((other) => other.name === name);
     const others = implementations
       .filter(({ name }) => name !== used)
       .map(({ name, reason }) => `; not ${name}: ${reason}`);
-    return `${layer} by ${names[used]}: ${of(used)?.reason ?? 'unknown'}${others.join('')}`;
+    return `${layer} by ${textOf(used)}: ${of(used)?.reason ?? 'unknown'}${others.join('')}`;
   });
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf } from '../../shared/events.ts';
-import { recipeNamed } from '../../shared/recipes.ts';
+import { findRecipe } from '../../shared/recipes.ts';
 import type { RunView, Series } from '../session/types.ts';
 import { formatCount, formatDuration } from '../ui/formatting.ts';
 import { layerText } from './layer-text.ts';
@@ -27,7 +27,7 @@ const unusedGpu = ({ device, gpuFound }: EngineReport): string =>
 /** The run, what computes it and how large it is; empty until that is known. */
 export function headerLine(view: RunView): string {
   if (!view.engine) return '';
-  const layer = layerText(view.engine, recipeNamed(view.record.recipe).layer);
+  const layer = layerText(view.engine, findRecipe(view.record.recipe)?.layer);
   const quick = view.record.quick ? ' (quick: small, to try it out)' : '';
   return `${view.record.id}${quick}: ${formatCount(view.parameters)} parameters, ${view.stepsPerEpoch} steps an epoch, ${engineText(view.engine)}${layer ? `, ${layer}` : ''}`;
 }

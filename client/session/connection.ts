@@ -20,6 +20,7 @@ import {
   type Welcome,
   welcomeSchema,
 } from '../../shared/messages.ts';
+import type { VersionRange } from '../../shared/versions.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import { type ConnectionTimes, defaultTimes, retryDelay } from './connection-times.ts';
 import { connectionClosed, fromWire, workerLost } from './errors.ts';
@@ -45,6 +46,8 @@ export interface ConnectionSettings {
   readonly times?: Partial<ConnectionTimes>;
   /** The worker's epoch when this client last saw it. */
   readonly lastEpoch?: string;
+  /** What this client speaks. Default: `protocolVersions`. */
+  readonly versions?: VersionRange;
 }
 
 type Phase =
@@ -64,6 +67,7 @@ type Phase =
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #times: ConnectionTimes;
+  readonly #versions: VersionRange;
   readonly #random: () => number;
   readonly #pending: PendingRequests;
   readonly #follows = new Map<string, FollowedRun>();
@@ -87,6 +91,7 @@ export class Connection {
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
     this.#times = { ...defaultTimes, ...settings.times };
+    this.#versions = settings.versions ?? protocolVersions;
     this.#random = settings.random ?? Math.random;
     this.#pending = new PendingRequests(settings.requestPrefix);
     this.#epoch = settings.lastEpoch;
@@ -146,7 +151,7 @@ export class Connection {
     if (this.#phase.kind !== 'connecting') return [];
     this.#enter({ kind: 'greeting', attempt: this.#phase.attempt, since: now });
     this.#complaint = undefined;
-    this.#send('hello', { protocol: protocolVersions, client: this.#settings.client, auth });
+    this.#send('hello', { protocol: this.#versions, client: this.#settings.client, auth });
     return this.#drain();
   }
 
@@ -417,13 +422,13 @@ export class Connection {
         this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
         return;
       default:
-        // A welcome said twice, or a kind that only clients send: nothing depends on it.
+        // A welcome said twice, a kind that only clients send, one of a newer version: nothing depends on it.
         return;
     }
   }
 
   #welcomed(now: number, welcome: Welcome): void {
-    if (welcome.protocol < protocolVersions.min || welcome.protocol > protocolVersions.max) {
+    if (welcome.protocol < this.#versions.min || welcome.protocol > this.#versions.max) {
       this.#effects.push({ type: 'close', code: closeCodes.unsupportedVersion, reason: '' });
       this.#refuse(refusalFor(closeCodes.unsupportedVersion));
       return;

@@ -1,5 +1,13 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
-import type { Drawing, EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
+import {
+  type Drawing,
+  type EventOf,
+  knownLevel,
+  type LogLevel,
+  type RunEvent,
+  type RunState,
+  type RunStatus,
+} from '../../shared/events.ts';
 import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { inflateSample, sampleFile } from './sample-images.ts';
@@ -43,7 +51,7 @@ export class RunFold implements RunView {
   readonly samples: Sample[] = [];
   drawing?: GrowingSample;
   readonly checkpoints: CheckpointView[] = [];
-  readonly log: { time: number; level: 'info' | 'warning' | 'error'; message: string }[] = [];
+  readonly log: { time: number; level: LogLevel; message: string }[] = [];
   lastSeq = 0;
   /** Of the events so far. */
   lives: readonly Life[] = [];
@@ -57,6 +65,7 @@ export class RunFold implements RunView {
   /** Checkpoints that were the best when they were made. */
   readonly #onceBest = new Set<string>();
   #lastSeries: GrowingSeries | undefined;
+  readonly #unknownTypes = new Set<string>();
 
   constructor(record: RunRecord, directory: string) {
     this.record = record;
@@ -102,7 +111,7 @@ export class RunFold implements RunView {
         this.#sample(event);
         return;
       case 'log':
-        this.#say(event.time, event.level, event.message);
+        this.#say(event.time, knownLevel(event.level), event.message);
         return;
       case 'checkpoint':
         this.#checkpoint(event);
@@ -117,6 +126,9 @@ export class RunFold implements RunView {
         this.epochs = event.epochs ?? this.epochs;
         this.patience = event.patience ?? this.patience;
         if (event.asked) this.pending = pendingAfter[event.asked];
+        return;
+      case 'unknown':
+        this.#sayUnknown(event);
     }
   }
 
@@ -227,7 +239,18 @@ export class RunFold implements RunView {
     this.epoch = toStep === 0 ? 0 : Math.min(this.epoch, source?.epoch ?? before + 1);
   }
 
-  #say(time: number, level: 'info' | 'warning' | 'error', message: string): void {
+  /** Once of each type: they are kept, and shown by a version that knows them. */
+  #sayUnknown({ time, event: { type } }: EventOf<'unknown'>): void {
+    if (this.#unknownTypes.has(type)) return;
+    this.#unknownTypes.add(type);
+    this.#say(
+      time,
+      'warning',
+      `The worker is newer: its events of type "${type}" are kept and not shown. Update teletrain to see them.`,
+    );
+  }
+
+  #say(time: number, level: LogLevel, message: string): void {
     this.log.push({ time, level, message });
     if (this.log.length > logLines) this.log.shift();
   }

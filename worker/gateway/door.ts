@@ -1,5 +1,5 @@
 import { TeletrainError } from '../../shared/errors.ts';
-import { closeCodes, limits, protocolVersions } from '../../shared/limits.ts';
+import { closeCodes, limits } from '../../shared/limits.ts';
 import type { Hello, Role, Welcome } from '../../shared/messages.ts';
 import { Attempts } from './attempts.ts';
 import type { Pairing } from './pairing.ts';
@@ -18,7 +18,8 @@ export interface DoorOptions {
 }
 
 /** Every welcome of this worker's says the token's role. */
-export type GatewayWelcome = Welcome & { readonly role: Role };
+/** What the door says of a welcome; the session, which took the version, says that. */
+export type GatewayWelcome = Omit<Welcome, 'protocol'> & { readonly role: Role };
 
 export type Verdict =
   | { readonly welcome: GatewayWelcome }
@@ -66,7 +67,6 @@ export class Door {
 
   #welcome(role: Role): GatewayWelcome {
     return {
-      protocol: protocolVersions.max,
       worker: this.#options.worker,
       capabilities: [...capabilities],
       limits: { ...limits },

@@ -15,6 +15,7 @@ import {
   type Role,
   requestSchema,
 } from '../../shared/messages.ts';
+import { commonVersion, type VersionRange } from '../../shared/versions.ts';
 import type { GatewayWelcome } from './door.ts';
 
 /** A request whose method exists and whose parameters are what the method takes. */
@@ -66,8 +67,13 @@ export class Session {
   #sentAt: number;
   readonly #unanswered = new Set<string>();
   #role: Role = 'observe';
+  readonly #versions: VersionRange;
+  /** The version taken. */
+  #protocol = 0;
 
-  constructor(now: number) {
+  /** @param options.versions what this worker speaks. Default: `protocolVersions`. */
+  constructor(now: number, options: { versions?: VersionRange } = {}) {
+    this.#versions = options.versions ?? protocolVersions;
     this.#openedAt = now;
     this.#heardAt = now;
     this.#sentAt = now;
@@ -97,7 +103,7 @@ export class Session {
     if (this.#phase !== 'authenticating') return [];
     this.#phase = 'welcomed';
     this.#role = welcome.role;
-    return [this.#send('welcome', welcome, now)];
+    return [this.#send('welcome', { protocol: this.#protocol, ...welcome }, now)];
   }
 
   answer(id: string, result: unknown, payload: Uint8Array | undefined, now: number): SessionStep[] {
@@ -158,6 +164,7 @@ export class Session {
   }
 
   #take(frame: Frame, now: number): SessionStep[] {
+    if (frame.kind === 'unknown' && this.#phase !== 'hello') return [];
     if (this.#phase === 'authenticating') {
       return this.end(
         unexpected(`a ${frame.kind} message before the welcome`),
@@ -195,15 +202,18 @@ export class Session {
 
   #hello(frame: Frame, now: number): SessionStep[] {
     const hello = parsed(helloSchema, frame);
-    if (hello.protocol.min > protocolVersions.max || hello.protocol.max < protocolVersions.min) {
-      const older = hello.protocol.max < protocolVersions.min ? 'client' : 'worker';
+    const [theirs, ours] = [hello.protocol, this.#versions];
+    const protocol = commonVersion(theirs, ours);
+    if (protocol === undefined) {
+      const older = theirs.max < ours.min ? 'client' : 'worker';
       const error = new TeletrainError(
         'unsupported-version',
-        `The client speaks protocol ${hello.protocol.min} to ${hello.protocol.max}, this worker ${protocolVersions.min} to ${protocolVersions.max}.`,
+        `The client speaks protocol ${theirs.min} to ${theirs.max}, this worker ${ours.min} to ${ours.max}.`,
         { hint: `Update the ${older}.` },
       );
       return this.end(error, closeCodes.unsupportedVersion, now);
     }
+    this.#protocol = protocol;
     this.#phase = 'authenticating';
     return [{ do: 'authenticate', hello }];
   }

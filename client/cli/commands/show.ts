@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { recipeNamed } from '../../../shared/recipes.ts';
+import { findRecipe } from '../../../shared/recipes.ts';
 import type { RunView } from '../../session/types.ts';
 import { formatBytes, formatDate } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
@@ -40,7 +40,7 @@ function runLines(view: RunView): string[] {
   const { record } = view;
   const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${value}`);
   const reason = view.stateMessage ?? view.stateReason;
-  const layer = view.engine && layerText(view.engine, recipeNamed(record.recipe).layer);
+  const layer = view.engine && layerText(view.engine, findRecipe(record.recipe)?.layer);
   return [
     `${record.id}${record.quick ? ' (quick)' : ''}`,
     `state       ${view.state}${reason ? `: ${reason}` : ''}`,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isFinal } from '../../../shared/events.ts';
-import { recipeNamed, settingsSchemas } from '../../../shared/recipes.ts';
+import { findRecipe, settingsSchemas } from '../../../shared/recipes.ts';
 import type { RunHandle, WorkerReference } from '../../session/types.ts';
 import { formatCount } from '../formatting.ts';
 import type { Answer, Dialog } from './dialog.ts';
@@ -54,8 +54,10 @@ export function numberDialog(
   actions: RunActions,
 ): Dialog {
   const { view } = handle;
-  const shape: Readonly<Record<string, z.ZodType>> =
-    settingsSchemas[recipeNamed(view.record.recipe).name].shape;
+  const recipe = findRecipe(view.record.recipe);
+  const shape: Readonly<Record<string, z.ZodType>> = recipe
+    ? settingsSchemas[recipe.name].shape
+    : {};
   const isOver = isFinal(view.state);
   const least = what === 'epochs' ? Math.max(1, view.epoch) : 0;
   const check = (form: Form): Form => ({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TeletrainError } from '../../../shared/errors.ts';
-import type { RunEvent } from '../../../shared/events.ts';
+import { eventToJson, type RunEvent } from '../../../shared/events.ts';
 import { decodeEvent, encodeRecord, scanRecords, sealRecord } from '../../../shared/journal.ts';
 import { limits } from '../../../shared/limits.ts';
 import { pack } from '../../../shared/msgpack.ts';
@@ -135,9 +135,11 @@ describe('a journal', () => {
     expect(() => encodeRecord(large)).toThrow(expect.objectContaining({ code: 'event-too-large' }));
   });
 
-  test('says that an event it does not know is unreadable, not what a library thinks of it', () => {
+  test('says that what is no event is unreadable, not what a library thinks of it', () => {
     for (const body of [
-      pack({ type: 'dance', seq: 1, run: 'one', time: 1 }),
+      pack({ type: 'dance', run: 'one', time: 1 }),
+      pack({ type: 'dance', seq: 0, run: 'one', time: 1 }),
+      pack({ seq: 1, run: 'one', time: 1 }),
       pack(null),
       Buffer.from([0xc1]),
     ]) {
@@ -145,5 +147,48 @@ describe('a journal', () => {
       expect(record).toBeDefined();
       expect(() => decodeEvent(record?.body ?? body)).toThrow(TeletrainError);
     }
+  });
+
+  test("keeps a newer version's events and fields to the byte, and counts them", () => {
+    const pictures = {
+      type: 'confusion',
+      counts: [
+        [3, 1.5],
+        [0, Number.NaN],
+      ],
+      pixels: Buffer.from([0, 255]),
+    };
+    const envelope = { run: 'one', seq: 7, time: 1795395600000.5, life: 'a' };
+    const newer = [
+      { ...pictures, ...envelope },
+      { type: 'rewind', toStep: 3, because: { of: ['x'] }, ...envelope, weather: { wind: 1 } },
+      // Of a type that is known, in a state that is not.
+      { type: 'state', state: 'queued', behind: 2, ...envelope },
+    ];
+    const read = newer.map((event) => {
+      const record = sealRecord(pack(event));
+      const [found] = scanRecords(record).records;
+      const decoded = decodeEvent(found?.body ?? record);
+      expect(encodeRecord(decoded).equals(record)).toBe(true);
+      return decoded;
+    });
+    expect(read.map(({ type, seq, life }) => [type, seq, life])).toEqual([
+      ['unknown', 7, 'a'],
+      ['rewind', 7, 'a'],
+      ['unknown', 7, 'a'],
+    ]);
+    expect(read.map((event) => eventToJson(event))).toEqual([
+      {
+        ...envelope,
+        type: 'confusion',
+        counts: [
+          [3, 1.5],
+          [0, 'NaN'],
+        ],
+        pixels: 'AP8=',
+      },
+      newer[1],
+      newer[2],
+    ]);
   });
 });

@@ -14,7 +14,7 @@ export function layersWithoutKernel(
   layers: readonly Pick<LayerReport, 'layer' | 'used'>[] = [],
   workload: Workload,
 ): string[] {
-  const timed = layersOf(workload);
+  const timed: readonly string[] = layersOf(workload);
   return layers
     .filter(({ layer, used }) => timed.includes(layer) && used !== 'kernel')
     .map(({ layer, used }) => `${layer} by ${used}`);

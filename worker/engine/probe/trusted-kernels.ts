@@ -1,4 +1,4 @@
-import type { LayerName, LayerReport } from '../../../shared/engine-report.ts';
+import type { LayerReport } from '../../../shared/engine-report.ts';
 
 /**
  * The reports with none of our kernels in use where one of them was found wrong: they are compiled
@@ -10,13 +10,13 @@ export function withTrustedKernels(reports: readonly LayerReport[]): LayerReport
 }
 
 /** A layer whose kernel of ours was found wrong, if there is one. */
-export function layerOfWrongKernel(reports: readonly LayerReport[]): LayerName | undefined {
+export function layerOfWrongKernel(reports: readonly LayerReport[]): string | undefined {
   return reports.find(({ implementations }) =>
     implementations.some(({ name, agrees }) => name === 'kernel' && agrees === false),
   )?.layer;
 }
 
-function withoutKernel(report: LayerReport, wrong: LayerName): LayerReport {
+function withoutKernel(report: LayerReport, wrong: string): LayerReport {
   const others = report.implementations.filter(
     ({ name, agrees }) => name !== 'kernel' && agrees === true,
   );

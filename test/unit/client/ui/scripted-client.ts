@@ -19,6 +19,7 @@ import {
   type EventBody,
   type EventOf,
   isFinal,
+  knownLevel,
   type RunEvent,
   type RunState,
   type RunStatus,
@@ -233,7 +234,7 @@ export class ScriptedRun implements RunHandle {
       case 'log':
         view.log = [
           ...view.log,
-          { time: event.time, level: event.level, message: event.message },
+          { time: event.time, level: knownLevel(event.level), message: event.message },
         ].slice(-2000);
         break;
       case 'checkpoint':

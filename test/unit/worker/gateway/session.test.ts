@@ -13,7 +13,6 @@ const hello = {
   auth: { code: 'K7QM-2XPD' },
 };
 const welcome: GatewayWelcome = {
-  protocol: 1,
   worker: { id: 'w', name: 'w', version: '0.1.0', epoch: 'e', startedAt: 0 },
   capabilities: [],
   limits: {},
@@ -40,7 +39,8 @@ describe('before the welcome', () => {
       { do: 'authenticate', hello },
     ]);
     expect(session.isWelcomed).toBe(false);
-    expect(session.welcome(welcome, 2)).toEqual([{ do: 'send', kind: 'welcome', header: welcome }]);
+    const header = { ...welcome, protocol: 1 };
+    expect(session.welcome(welcome, 2)).toEqual([{ do: 'send', kind: 'welcome', header }]);
     expect(session.isWelcomed).toBe(true);
   });
 
