@@ -147,19 +147,15 @@ const envelope = {
 
 const knownEventSchema = eventBodySchema.and(z.object(envelope));
 
-/** An event that a newer worker made and this version has no words for: it counts, and is kept. */
-const unknownEventSchema = z
-  .looseObject({ type: z.string().min(1).max(64), ...envelope })
-  .transform((event) => {
-    const { run, seq, time, life } = event;
-    return {
-      type: 'unknown' as const,
-      ...{ run, seq, time },
-      ...(life === undefined ? {} : { life }),
-      /** As it came. */
-      event,
-    };
-  });
+/** What even an event has that this version has no words for. */
+const envelopeSchema = z.object({ type: z.string().min(1).max(64), ...envelope });
+
+/** An event that a newer worker made: it counts, and is kept. */
+export interface UnknownEvent extends Omit<z.infer<typeof envelopeSchema>, 'type'> {
+  type: 'unknown';
+  /** As it came. */
+  event: z.infer<typeof envelopeSchema>;
+}
 
 /**
  * A numbered event as journaled and sent. What a newer worker put into it stays in it, so that a
@@ -167,12 +163,18 @@ const unknownEventSchema = z
  */
 export const runEventSchema = z.unknown().transform((value, context) => {
   const known = knownEventSchema.safeParse(value);
-  // As it came, with fields that the schema would leave out: it checks and changes nothing.
+  // As it came, with fields that a schema leaves out: these check and change nothing.
   if (known.success) return value as z.infer<typeof knownEventSchema>;
-  const unknown = unknownEventSchema.safeParse(value);
-  if (unknown.success) return unknown.data;
-  for (const { message, path } of known.error.issues)
+  const unknown = envelopeSchema.safeParse(value);
+  if (unknown.success) {
+    const { type: _, ...numbered } = unknown.data;
+    const event = value as UnknownEvent['event'];
+    const read: UnknownEvent = { ...numbered, type: 'unknown', event };
+    return read;
+  }
+  for (const { message, path } of known.error.issues) {
     context.addIssue({ code: 'custom', message, path });
+  }
   return z.NEVER;
 });
 export type RunEvent = z.infer<typeof runEventSchema>;
