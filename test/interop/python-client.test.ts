@@ -1,28 +1,17 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { decodeEvent, scanRecords } from '../../shared/journal.ts';
 import { BadLine } from '../integration/proxy.ts';
 import { temporaryHome, WorkerProcess } from '../integration/support/worker-process.ts';
-import { peersPython } from '../peers/python.ts';
+import { pathOf, pythonOfClient } from './python.ts';
 
-const python = pythonWithPackages();
-const engine = fileURLToPath(new URL('../../worker/engine/main.ts', import.meta.url));
-
-/** The peers' Python, if it has what the client needs; one that was made for an older list may not. */
-function pythonWithPackages(): string | undefined {
-  const found = peersPython();
-  if (found === undefined) return undefined;
-  const { status, stderr } = spawnSync(found, ['-c', 'import msgpack, websockets']);
-  if (status === 0) return found;
-  if (process.env.TELETRAIN_REQUIRE_PEERS) throw new Error(String(stderr));
-  return undefined;
-}
+const python = pythonOfClient();
+const engine = pathOf('../../worker/engine/main.ts');
 
 type Step = { readonly step: string } & Readonly<Record<string, unknown>>;
 
@@ -33,8 +22,9 @@ class PythonProgram implements AsyncDisposable {
   #errors = '';
 
   constructor(script: string, args: readonly string[]) {
-    const path = fileURLToPath(new URL(script, import.meta.url));
-    this.#child = spawn(python ?? '', [path, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(python ?? '', [pathOf(script), ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const { stdout, stderr } = this.#child;
     if (!stdout || !stderr) throw new Error('the program has no output');
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();

@@ -41,6 +41,24 @@ class Frame(NamedTuple):
     payload: bytes = b''
 
 
+def unpack(packed: bytes) -> Any:
+    """One msgpack value of the wire. Raises ValueError for what does not occur on it."""
+
+    def plain(values: list[Any]) -> list[Any]:
+        if any(isinstance(value, (msgpack.ExtType, msgpack.Timestamp)) for value in values):
+            raise ValueError('an extension type')
+        return values
+
+    def as_map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        keys = {key for key, _ in pairs if isinstance(key, str)}
+        if len(keys) < len(pairs):
+            raise ValueError('a key comes twice or is no text')
+        plain([value for _, value in pairs])
+        return dict(pairs)
+
+    return msgpack.unpackb(packed, object_pairs_hook=as_map, list_hook=plain, strict_map_key=False)
+
+
 def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 16)
 
@@ -65,7 +83,7 @@ def decode_frame(message: bytes) -> Frame:
     if number > len(KINDS):
         return Frame('unknown', {})
     try:
-        header = msgpack.unpackb(message[PREFIX.size : PREFIX.size + header_length])
+        header = unpack(message[PREFIX.size : PREFIX.size + header_length])
     except ValueError as error:
         raise malformed_frame(f'its header is not msgpack, {error}') from error
     return Frame(KINDS[number - 1], header, message[start:])

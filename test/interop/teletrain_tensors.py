@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgpack
-from teletrain_client import Client, Frame, TeletrainError, padded
+from teletrain_client import Client, Frame, TeletrainError, padded, unpack
 
 
 class Tensor(NamedTuple):
@@ -29,7 +29,7 @@ def decode_batch(batch: bytes) -> tuple[list[list[Any]], bytes]:
     try:
         (length,) = struct.unpack_from('<I', batch)
         raw_at = 16 + length + -length % 16
-        entries = msgpack.unpackb(batch[16 : 16 + length])
+        entries = unpack(batch[16 : 16 + length])
     except (struct.error, ValueError) as error:
         raise TeletrainError('malformed-batch', f'A batch cannot be read: {error}.') from error
     if raw_at > len(batch) or not isinstance(entries, list):
