@@ -1,0 +1,165 @@
+/**
+ * Runs three programs that others wrote for tfjs on a worker's engine, not a letter of them changed:
+ * their files are fetched from tensorflow/tfjs-examples at one commit and held to their hashes.
+ *
+ *     node test/programs/by-others.ts [--from CLONE] [--only addition-rnn|mnist-node|date-conversion-attention]
+ *
+ * `--from` names a clone of that repository, in place of the network. A local worker is started where
+ * none runs. MNIST's four files are taken from TELETRAIN_DATA where it has them, else the program
+ * downloads them as it always did. Each program's last words are printed; what it should have
+ * reached and did not is told with exit code 1.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+
+const commit = '0521725666e4504948eed00fe372b92510cc74f9';
+const source = `https://raw.githubusercontent.com/tensorflow/tfjs-examples/${commit}`;
+
+interface Program {
+  readonly name: string;
+  /** Files, and the SHA-256 of each. */
+  readonly files: Readonly<Record<string, string>>;
+  /** npm packages of its own, as its package.json asks for them; tfjs is ours. */
+  readonly packages: readonly string[];
+  readonly arguments: readonly string[];
+  /** Started before it, beside `teletrain/register`. */
+  readonly preload?: string;
+  /** Makes of its files what its own build makes of them. @returns what Node starts. */
+  readonly prepare: (folder: string) => Promise<string>;
+  /** A number among its last words, and the least that it must be. */
+  readonly reached: { readonly pattern: RegExp; readonly atLeast: number; readonly of: string };
+}
+
+const programs: readonly Program[] = [
+  {
+    name: 'addition-rnn',
+    files: { 'index.js': '0374eb123e2790a3207a5e7b7455155b51caea57906587e97f3dae86d7c0629a' },
+    packages: [],
+    arguments: [],
+    preload: fileURLToPath(new URL('./page-of-addition-rnn.ts', import.meta.url)),
+    prepare: async () => 'index.js',
+    reached: { pattern: /validation accuracy ([\d.]+)/g, atLeast: 0.6, of: 'validation accuracy' },
+  },
+  {
+    name: 'mnist-node',
+    files: {
+      'main.js': '588a7d9b3c18c8f6f37438e49edd0d275aa80787463495487d5a9a491d0c7499',
+      'model.js': '4971f5cdc82d7becb89609546510a0fab9db9f5ad7e9c0322e8eeee638cadb2f',
+      'data.js': '2b18385a00011660e874e512d2322fc337f50b6b6f1fa00bd231dc1073677b4b',
+    },
+    packages: ['argparse@2.0.1'],
+    arguments: ['--epochs', '1', '--model_save_path', './saved'],
+    prepare: async (folder) => {
+      await provideMnist(folder);
+      return 'main.js';
+    },
+    reached: { pattern: /Accuracy = ([\d.]+)/g, atLeast: 0.97, of: 'test accuracy' },
+  },
+  {
+    name: 'date-conversion-attention',
+    files: {
+      'train.js': '377f1f7bf52cb5dfe07527802dcdc0d97313e0c74f960d35460e422a89eb5b97',
+      'model.js': 'c15df04e5b1c9e76ce5ea1707713ef91a377ce059455013d9fb431d9e9fe4bc4',
+      'date_format.js': 'e35153511f454675bbd8e1eee7d45db172eb8535e697872a7acbd52987c7642f',
+    },
+    packages: ['argparse@1.0.10', 'shelljs@0.8.5'],
+    arguments: ['--epochs', '2', '--trainSplit', '0.15', '--valSplit', '0.02'],
+    // Its package.json has Babel do this.
+    prepare: async (folder) => {
+      const built = join(folder, 'train.cjs');
+      const bundle = await rolldown({
+        input: join(folder, 'train.js'),
+        external: (id) => !id.startsWith('.') && !id.startsWith(folder),
+        platform: 'node',
+      });
+      await bundle.write({ file: built, format: 'cjs' });
+      return 'train.cjs';
+    },
+    reached: { pattern: /\((OK)\)/g, atLeast: 90, of: 'of 110 dates converted' },
+  },
+];
+
+const { values: options } = parseArgs({
+  options: { from: { type: 'string' }, only: { type: 'string' } },
+});
+const repository = resolve(import.meta.dirname, '../..');
+const preload = join(repository, 'client/register.ts');
+
+for (const program of programs) {
+  if (options.only === undefined || options.only === program.name) await runProgram(program);
+}
+
+async function runProgram(program: Program): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), `teletrain-${program.name}-`));
+  try {
+    for (const [file, sha256] of Object.entries(program.files)) {
+      const bytes = await obtain(`${program.name}/${file}`);
+      const found = createHash('sha256').update(bytes).digest('hex');
+      if (found !== sha256) throw new Error(`${program.name}/${file} is not the one that was read`);
+      await writeFile(join(folder, file), bytes);
+    }
+    if (program.packages.length > 0) {
+      const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save'];
+      await promisify(execFile)('npm', [...install, ...program.packages], { cwd: folder });
+    }
+    const main = await program.prepare(folder);
+    const preloads = [...(program.preload ? [program.preload] : []), preload];
+    const imports = preloads.flatMap((path) => ['--import', path]);
+    const start = performance.now();
+    const child = spawn(process.execPath, [...imports, main, ...program.arguments], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const [code] = await once(child, 'close');
+    judge(program, code, said, (performance.now() - start) / 1_000);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function judge({ name, reached }: Program, code: number, said: string, seconds: number): void {
+  const matches = [...said.matchAll(reached.pattern)];
+  const last = Number(matches.at(-1)?.[1]);
+  const value = Number.isNaN(last) ? matches.length : last;
+  const passed = code === 0 && value >= reached.atLeast;
+  console.log(`${name}: ${value} ${reached.of}, in ${seconds.toFixed(0)} s`);
+  if (passed) return;
+  console.error(said.trim().split('\n').slice(-20).join('\n'));
+  console.error(`${name}: ended with code ${code}; at least ${reached.atLeast} was expected.`);
+  process.exitCode = 1;
+}
+
+async function obtain(path: string): Promise<Buffer> {
+  if (options.from === undefined) {
+    const response = await fetch(`${source}/${path}`);
+    if (!response.ok) throw new Error(`${source}/${path}: ${response.status}`);
+    return Buffer.from(await response.arrayBuffer());
+  }
+  const git = ['-C', options.from, 'show', `${commit}:${path}`];
+  const { stdout } = await promisify(execFile)('git', git, { encoding: 'buffer' });
+  return stdout;
+}
+
+async function provideMnist(folder: string): Promise<void> {
+  const files = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
+  for (const file of files.map((name) => `${name}-ubyte`)) {
+    const packed = join(process.env.TELETRAIN_DATA ?? '', `${file}.gz`);
+    if (!existsSync(packed)) continue;
+    const path = join(folder, file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, gunzipSync(await readFile(packed)));
+  }
+}
