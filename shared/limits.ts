@@ -58,6 +58,12 @@ export const limits = {
   tensorWindowBytes: 16 * 1024 * 1024,
   /** Tensors that a session may hold. */
   tensorHandles: 262_144,
+  /** Models that a session may hold: each of a population, and their best. */
+  tensorModels: 256,
+  /** Longest model.json that a session takes: a thousand layers are below 1 MB. */
+  modelJsonBytes: 4 * 1024 * 1024,
+  /** Pictures drawn by one `sample`: a minute or two of one core. */
+  sampledPictures: 4096,
 } as const;
 
 /** WebSocket close codes of protocol version 1. */

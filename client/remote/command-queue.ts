@@ -4,7 +4,8 @@ import { encodeFrameOfParts } from '../../shared/frames.ts';
 import { limits } from '../../shared/limits.ts';
 import { alignedLength, encodeBatch } from '../../shared/tensors/batch.ts';
 import type { Command, Failure } from '../../shared/tensors/commands.ts';
-import { bytesOf, type DataTypeName, type TensorValues } from '../../shared/tensors/data.ts';
+import { bytesOf, type StoredTypeName, type TensorValues } from '../../shared/tensors/data.ts';
+import type { ModelCommand } from '../../shared/tensors/model-commands.ts';
 import { IssuedCalls } from './issued-calls.ts';
 import { type FromThread, shared, type ToThread } from './thread-messages.ts';
 
@@ -14,9 +15,11 @@ const batchRawBytes = 32 * 1024;
 /** Kernels under way at most: each is remembered with its stack. */
 const callsUnderway = 16_384;
 
-export type Answer = Extract<FromThread, { type: 'data' | 'described' }>;
+export type Answer = Extract<FromThread, { type: 'data' | 'described' | 'values' }>;
 
 interface Waiting {
+  /** Reads tell of a kernel that failed before them; a command on a model tells of itself alone. */
+  readonly isRead: boolean;
   settle(answer: Answer | TeletrainError): void;
 }
 
@@ -76,7 +79,7 @@ export class CommandQueue {
   /** The values may be changed by the caller as soon as this returns. */
   upload(
     handle: number,
-    dtype: DataTypeName,
+    dtype: StoredTypeName,
     shape: readonly number[],
     values: TensorValues,
   ): void {
@@ -98,16 +101,29 @@ export class CommandQueue {
     }
   }
 
+  /**
+   * A command on a model: it goes out with its batch, and its answer is waited for by whoever wants it.
+   * Answers come in the commands' order.
+   * @param asker called by the line that asks for it
+   * @throws TeletrainError what failed; why the session ended.
+   */
+  async call(
+    command: (id: number) => ModelCommand,
+    asker: (...args: never) => unknown,
+  ): Promise<Answer> {
+    if (this.#ended) throw this.#ended;
+    const { promise, resolve } = Promise.withResolvers<Answer | TeletrainError>();
+    const id = this.#await(false, resolve);
+    this.#calls.add(this.#issued, asker);
+    this.push(command(id));
+    return await this.#answered(promise);
+  }
+
   /** Waits with the event loop running. @throws TeletrainError what failed; why the session ended. */
   async ask(command: (id: number) => Command): Promise<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer | TeletrainError>();
     this.#send(command, resolve);
-    // Whoever waits keeps the program alive.
-    this.#port.ref();
-    const answer = await promise;
-    if (this.#waiting.size === 0) this.#port.unref();
-    if (answer instanceof TeletrainError) throw answer;
-    return answer;
+    return await this.#answered(promise);
   }
 
   /** Waits with this thread asleep. @throws TeletrainError as `ask`. */
@@ -157,11 +173,23 @@ export class CommandQueue {
 
   #send(command: (id: number) => Command, settle: Waiting['settle']): void {
     if (this.#ended) throw this.#ended;
-    this.#answers += 1;
-    const id = this.#answers;
-    this.#waiting.set(id, { settle });
-    this.push(command(id));
+    this.push(command(this.#await(true, settle)));
     this.flush();
+  }
+
+  #await(isRead: boolean, settle: Waiting['settle']): number {
+    this.#answers += 1;
+    this.#waiting.set(this.#answers, { isRead, settle });
+    return this.#answers;
+  }
+
+  async #answered(promise: Promise<Answer | TeletrainError>): Promise<Answer> {
+    // Whoever waits keeps the program alive.
+    this.#port.ref();
+    const answer = await promise;
+    if (this.#waiting.size === 0) this.#port.unref();
+    if (answer instanceof TeletrainError) throw answer;
+    return answer;
   }
 
   #addRaw(bytes: Uint8Array): void {
@@ -225,12 +253,13 @@ export class CommandQueue {
     switch (message.type) {
       case 'data':
       case 'described':
-        this.#settle(message.id, this.#takeUntold() ?? message);
+      case 'values':
+        this.#answer(message.id, message);
         return;
       case 'failed': {
         const error = this.#errorOf(message.failure);
         if (message.id === 0) this.#untold ??= error;
-        else this.#settle(message.id, this.#takeUntold() ?? error);
+        else this.#answer(message.id, error);
         return;
       }
       case 'ended': {
@@ -247,6 +276,11 @@ export class CommandQueue {
     const untold = this.#untold;
     this.#untold = undefined;
     return untold;
+  }
+
+  #answer(id: number, answer: Answer | TeletrainError): void {
+    const untold = this.#waiting.get(id)?.isRead ? this.#takeUntold() : undefined;
+    this.#settle(id, untold ?? answer);
   }
 
   #settle(id: number, answer: Answer | TeletrainError): void {

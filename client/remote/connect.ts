@@ -3,6 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { EngineReport } from '../../shared/engine-report.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { CommandQueue } from './command-queue.ts';
+import type { CreateModelOptions, RemoteModel } from './model.ts';
 import {
   type FromThread,
   type OpenedSession,
@@ -29,7 +30,13 @@ export interface RemoteSession {
   readonly engine: EngineReport;
   /** What the session may hold on the worker. */
   readonly quota: { readonly bytes: number; readonly tensors: number };
-  /** Frees all tensors on the worker and removes the backend; a program that ends does so by itself. */
+  /**
+   * Makes a model on the worker, without waiting for it: commands may follow at once, and where it
+   * cannot be made each of them tells why.
+   * @throws TeletrainError `no-models` (an older worker).
+   */
+  createModel(options: CreateModelOptions): RemoteModel;
+  /** Frees all tensors and models on the worker and removes the backend; a program that ends does so by itself. */
   close(): void;
 }
 
@@ -40,14 +47,15 @@ export interface RemoteSession {
  *     tf.setBackend('remote');
  *
  * From then on tensors live on the worker and every operation runs there; reading a tensor waits for
- * it. One session at a time.
+ * it. A program has one session at a time, since tfjs has one backend of a name; a program that is to
+ * use two workers at once is two processes.
  * @param on name or address of a paired worker; by default the one on this machine, which is
  *   started where it does not run.
  * @throws TeletrainError `not-paired`, `worker-lost`, `no-tensors` (an older worker),
  *   `too-many-tensor-sessions`, `tfjs-missing`, `already-connected`.
  */
 export async function connect(on?: string, options: ConnectOptions = {}): Promise<RemoteSession> {
-  const { registerRemote } = await loadBackend();
+  const { registerRemote, RemoteModels } = await loadBackend();
   const { home, patienceMs = 60_000, onProgress } = options;
   const target: Target = {
     patienceMs,
@@ -62,7 +70,8 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
   const opened = await openedSession(thread, port1, onProgress);
   thread.unref();
   const queue = new CommandQueue(port1, new Int32Array(buffer), session);
-  const unregister = registerRemote(queue, opened.kernels);
+  const { backend, unregister } = registerRemote(queue, opened.kernels);
+  const models = new RemoteModels(queue, backend);
   const close = (): void => {
     // The program ends when the worker has been told.
     thread.ref();
@@ -70,8 +79,19 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
     unregister();
   };
   process.on('beforeExit', close);
-  const { worker, engine, bytes, handles } = opened;
-  return { worker, engine, quota: { bytes, tensors: handles }, close };
+  const { worker, engine, bytes, handles, hasModels } = opened;
+  return {
+    worker,
+    engine,
+    quota: { bytes, tensors: handles },
+    createModel(options) {
+      if (hasModels) return models.create(options);
+      throw new TeletrainError('no-models', 'The worker takes no commands on models.', {
+        hint: 'Update the worker.',
+      });
+    },
+    close,
+  };
 }
 
 /** What the thread says until the session is open. */
@@ -103,9 +123,11 @@ function threadProgram(): URL {
 }
 
 /** tfjs is an optional package of this one: a laptop that only follows runs has none. */
-async function loadBackend(): Promise<typeof import('./register.ts')> {
+async function loadBackend() {
   try {
-    return await import('./register.ts');
+    const { registerRemote } = await import('./register.ts');
+    const { RemoteModels } = await import('./remote-models.ts');
+    return { registerRemote, RemoteModels };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     throw new TeletrainError(

@@ -9,12 +9,17 @@ export const backendName = 'remote';
 /** Below tfjs' own backends: it is used when the program says so. */
 const priority = 0;
 
+export interface RegisteredBackend {
+  readonly backend: RemoteBackend;
+  /** Takes it away again, which frees its tensors. */
+  unregister(): void;
+}
+
 /**
  * Makes a session's engine tfjs' backend `remote`, with the kernels that it has.
- * @returns how to take it away again, which frees its tensors.
  * @throws TeletrainError `already-connected`.
  */
-export function registerRemote(queue: CommandQueue, kernels: readonly string[]): () => void {
+export function registerRemote(queue: CommandQueue, kernels: readonly string[]): RegisteredBackend {
   if (tf.findBackendFactory(backendName) !== null) {
     queue.close();
     throw new TeletrainError(
@@ -35,9 +40,12 @@ export function registerRemote(queue: CommandQueue, kernels: readonly string[]):
     });
   }
   tf.registerBackend(backendName, () => backend, priority);
-  return () => {
-    for (const kernelName of known) tf.unregisterKernel(kernelName, backendName);
-    tf.removeBackend(backendName);
-    queue.close();
+  return {
+    backend,
+    unregister() {
+      for (const kernelName of known) tf.unregisterKernel(kernelName, backendName);
+      tf.removeBackend(backendName);
+      queue.close();
+    },
   };
 }

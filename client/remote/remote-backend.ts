@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AttributeValue } from '../../shared/tensors/commands.ts';
-import { sizeOf, type TensorValues, valuesOf } from '../../shared/tensors/data.ts';
+import {
+  type StoredTypeName,
+  sizeOf,
+  type TensorValues,
+  valuesOf,
+} from '../../shared/tensors/data.ts';
 import { type KernelName, kernelSignature } from '../../shared/tensors/kernels.ts';
 import type { Output } from '../../shared/tensors/output-shapes/output.ts';
 import { outputsOf, waitedOutputs } from '../../shared/tensors/output-shapes/outputs.ts';
@@ -75,6 +80,22 @@ export class RemoteBackend extends tf.KernelBackend {
     const handle = this.#nextHandle();
     this.#queue.upload(handle, dtype, shape, asStored(values, dtype));
     this.#tensors.set(dataId, { handle, dtype, shape, references });
+  }
+
+  /** The worker's handle of a tensor; one of another backend of tfjs is moved to this one first. */
+  handleOf({ dataId }: { readonly dataId: object }): number {
+    return this.#tensors.get(dataId).handle;
+  }
+
+  /** Sends values that no tensor of this program stands for; `release` them. */
+  upload(values: TensorValues, shape: readonly number[], dtype: StoredTypeName): number {
+    const handle = this.#nextHandle();
+    this.#queue.upload(handle, dtype, shape, values);
+    return handle;
+  }
+
+  release(handles: number[]): void {
+    this.#release(handles);
   }
 
   override async read(dataId: object): Promise<tf.BackendValues> {

@@ -10,7 +10,7 @@ import type { FromThread } from './thread-messages.ts';
 
 export interface TensorLinkListener {
   /** With the message, whose bytes may be given away. */
-  result(message: Extract<FromThread, { type: 'data' | 'described' | 'failed' }>): void;
+  result(message: Extract<FromThread, { type: 'data' | 'described' | 'values' | 'failed' }>): void;
   /** The worker is done with batches up to `taken`; results up to frame `got` were told. */
   progress(taken: number, got: number): void;
   ended(error: TeletrainError): void;
@@ -55,7 +55,7 @@ export class TensorLink {
   }
 
   /** @throws TeletrainError what keeps the worker from it. */
-  async open(patienceMs: number): Promise<ResultOf<'tensor.open'>> {
+  async open(patienceMs: number): Promise<ResultOf<'tensor.open'> & { hasModels: boolean }> {
     const welcome = await this.#link.connected({ patienceMs });
     if (!welcome.capabilities.includes('tensors')) {
       throw new TeletrainError(
@@ -72,7 +72,7 @@ export class TensorLink {
         this.#end(new TeletrainError(state.code, state.message, { hint: state.hint }));
       }
     });
-    return opened;
+    return { ...opened, hasModels: welcome.capabilities.includes('models') };
   }
 
   /** A whole frame of commands, number after number. */
@@ -175,6 +175,7 @@ export class TensorLink {
   #result(result: Result, raw: Uint8Array): void {
     const [type, id] = result;
     if (type === 'described') this.#listener.result({ type, id, outputs: result[2] });
+    else if (type === 'values') this.#listener.result({ type, id, values: result[2] });
     else if (type === 'failed') this.#listener.result({ type, id, failure: result[2] });
     else {
       const [, , dtype, shape, byteLength, offset, at, length] = result;

@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { Failure } from '../../shared/tensors/commands.ts';
-import type { DataTypeName } from '../../shared/tensors/data.ts';
+import type { DataTypeName, StoredTypeName } from '../../shared/tensors/data.ts';
 
 /** What a program's main thread and the thread that holds its connection say to each other. */
 
@@ -44,6 +44,8 @@ export interface OpenedSession {
   readonly worker: string;
   readonly engine: EngineReport;
   readonly kernels: readonly string[];
+  /** Whether it takes commands on models; an older one does not. */
+  readonly hasModels: boolean;
   /** Bytes and tensors that the session may hold on the worker. */
   readonly bytes: number;
   readonly handles: number;
@@ -55,7 +57,7 @@ export type FromThread =
   | {
       readonly type: 'data';
       readonly id: number;
-      readonly dtype: DataTypeName;
+      readonly dtype: StoredTypeName;
       readonly shape: readonly number[];
       readonly bytes: ArrayBuffer;
     }
@@ -63,6 +65,11 @@ export type FromThread =
       readonly type: 'described';
       readonly id: number;
       readonly outputs: readonly (readonly [DataTypeName, readonly number[]])[];
+    }
+  | {
+      readonly type: 'values';
+      readonly id: number;
+      readonly values: Readonly<Record<string, number>>;
     }
   | { readonly type: 'failed'; readonly id: number; readonly failure: Failure }
   /** Nothing comes after this. */

@@ -1,14 +1,24 @@
 import { malformed } from './batch.ts';
-import { type DataTypeName, isDataType, isShape } from './data.ts';
+import { check, isCount, isListOf } from './checks.ts';
+import {
+  type DataTypeName,
+  isDataType,
+  isShape,
+  isStoredType,
+  type StoredTypeName,
+} from './data.ts';
 import { isKernelName, type KernelName, kernelSignature } from './kernels.ts';
+import { type ModelCommand, parseModelCommand } from './model-commands.ts';
 
 /**
  * What a client has a worker do with tensors, each an array in a batch's list (PROTOCOL.md,
  * "Tensors"). A handle is an integer that the client chose for a tensor and never chooses again.
  */
-export type Command =
+export type Command = TensorCommand | ModelCommand;
+
+export type TensorCommand =
   /** Makes a tensor of values. `at` is where its bytes are in this batch, or -1: parts of it follow. */
-  | ['upload', handle: number, DataTypeName, shape: number[], byteLength: number, at: number]
+  | ['upload', handle: number, StoredTypeName, shape: number[], byteLength: number, at: number]
   /** Bytes of an upload from `offset` on, `length` of them at `at` in this batch; in order. */
   | ['part', handle: number, offset: number, at: number, length: number]
   /** Inputs and attributes in the order of the kernel's signature, null where there is none. */
@@ -40,7 +50,7 @@ export type Result =
   | [
       'data',
       id: number,
-      DataTypeName,
+      StoredTypeName,
       shape: number[],
       byteLength: number,
       offset: number,
@@ -48,11 +58,12 @@ export type Result =
       length: number,
     ]
   | ['described', id: number, [DataTypeName, shape: number[]][]]
+  /** What a command on a model gives, by names. */
+  | ['values', id: number, Readonly<Record<string, number>>]
   /** Of a command with this id; 0 where a command failed that nobody waits for. */
   | ['failed', id: number, Failure];
 
 const longestText = 4096;
-const mostValues = 65_536;
 const deepestAttribute = 3;
 /** Their shapes must fit one message. */
 const mostDescribed = 4096;
@@ -70,7 +81,7 @@ export function parseCommand(value: unknown): Command {
       check(
         value.length === 6 &&
           isCount(value[1]) &&
-          isDataType(value[2]) &&
+          isStoredType(value[2]) &&
           isShape(value[3]) &&
           isCount(value[4]) &&
           (value[5] === -1 || isCount(value[5])),
@@ -93,7 +104,7 @@ export function parseCommand(value: unknown): Command {
       );
       break;
     default:
-      throw malformed('it has an unknown command');
+      return parseModelCommand(value);
   }
   // Each of its places was looked at above.
   return value as Command;
@@ -129,10 +140,18 @@ export function parseResult(value: unknown): Result {
   if (kind === 'data') {
     check(
       value.length === 8 &&
-        isDataType(value[2]) &&
+        isStoredType(value[2]) &&
         isShape(value[3]) &&
         value.slice(4).every(isCount),
       'data',
+    );
+  } else if (kind === 'values') {
+    const values: unknown = value[2];
+    check(
+      typeof values === 'object' &&
+        values !== null &&
+        Object.values(values).every((number) => typeof number === 'number'),
+      'values',
     );
   } else if (kind === 'described') {
     check(
@@ -149,22 +168,8 @@ export function parseResult(value: unknown): Result {
   return value as Result;
 }
 
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-
-function isListOf<Item>(
-  value: unknown,
-  isItem: ((item: unknown) => item is Item) | ((item: unknown) => boolean),
-): value is Item[] {
-  return Array.isArray(value) && value.length <= mostValues && value.every(isItem);
-}
-
 function isAttribute(value: unknown, depth: number): value is AttributeValue {
   if (typeof value === 'number' || typeof value === 'boolean') return true;
   if (typeof value === 'string') return value.length <= longestText;
   return depth < deepestAttribute && isListOf(value, (item) => isAttribute(item, depth + 1));
-}
-
-function check(isRight: boolean, what: string): asserts isRight {
-  if (!isRight) throw malformed(`${what} has another form`);
 }

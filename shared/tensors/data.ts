@@ -14,6 +14,12 @@ export type DataTypeName = keyof typeof bytesPerValue;
 export const isDataType = (value: unknown): value is DataTypeName =>
   typeof value === 'string' && Object.hasOwn(bytesPerValue, value);
 
+/** What an upload holds: a tensor, or bytes that are none (a file), which only a model's commands take. */
+export type StoredTypeName = DataTypeName | 'bytes';
+
+export const isStoredType = (value: unknown): value is StoredTypeName =>
+  value === 'bytes' || isDataType(value);
+
 /** What tfjs' backends write and read: complex numbers as pairs, strings as their bytes. */
 export type TensorValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
 

@@ -6,7 +6,7 @@ import type { Pairing } from './pairing.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What this worker can do beyond what every version 1 can. */
-export const capabilities: readonly string[] = ['tensors'];
+export const capabilities: readonly string[] = ['tensors', 'models'];
 
 export interface DoorOptions {
   /** The codes by which clients pair, by the role that they get. */

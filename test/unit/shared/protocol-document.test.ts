@@ -8,6 +8,8 @@ import { closeCodes, limits } from '../../../shared/limits.ts';
 import { frameKinds, methods } from '../../../shared/messages.ts';
 import { decodeBatch, encodeBatch } from '../../../shared/tensors/batch.ts';
 import { parseCommand } from '../../../shared/tensors/commands.ts';
+import { lossNames } from '../../../shared/tensors/losses.ts';
+import { modelCommandNames } from '../../../shared/tensors/model-commands.ts';
 
 const project = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(`${project}PROTOCOL.md`, 'utf8');
@@ -17,8 +19,10 @@ const examples = [...page.matchAll(/```hex\n([0-9a-f\s]+)```/g)].map(([, hex]) =
 
 describe('PROTOCOL.md', () => {
   test('shows frames and a record as they are, byte for byte', () => {
-    const [ping, request, batch, record] = examples;
-    if (!ping || !request || !batch || !record) throw new Error('four examples are expected');
+    const [ping, request, batch, training, record] = examples;
+    if (!ping || !request || !batch || !training || !record) {
+      throw new Error('five examples are expected');
+    }
     expect(encodeFrame('ping', { time: 1795395600000 })).toEqual(ping);
     expect(decodeFrame(ping)).toMatchObject({ kind: 'ping', header: { time: 1795395600000 } });
     const header = {
@@ -34,6 +38,13 @@ describe('PROTOCOL.md', () => {
     ];
     expect(Buffer.concat(encodeBatch(commands))).toEqual(batch);
     expect(decodeBatch(batch).list.map(parseCommand)).toEqual(commands);
+    const step = [
+      ['createRecipeModel', 1, 1, 'digits-pixel-rnn', { units: 16 }],
+      ['forwardBackward', 2, 1, 1, null, null],
+      ['optimStep', 3, 1, {}],
+    ];
+    expect(Buffer.concat(encodeBatch(step))).toEqual(training);
+    expect(decodeBatch(training).list.map(parseCommand)).toEqual(step);
     const event = {
       type: 'state',
       state: 'starting',
@@ -43,6 +54,10 @@ describe('PROTOCOL.md', () => {
     } as const;
     expect(encodeRecord(event)).toEqual(record);
     expect(scanRecords(record).records.map(({ body }) => decodeEvent(body))).toEqual([event]);
+  });
+
+  test('describes every command on models and every loss', () => {
+    for (const name of [...modelCommandNames, ...lossNames]) expect(page).toContain(`\`${name}\``);
   });
 
   test.each(Object.entries(frameKinds))('numbers the kind %s %i', (kind, number) => {

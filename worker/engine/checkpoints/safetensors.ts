@@ -52,13 +52,7 @@ export function encodeSafetensors(
  * @throws TeletrainError `corrupt-safetensors`.
  */
 export function decodeSafetensors(file: Uint8Array): Map<string, StoredTensor> {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  const headerBytes = bytes.length < 8 ? Number.NaN : Number(bytes.readBigUInt64LE(0));
-  if (!(headerBytes <= Math.min(bytes.length - 8, largestHeader))) {
-    throw corrupt('its header is longer than the file');
-  }
-  const header = parseHeader(bytes.toString('utf8', 8, 8 + headerBytes));
-  const data = bytes.subarray(8 + headerBytes);
+  const { header, data } = readHeader(file);
   const tensors = new Map<string, StoredTensor>();
   let covered = 0;
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
@@ -77,6 +71,32 @@ export function decodeSafetensors(file: Uint8Array): Map<string, StoredTensor> {
   }
   if (covered !== data.length) throw corrupt(`${data.length - covered} bytes belong to no tensor`);
   return new Map(entries.flatMap(([name]) => pairOf(tensors, name)));
+}
+
+/**
+ * The free text that a file was written with, by name.
+ * @throws TeletrainError `corrupt-safetensors`.
+ */
+export function safetensorsMetadata(file: Uint8Array): Readonly<Record<string, string>> {
+  const { __metadata__: metadata = {} } = readHeader(file).header as { __metadata__?: unknown };
+  const isText = (value: unknown) => typeof value === 'string';
+  if (typeof metadata !== 'object' || !Object.values(metadata ?? {}).every(isText)) {
+    throw corrupt('its metadata is not text');
+  }
+  // Each value was looked at.
+  return { ...(metadata as Record<string, string>) };
+}
+
+function readHeader(file: Uint8Array): { readonly header: object; readonly data: Buffer } {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const headerBytes = bytes.length < 8 ? Number.NaN : Number(bytes.readBigUInt64LE(0));
+  if (!(headerBytes <= Math.min(bytes.length - 8, largestHeader))) {
+    throw corrupt('its header is longer than the file');
+  }
+  return {
+    header: parseHeader(bytes.toString('utf8', 8, 8 + headerBytes)),
+    data: bytes.subarray(8 + headerBytes),
+  };
 }
 
 function parseHeader(text: string): object {

@@ -1,8 +1,10 @@
 import type { RecipeName, Settings } from '../../../shared/recipes.ts';
 import type { PictureModel, TrainableModel } from './model.ts';
-import { PixelCnnReport } from './pixel-cnn-report.ts';
+import { PixelCnnReport, pixelCnnReportSpecifications } from './pixel-cnn-report.ts';
 import { PixelRnn } from './pixel-rnn.ts';
-import { SentimentModel } from './sentiment.ts';
+import { pixelRnnSpecifications } from './pixel-rnn-weights.ts';
+import { SentimentModel, sentimentSpecifications } from './sentiment.ts';
+import type { WeightSpecification } from './weights.ts';
 
 type ModelOf<Name extends RecipeName> = Name extends `digits-${string}`
   ? PictureModel
@@ -24,4 +26,21 @@ export function createModel<Name extends RecipeName>(
   settings: Settings<Name>,
 ): ModelOf<Name> {
   return makers[name](settings);
+}
+
+const specifications: {
+  readonly [Name in RecipeName]: (settings: Settings<Name>) => readonly WeightSpecification[];
+} = {
+  'imdb-simple-rnn': (settings) => sentimentSpecifications('SimpleRNN', settings),
+  'imdb-lstm': (settings) => sentimentSpecifications('LSTM', settings),
+  'digits-pixel-rnn': (settings) => pixelRnnSpecifications(settings),
+  'digits-pixel-cnn-report': () => pixelCnnReportSpecifications(),
+};
+
+/** The weights that `createModel` would make, which may be too many. */
+export function weightSpecifications<Name extends RecipeName>(
+  name: Name,
+  settings: Settings<Name>,
+): readonly WeightSpecification[] {
+  return specifications[name](settings);
 }

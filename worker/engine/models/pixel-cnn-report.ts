@@ -32,7 +32,7 @@ export class PixelCnnReport implements PictureModel {
   readonly #weights: Weights;
 
   constructor({ seed }: { readonly seed: number }) {
-    this.#weights = new Weights(seed, specifications());
+    this.#weights = new Weights(seed, pixelCnnReportSpecifications());
   }
 
   get variables(): ReadonlyMap<string, tf.Variable> {
@@ -128,7 +128,7 @@ function names(base: string, widths: readonly number[]): string[] {
   return widths.map((_, index) => `${base}_${index}`);
 }
 
-function specifications(): WeightSpecification[] {
+export function pixelCnnReportSpecifications(): WeightSpecification[] {
   const convolution = (name: string, kernel: readonly number[]): WeightSpecification[] => [
     [`${name}/kernel`, kernel, glorotUniform],
     [`${name}/bias`, kernel.slice(-1), zeros],

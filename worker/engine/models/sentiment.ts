@@ -45,7 +45,7 @@ export class SentimentModel implements TrainableModel {
   constructor(layer: SentimentLayer, shape: SentimentShape) {
     this.#layer = layer;
     this.#names = recurrentNames(layer, shape.layers);
-    this.#weights = new Weights(shape.seed, specifications(layer, this.#names, shape));
+    this.#weights = new Weights(shape.seed, sentimentSpecifications(layer, shape));
     this.keras = topology(layer, this.#names, shape);
   }
 
@@ -179,11 +179,11 @@ function recurrentNames(layer: SentimentLayer, count: number): string[] {
   return Array.from({ length: count }, (_, index) => (index === 0 ? base : `${base}_${index}`));
 }
 
-function specifications(
+export function sentimentSpecifications(
   layer: SentimentLayer,
-  names: readonly string[],
   shape: SentimentShape,
 ): WeightSpecification[] {
+  const names = recurrentNames(layer, shape.layers);
   const { gates, biasShape, bias } = layerFacts[layer];
   const recurrent = names.flatMap((name, index): WeightSpecification[] => {
     const features = index === 0 ? shape.embeddingUnits : shape.units;

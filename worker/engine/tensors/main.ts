@@ -6,7 +6,7 @@ import { TeletrainError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
 import { isKernelName } from '../../../shared/tensors/kernels.ts';
 import { type FromTensorEngine, tensorPipe } from '../../channel.ts';
-import { PipeReader, pipeHead } from '../../tensor-pipe.ts';
+import { type PipeMessage, PipeReader, pipeHead } from '../../tensor-pipe.ts';
 import { openEngine } from '../backend/engine.ts';
 import { ResultWriter } from './result-writer.ts';
 import { TensorSession } from './tensor-session.ts';
@@ -56,9 +56,10 @@ function serve(bytes: number): void {
   };
   const results = new ResultWriter(send, () => pipe.writableLength);
   const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
-  const reader = new PipeReader(({ number, payload }) => {
+  const take = async ({ number, payload }: PipeMessage) => {
+    if (pipe.destroyed) return;
     try {
-      session.take(payload);
+      await session.take(payload);
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
       say({ type: 'unusable', error: error.toJSON() });
@@ -67,6 +68,10 @@ function serve(bytes: number): void {
     }
     taken = number;
     if (!results.flush()) send([]);
+  };
+  let done = Promise.resolve();
+  const reader = new PipeReader((message) => {
+    done = done.then(() => take(message));
   });
   pipe.on('data', (piece: Buffer) => reader.push(piece));
   // The gateway is gone, or has no more use for this process: `disconnect` follows.

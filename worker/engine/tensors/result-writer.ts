@@ -1,7 +1,7 @@
 import { limits } from '../../../shared/limits.ts';
 import { encodeBatch } from '../../../shared/tensors/batch.ts';
 import type { Result } from '../../../shared/tensors/commands.ts';
-import { bytesOf, type DataTypeName, type TensorValues } from '../../../shared/tensors/data.ts';
+import { bytesOf, type StoredTypeName, type TensorValues } from '../../../shared/tensors/data.ts';
 
 /** Results on their way out: small ones together, large ones in chunks that let a ping pass between. */
 export class ResultWriter {
@@ -32,7 +32,7 @@ export class ResultWriter {
     if (this.#listBytes >= limits.chunkBytes) this.flush();
   }
 
-  addData(id: number, dtype: DataTypeName, shape: number[], values: TensorValues): void {
+  addData(id: number, dtype: StoredTypeName, shape: number[], values: TensorValues): void {
     const bytes = bytesOf(values);
     let offset = 0;
     do {

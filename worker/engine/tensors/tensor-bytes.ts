@@ -35,3 +35,6 @@ export function stringsIn(tensor: tf.Tensor): Strings {
   counted.set(tensor.dataId, strings);
   return strings;
 }
+
+export const describeTensor = ({ dtype, shape }: tf.TensorInfo): string =>
+  dtype === 'float32' ? `[${shape}]` : `${dtype} [${shape}]`;

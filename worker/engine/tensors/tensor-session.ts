@@ -1,26 +1,33 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { decodeBatch, malformed, rawPart } from '../../../shared/tensors/batch.ts';
-import { type Command, type Failure, parseCommand } from '../../../shared/tensors/commands.ts';
+import {
+  type Failure,
+  parseCommand,
+  type TensorCommand,
+} from '../../../shared/tensors/commands.ts';
 import {
   bytesPerValue,
   type DataTypeName,
+  type StoredTypeName,
   sizeOf,
   type TensorValues,
   valuesOf,
 } from '../../../shared/tensors/data.ts';
-import { noMemory, told, tooMuchToSend, unknownHandle, wordsOf } from './failures.ts';
+import { isModelCommand } from '../../../shared/tensors/model-commands.ts';
+import { noMemory, told, tooMuchToSend, wordsOf } from './failures.ts';
 import { namedAttributes } from './kernel-arguments.ts';
+import { SessionModels } from './models/session-models.ts';
 import { outputBytes } from './output-bytes.ts';
 import type { ResultWriter } from './result-writer.ts';
 import { runKernel } from './run-kernel.ts';
-import { bytesIn, bytesPerString } from './tensor-bytes.ts';
+import { bytesIn, bytesPerString, describeTensor } from './tensor-bytes.ts';
 import { type Quota, TensorStore } from './tensor-store.ts';
 
-type CommandOf<Name extends Command[0]> = Extract<Command, [Name, ...unknown[]]>;
+type CommandOf<Name extends TensorCommand[0]> = Extract<TensorCommand, [Name, ...unknown[]]>;
 
 /** An upload of which more is to come. */
 interface Arriving {
-  readonly dtype: DataTypeName;
+  readonly dtype: StoredTypeName;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array<ArrayBuffer>;
   received: number;
@@ -34,6 +41,7 @@ interface Arriving {
 export class TensorSession {
   readonly #quota: Quota;
   readonly #store: TensorStore;
+  readonly #models: SessionModels;
   readonly #results: ResultWriter;
   readonly #arriving = new Map<number, Arriving>();
   #arrivingBytes = 0;
@@ -43,18 +51,29 @@ export class TensorSession {
     this.#quota = quota;
     this.#store = new TensorStore(quota);
     this.#results = results;
+    this.#models = new SessionModels({
+      store: this.#store,
+      results,
+      quotaBytes: quota.bytes,
+      refusal: (bytes) => this.#refusal(0, bytes),
+    });
   }
 
-  /** @throws TeletrainError `malformed-batch`, `too-many-tensors`; the session cannot go on then. */
-  take(payload: Uint8Array): void {
+  /**
+   * One batch at a time: the next may be given when this is done.
+   * @throws TeletrainError `malformed-batch`, `too-many-tensors`; the session cannot go on then.
+   */
+  async take(payload: Uint8Array): Promise<void> {
     const { list, raw } = decodeBatch(payload);
     for (const entry of list) {
-      this.#do(parseCommand(entry), raw, this.#calls);
+      const command = parseCommand(entry);
+      if (isModelCommand(command)) await this.#models.do(command, this.#calls);
+      else this.#do(command, raw, this.#calls);
       this.#calls += 1;
     }
   }
 
-  #do(command: Command, raw: Uint8Array, call: number): void {
+  #do(command: TensorCommand, raw: Uint8Array, call: number): void {
     switch (command[0]) {
       case 'run':
         this.#run(command, call);
@@ -86,7 +105,7 @@ export class TensorSession {
     for (const input of inputs) {
       if (input === null) tensors.push(null);
       else {
-        const held = this.#store.get(input) ?? { failure: unknownHandle(input, call) };
+        const held = this.#store.tensorOf(input, call);
         if ('failure' in held) {
           this.#fail(outputs, held.failure, held.failure.call === call);
           return;
@@ -139,7 +158,7 @@ export class TensorSession {
   #upload(command: CommandOf<'upload'>, raw: Uint8Array, call: number): void {
     const [, handle, dtype, shape, byteLength, at] = command;
     this.#requireNew(handle);
-    const expected = sizeOf(shape) * bytesPerValue[dtype];
+    const expected = sizeOf(shape) * (dtype === 'bytes' ? 1 : bytesPerValue[dtype]);
     if (dtype !== 'string' && byteLength !== expected) {
       throw malformed(`${byteLength} bytes are not a tensor of ${dtype} [${shape}]`);
     }
@@ -182,13 +201,17 @@ export class TensorSession {
     this.#hold(handle, upload.dtype, upload.shape, upload.bytes);
   }
 
-  #hold(handle: number, dtype: DataTypeName, shape: readonly number[], bytes: Uint8Array): void {
+  #hold(handle: number, dtype: StoredTypeName, shape: readonly number[], bytes: Uint8Array): void {
+    if (dtype === 'bytes') {
+      this.#store.hold(handle, { bytes });
+      return;
+    }
     const values = valuesOf(bytes, dtype, sizeOf(shape));
     this.#store.hold(handle, { tensor: makeTensor(values, shape, dtype) });
   }
 
   #read([, id, handle]: CommandOf<'read'>): void {
-    const held = this.#store.get(handle) ?? { failure: unknownHandle(handle, this.#calls) };
+    const held = this.#store.tensorOf(handle, this.#calls);
     if ('failure' in held) {
       this.#results.add(['failed', id, held.failure]);
       return;
@@ -222,9 +245,7 @@ export class TensorSession {
   }
 
   #describe([, id, handles]: CommandOf<'describe'>): void {
-    const held = handles.map(
-      (handle) => this.#store.get(handle) ?? { failure: unknownHandle(handle, this.#calls) },
-    );
+    const held = handles.map((handle) => this.#store.tensorOf(handle, this.#calls));
     const outputs: [DataTypeName, number[]][] = [];
     for (const one of held) {
       if ('failure' in one) {
@@ -268,9 +289,6 @@ function allocated(bytes: number): Uint8Array<ArrayBuffer> | undefined {
     return undefined;
   }
 }
-
-const describeTensor = ({ dtype, shape }: tf.Tensor): string =>
-  dtype === 'float32' ? `[${shape}]` : `${dtype} [${shape}]`;
 
 function makeTensor(
   values: TensorValues,

@@ -1,10 +1,17 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { TeletrainError } from '../../../shared/errors.ts';
 import type { Failure } from '../../../shared/tensors/commands.ts';
+import { unknownHandle } from './failures.ts';
 import { bytesIn } from './tensor-bytes.ts';
 
-/** What a handle stands for: a tensor, or why there is none. */
-export type Held = { readonly tensor: tf.Tensor } | { readonly failure: Failure };
+/** What a handle stands for: a tensor, bytes that are none, or why there is neither. */
+export type Held = HeldTensor | HeldBytes | { readonly failure: Failure };
+interface HeldTensor {
+  readonly tensor: tf.Tensor;
+}
+interface HeldBytes {
+  readonly bytes: Uint8Array;
+}
 
 export interface Quota {
   /** Bytes of all tensors together. */
@@ -12,7 +19,7 @@ export interface Quota {
   readonly handles: number;
 }
 
-/** The tensors of one session by their handles, and what they take. */
+/** The tensors of one session by their handles, and what they take together with its models. */
 export class TensorStore {
   readonly #quota: Quota;
   readonly #held = new Map<number, Held>();
@@ -24,6 +31,22 @@ export class TensorStore {
 
   get(handle: number): Held | undefined {
     return this.#held.get(handle);
+  }
+
+  /** @param call that asks for it */
+  tensorOf(handle: number, call: number): HeldTensor | { readonly failure: Failure } {
+    const held = this.#held.get(handle);
+    return held && !('bytes' in held) ? held : { failure: unknownHandle(handle, call) };
+  }
+
+  bytesOf(handle: number, call: number): HeldBytes | { readonly failure: Failure } {
+    const held = this.#held.get(handle);
+    return held && !('tensor' in held) ? held : { failure: unknownHandle(handle, call) };
+  }
+
+  /** Counts bytes of a model, or fewer of them. */
+  charge(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   /** Why so much more cannot be held; undefined where it can. */
@@ -53,7 +76,7 @@ export class TensorStore {
       );
     }
     this.#held.set(handle, held);
-    if ('tensor' in held) this.#bytes += bytesIn(held.tensor);
+    this.#bytes += bytesHeld(held);
   }
 
   /** Frees the tensor; a handle that is not held is left so. */
@@ -61,8 +84,12 @@ export class TensorStore {
     const held = this.#held.get(handle);
     if (held === undefined) return;
     this.#held.delete(handle);
-    if ('failure' in held) return;
-    this.#bytes -= bytesIn(held.tensor);
-    held.tensor.dispose();
+    this.#bytes -= bytesHeld(held);
+    if ('tensor' in held) held.tensor.dispose();
   }
+}
+
+function bytesHeld(held: Held): number {
+  if ('tensor' in held) return bytesIn(held.tensor);
+  return 'bytes' in held ? held.bytes.byteLength : 0;
 }

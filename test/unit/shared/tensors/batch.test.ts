@@ -78,6 +78,16 @@ describe('a command', () => {
     ['dispose', [1, 2]],
     ['read', 1, 2],
     ['describe', 1, []],
+    ['upload', 1, 'bytes', [3], 3, 0],
+    ['createRecipeModel', 1, 2, 'imdb-lstm', { units: 3, optimizer: 'adam' }],
+    ['createLayersModel', 1, 2, 3, null],
+    ['forwardBackward', 1, 2, 3, 4, 'meanSquaredError'],
+    ['optimStep', 1, 2, { learningRate: 0.1 }],
+    ['evaluate', 1, 2, 3, null, null],
+    ['sample', 1, 2, null, { count: 3 }],
+    ['saveState', 1, 2],
+    ['loadState', 1, 2, 3],
+    ['disposeModel', 2],
   ])('%j is taken', (...command) => {
     expect(parseCommand(command)).toBe(command);
   });
@@ -96,6 +106,14 @@ describe('a command', () => {
     ['an unknown type', ['upload', 1, 'float64', [1], 8, 0]],
     ['an unknown command', ['exec', 'rm']],
     ['no list', { run: 'Add' }],
+    ['a recipe that is no text', ['createRecipeModel', 1, 2, 3, {}]],
+    ['an option within an option', ['optimStep', 1, 2, { adam: { beta1: 1 } }]],
+    ['options that are a list', ['optimStep', 1, 2, [0.1]]],
+    ['an option without end', ['optimStep', 1, 2, { optimizer: 'a'.repeat(5000) }]],
+    ['too many options', ['sample', 1, 2, null, Object.fromEntries([...Array(65).entries()])]],
+    ['a loss without end', ['forwardBackward', 1, 2, 3, 4, 'a'.repeat(101)]],
+    ['too few fields', ['saveState', 1]],
+    ['too many fields', ['disposeModel', 1, 2]],
   ])('with %s is refused', (_what, command) => {
     expect(() => parseCommand(command)).toThrow(TeletrainError);
   });

@@ -29,9 +29,9 @@ onEachEngine((engine) => {
     session = new TensorSession(quota, results);
   });
 
-  const take = (commands: readonly Command[], raw: Uint8Array[] = []): Result[] => {
+  const take = async (commands: readonly Command[], raw: Uint8Array[] = []): Promise<Result[]> => {
     const from = answers.length;
-    session.take(Buffer.from(Buffer.concat(encodeBatch(commands, raw))));
+    await session.take(Buffer.from(Buffer.concat(encodeBatch(commands, raw))));
     results.flush();
     return answers.slice(from);
   };
@@ -40,9 +40,9 @@ onEachEngine((engine) => {
       [['upload', handle, 'float32', shape, values.length * 4, 0]],
       [bytesOf(Float32Array.from(values))],
     );
-  const read = (handle: number): number[] => {
-    const [answer] = take([['read', 1, handle]]);
-    if (answer?.[0] !== 'data') throw new Error(JSON.stringify(answer));
+  const read = async (handle: number): Promise<number[]> => {
+    const [answer] = await take([['read', 1, handle]]);
+    if (answer?.[0] !== 'data' || answer[2] === 'bytes') throw new Error(JSON.stringify(answer));
     const [, , dtype, shape, , , at, length] = answer;
     const bytes = rawPart(raws.at(-1) ?? new Uint8Array(0), at, length);
     return [...valuesOf(bytes, dtype, sizeOf(shape))].map(Number);
@@ -52,33 +52,33 @@ onEachEngine((engine) => {
     return answer[2];
   };
 
-  test('runs kernels on uploaded tensors, with the attributes of their signature', () => {
-    upload(1, [1, 2, 3, 4], [2, 2]);
-    take([['run', 'BatchMatMul', [1, 1], [false, true], [2]]]);
-    expect(read(2)).toEqual([5, 11, 11, 25]);
-    take([['run', 'Concat', [1, 2], [0], [3]]]);
-    expect(take([['describe', 2, [3]]])).toEqual([['described', 2, [['float32', [4, 2]]]]]);
+  test('runs kernels on uploaded tensors, with the attributes of their signature', async () => {
+    await upload(1, [1, 2, 3, 4], [2, 2]);
+    await take([['run', 'BatchMatMul', [1, 1], [false, true], [2]]]);
+    expect(await read(2)).toEqual([5, 11, 11, 25]);
+    await take([['run', 'Concat', [1, 2], [0], [3]]]);
+    expect(await take([['describe', 2, [3]]])).toEqual([['described', 2, [['float32', [4, 2]]]]]);
   });
 
-  test('puts an upload together from its parts', () => {
+  test('puts an upload together from its parts', async () => {
     const bytes = bytesOf(Float32Array.of(1, 2, 3));
-    take([['upload', 1, 'float32', [3], 12, -1]]);
-    take([['part', 1, 0, 0, 8]], [bytes.subarray(0, 8)]);
-    take([['part', 1, 8, 0, 4]], [bytes.subarray(8)]);
-    expect(read(1)).toEqual([1, 2, 3]);
-    expect(() => take([['part', 1, 8, 0, 4]], [bytes.subarray(8)])).not.toThrow();
-    take([['upload', 2, 'float32', [3], 12, -1]]);
-    expect(() => take([['part', 2, 4, 0, 4]], [bytes])).toThrow('where 0 was expected');
+    await take([['upload', 1, 'float32', [3], 12, -1]]);
+    await take([['part', 1, 0, 0, 8]], [bytes.subarray(0, 8)]);
+    await take([['part', 1, 8, 0, 4]], [bytes.subarray(8)]);
+    expect(await read(1)).toEqual([1, 2, 3]);
+    await take([['part', 1, 8, 0, 4]], [bytes.subarray(8)]);
+    await take([['upload', 2, 'float32', [3], 12, -1]]);
+    await expect(take([['part', 2, 4, 0, 4]], [bytes])).rejects.toThrow('where 0 was expected');
   });
 
-  test('sends a large tensor in chunks', () => {
+  test('sends a large tensor in chunks', async () => {
     const size = limits.chunkBytes / 4 + 10;
     const large = new TensorSession({ bytes: 1e7, handles: 10 }, results);
     const commands: Command[] = [
       ['run', 'Range', [], [0, size, 1, 'float32'], [1]],
       ['read', 7, 1],
     ];
-    large.take(Buffer.from(Buffer.concat(encodeBatch(commands))));
+    await large.take(Buffer.from(Buffer.concat(encodeBatch(commands))));
     results.flush();
     const lengths = answers.map((answer) => (answer[0] === 'data' ? [answer[5], answer[7]] : []));
     expect(lengths).toEqual([
@@ -87,9 +87,9 @@ onEachEngine((engine) => {
     ]);
   });
 
-  test('tells at once what failed, with the shapes, and lets its outputs stand for it', () => {
-    upload(1, [1, 2, 3, 4], [2, 2]);
-    const [told] = take([
+  test('tells at once what failed, with the shapes, and lets its outputs stand for it', async () => {
+    await upload(1, [1, 2, 3, 4], [2, 2]);
+    const [told] = await take([
       ['run', 'Reshape', [1], [[3, 7]], [2]],
       ['run', 'Neg', [2], [], [3]],
     ]);
@@ -97,45 +97,45 @@ onEachEngine((engine) => {
     expect(failure(told)).toMatchObject({ code: 'kernel-failed', call: 1 });
     expect(failure(told).message).toMatch(/^Reshape\(\[2,2\]\) failed on the worker: /);
     expect(answers.length).toBe(1);
-    expect(failure(take([['read', 4, 3]])[0])).toEqual(failure(told));
-    expect(read(1)).toEqual([1, 2, 3, 4]);
+    expect(failure((await take([['read', 4, 3]]))[0])).toEqual(failure(told));
+    expect(await read(1)).toEqual([1, 2, 3, 4]);
   });
 
-  test('frees what is disposed of, and whatever a kernel made beside its outputs', () => {
+  test('frees what is disposed of, and whatever a kernel made beside its outputs', async () => {
     const before = engine().liveTensors();
-    upload(1, [1, -2]);
+    await upload(1, [1, -2]);
     // Composed of several on each engine.
-    take([
+    await take([
       ['run', 'Step', [1], [0], [2]],
       ['read', 1, 2],
       ['dispose', [1, 2]],
     ]);
     expect(engine().liveTensors()).toBe(before);
-    expect(failure(take([['run', 'Neg', [1], [], [3]]])[0]).code).toBe('unknown-tensor');
+    expect(failure((await take([['run', 'Neg', [1], [], [3]]]))[0]).code).toBe('unknown-tensor');
   });
 
-  test('gives a tensor that a kernel hands through a handle of its own', () => {
-    upload(1, [1, 2]);
-    take([
+  test('gives a tensor that a kernel hands through a handle of its own', async () => {
+    await upload(1, [1, 2]);
+    await take([
       ['run', 'Identity', [1], [], [2]],
       ['dispose', [1]],
     ]);
-    expect(read(2)).toEqual([1, 2]);
+    expect(await read(2)).toEqual([1, 2]);
   });
 
-  test('holds no more bytes and tensors than it may', () => {
-    upload(1, [1, 2]);
-    const [tooLarge] = take([['run', 'Fill', [], [[1_000], 1, 'float32'], [2]]]);
+  test('holds no more bytes and tensors than it may', async () => {
+    await upload(1, [1, 2]);
+    const [tooLarge] = await take([['run', 'Fill', [], [[1_000], 1, 'float32'], [2]]]);
     expect(failure(tooLarge)).toMatchObject({ code: 'tensor-memory', call: 1 });
-    const [upTooLarge] = take([['upload', 3, 'float32', [1_000], 4_000, -1]]);
+    const [upTooLarge] = await take([['upload', 3, 'float32', [1_000], 4_000, -1]]);
     expect(failure(upTooLarge).code).toBe('tensor-memory');
     const outputs = Array.from({ length: 50 }, (_, index) => 10 + index);
-    const many = take(outputs.map((output): Command => ['run', 'Neg', [1], [], [output]]));
+    const many = await take(outputs.map((output): Command => ['run', 'Neg', [1], [], [output]]));
     expect(failure(many[0]).code).toBe('too-many-tensors');
     // What was there is there, and there is room again when something goes.
-    take([['dispose', outputs]]);
-    take([['run', 'Neg', [1], [], [100]]]);
-    expect(read(100)).toEqual([-1, -2]);
+    await take([['dispose', outputs]]);
+    await take([['run', 'Neg', [1], [], [100]]]);
+    expect(await read(100)).toEqual([-1, -2]);
   });
 
   test.each<[Command, string]>([
@@ -159,73 +159,73 @@ onEachEngine((engine) => {
     [['run', 'Unpack', [8], [0], [9]], 'kernel-failed'],
     [['run', 'Fill', [], ['abc', 1, 'float32'], [9]], 'kernel-failed'],
     [['run', 'Fill', [], [[-1], 1, 'float32'], [9]], 'kernel-failed'],
-  ])('refuses before it runs what would take more than the quota: %j', (command, code) => {
-    upload(1, [1, 2, 3, 4]);
-    take([['upload', 2, 'int32', [4], 16, 0]], [bytesOf(Int32Array.from([0, 1, 2, 3]))]);
-    upload(3, [1, 2, 3, 4], [1, 2, 2, 1]);
-    upload(4, [1, 2, 3, 4], [1, 4]);
-    upload(5, [0]);
-    upload(6, [1e9]);
-    upload(7, [1]);
-    upload(8, [], [1e9, 0]);
+  ])('refuses before it runs what would take more than the quota: %j', async (command, code) => {
+    await upload(1, [1, 2, 3, 4]);
+    await take([['upload', 2, 'int32', [4], 16, 0]], [bytesOf(Int32Array.from([0, 1, 2, 3]))]);
+    await upload(3, [1, 2, 3, 4], [1, 2, 2, 1]);
+    await upload(4, [1, 2, 3, 4], [1, 4]);
+    await upload(5, [0]);
+    await upload(6, [1e9]);
+    await upload(7, [1]);
+    await upload(8, [], [1e9, 0]);
     const before = process.memoryUsage.rss();
-    expect(failure(take([command])[0])).toMatchObject({ code });
+    expect(failure((await take([command]))[0])).toMatchObject({ code });
     expect(process.memoryUsage.rss() - before).toBeLessThan(100_000_000);
-    expect(read(1)).toEqual([1, 2, 3, 4]);
+    expect(await read(1)).toEqual([1, 2, 3, 4]);
   });
 
-  test('counts an upload from its beginning, and strings as objects', () => {
+  test('counts an upload from its beginning, and strings as objects', async () => {
     for (const handle of [1, 2, 3]) {
-      expect(take([['upload', handle, 'float32', [300], 1200, -1]])).toEqual([]);
+      expect(await take([['upload', handle, 'float32', [300], 1200, -1]])).toEqual([]);
     }
-    expect(failure(take([['upload', 4, 'float32', [300], 1200, -1]])[0])).toMatchObject({
+    expect(failure((await take([['upload', 4, 'float32', [300], 1200, -1]]))[0])).toMatchObject({
       code: 'tensor-memory',
     });
-    take([['dispose', [1, 2, 3]]]);
+    await take([['dispose', [1, 2, 3]]]);
     expect(
-      take([
+      await take([
         ['upload', 5, 'float32', [900], 3600, -1],
         ['dispose', [5]],
       ]),
     ).toEqual([]);
     const empty = (count: number) => Array.from({ length: count }, () => new Uint8Array(0));
-    expect(take([['upload', 6, 'string', [10], 40, 0]], [bytesOf(empty(10))])).toEqual([]);
-    const more = take([['upload', 7, 'string', [20], 80, 0]], [bytesOf(empty(20))]);
+    expect(await take([['upload', 6, 'string', [10], 40, 0]], [bytesOf(empty(10))])).toEqual([]);
+    const more = await take([['upload', 7, 'string', [20], 80, 0]], [bytesOf(empty(20))]);
     expect(failure(more[0])).toMatchObject({ code: 'tensor-memory' });
   });
 
-  test('ends where a client goes on although all of its handles stand for failures', () => {
+  test('ends where a client goes on although all of its handles stand for failures', async () => {
     const runs = Array.from(
       { length: 2 * quota.handles },
       (_, place): Command => ['run', 'Neg', [999], [], [place + 1]],
     );
-    take(runs);
-    expect(() => take([['run', 'Neg', [999], [], [500]]])).toThrow(
+    await take(runs);
+    await expect(take([['run', 'Neg', [999], [], [500]]])).rejects.toThrow(
       expect.objectContaining({ code: 'too-many-tensors' }),
     );
   });
 
-  test('a bool that is neither 0 nor 1 is 1', () => {
-    take([['upload', 1, 'bool', [3], 3, 0]], [Uint8Array.of(0, 255, 1)]);
-    const [answer] = take([['read', 1, 1]]);
+  test('a bool that is neither 0 nor 1 is 1', async () => {
+    await take([['upload', 1, 'bool', [3], 3, 0]], [Uint8Array.of(0, 255, 1)]);
+    const [answer] = await take([['read', 1, 1]]);
     expect([...(raws.at(-1) ?? [])].slice(0, 3)).toEqual([0, 1, 1]);
     expect(answer?.[0]).toBe('data');
   });
 
-  test('ends at what no client of ours sends', () => {
+  test('ends at what no client of ours sends', async () => {
     const malformed = expect.objectContaining({ code: 'malformed-batch' });
-    expect(() => take([['run', 'Neg', [9], [], [1]]])).not.toThrow();
-    expect(() => upload(1, [1])).toThrow(malformed);
-    expect(() => take([['upload', 2, 'float32', [2], 4, 0]])).toThrow(malformed);
-    expect(() => take([['upload', 3, 'float32', [2], 8, 0]])).toThrow(malformed);
-    expect(() => take([['part', 9, 0, 0, 0]])).toThrow(TeletrainError);
-    expect(() => session.take(new Uint8Array(5))).toThrow(malformed);
+    await take([['run', 'Neg', [9], [], [1]]]);
+    await expect(upload(1, [1])).rejects.toThrow(malformed);
+    await expect(take([['upload', 2, 'float32', [2], 4, 0]])).rejects.toThrow(malformed);
+    await expect(take([['upload', 3, 'float32', [2], 8, 0]])).rejects.toThrow(malformed);
+    await expect(take([['part', 9, 0, 0, 0]])).rejects.toThrow(TeletrainError);
+    await expect(session.take(new Uint8Array(5))).rejects.toThrow(malformed);
   });
 
-  test('leaves nothing in tfjs’ own scopes', () => {
+  test('leaves nothing in tfjs’ own scopes', async () => {
     const { numTensors } = tf.memory();
-    upload(1, [1, 2]);
-    take([
+    await upload(1, [1, 2]);
+    await take([
       ['run', 'Softmax', [1], [0], [2]],
       ['dispose', [1, 2]],
     ]);

@@ -1,0 +1,92 @@
+import { decodeBatch, encodeBatch, rawPart } from '../../../../../shared/tensors/batch.ts';
+import {
+  type Command,
+  type Failure,
+  parseResult,
+  type Result,
+} from '../../../../../shared/tensors/commands.ts';
+import { bytesOf } from '../../../../../shared/tensors/data.ts';
+import type { ModelCommand } from '../../../../../shared/tensors/model-commands.ts';
+import { ResultWriter } from '../../../../../worker/engine/tensors/result-writer.ts';
+import { TensorSession } from '../../../../../worker/engine/tensors/tensor-session.ts';
+
+/** A session that is given commands as a client gives them, without a wire. */
+export class SessionDriver {
+  readonly #session: TensorSession;
+  readonly #results: ResultWriter;
+  #answers: { readonly result: Result; readonly raw: Uint8Array }[] = [];
+  #handles = 0;
+  #ids = 0;
+
+  constructor(bytes = 1e8) {
+    this.#results = new ResultWriter((payload) => {
+      const { list, raw } = decodeBatch(Buffer.concat(payload));
+      for (const entry of list) this.#answers.push({ result: parseResult(entry), raw });
+    });
+    this.#session = new TensorSession({ bytes, handles: 100 }, this.#results);
+  }
+
+  async upload(values: Float32Array | Int32Array | Uint8Array, shape: number[]): Promise<number> {
+    const dtype =
+      values instanceof Float32Array ? 'float32' : values instanceof Int32Array ? 'int32' : 'bool';
+    return await this.#upload(bytesOf(values), dtype, shape);
+  }
+
+  async uploadFile(bytes: Uint8Array): Promise<number> {
+    return await this.#upload(bytes, 'bytes', [bytes.byteLength]);
+  }
+
+  async dispose(handles: number[]): Promise<void> {
+    await this.#take([['dispose', handles]]);
+  }
+
+  async disposeModel(model: number): Promise<void> {
+    await this.#take([['disposeModel', model]]);
+  }
+
+  /** What a command gives; throws its failure. */
+  async values(command: (id: number) => ModelCommand): Promise<Readonly<Record<string, number>>> {
+    const [answer] = await this.#ask(command);
+    if (answer?.result[0] !== 'values') throw new Error(JSON.stringify(answer?.result));
+    return answer.result[2];
+  }
+
+  async bytes(command: (id: number) => ModelCommand): Promise<Buffer> {
+    const parts = (await this.#ask(command)).map(({ result, raw }) => {
+      if (result[0] !== 'data') throw new Error(JSON.stringify(result));
+      const [, , , , , , at, length] = result;
+      return rawPart(raw, at, length);
+    });
+    return Buffer.concat(parts);
+  }
+
+  async failure(command: (id: number) => ModelCommand): Promise<Failure> {
+    const [answer] = await this.#ask(command);
+    if (answer?.result[0] !== 'failed') throw new Error(`no failure: ${JSON.stringify(answer)}`);
+    return answer.result[2];
+  }
+
+  async #upload(
+    bytes: Uint8Array,
+    dtype: 'float32' | 'int32' | 'bool' | 'bytes',
+    shape: number[],
+  ): Promise<number> {
+    this.#handles += 1;
+    await this.#take([['upload', this.#handles, dtype, shape, bytes.length, 0]], [bytes]);
+    return this.#handles;
+  }
+
+  async #ask(command: (id: number) => ModelCommand) {
+    this.#ids += 1;
+    const id = this.#ids;
+    await this.#take([command(id)]);
+    const answers = this.#answers.filter(({ result }) => result[1] === id);
+    this.#answers = [];
+    return answers;
+  }
+
+  async #take(commands: readonly Command[], raw: Uint8Array[] = []): Promise<void> {
+    await this.#session.take(Buffer.from(Buffer.concat(encodeBatch(commands, raw))));
+    this.#results.flush();
+  }
+}
