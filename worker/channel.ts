@@ -33,7 +33,7 @@ export interface StartCommand {
   readonly cacheDir: string;
 }
 
-export type ToEngine =
+export type EngineCommand =
   | StartCommand
   | { readonly type: 'pause' }
   | { readonly type: 'continue' }
@@ -44,6 +44,14 @@ export type ToEngine =
   | { readonly type: 'pin'; readonly checkpoints: readonly string[] }
   /** Leave a checkpoint if a run is active, then exit 0. */
   | { readonly type: 'shutdown' };
+
+export type ToEngine =
+  | EngineCommand
+  /**
+   * So many of the events that this engine process sent are on the worker's disk, or are not wanted
+   * any more. The engine waits when too many are not, so a slow disk slows it down and fills no memory.
+   */
+  | { readonly type: 'kept'; readonly events: number };
 
 export type FromEngine =
   /** tfjs is loaded and tested; sent once. */

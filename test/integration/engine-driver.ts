@@ -18,8 +18,13 @@ export class EngineDriver {
 
   private constructor(child: ChildProcess) {
     this.child = child;
+    let events = 0;
     child.on('message', (message: FromEngine) => {
       this.messages.push(message);
+      if (message.type === 'event' && child.connected) {
+        events += 1;
+        this.send({ type: 'kept', events });
+      }
       this.#wake();
     });
     this.exited = new Promise((done) => {

@@ -1,6 +1,6 @@
 import { TeletrainError } from '../../shared/errors.ts';
 import { version } from '../../shared/version.ts';
-import type { StartCommand, ToEngine } from '../channel.ts';
+import type { EngineCommand, StartCommand } from '../channel.ts';
 import { type Engine, openEngine } from './backend/engine.ts';
 import { openGatewayLink } from './gateway-link.ts';
 import { RunControls } from './training/controls.ts';
@@ -23,7 +23,7 @@ interface ActiveRun {
 let active: ActiveRun | undefined;
 let engine: Engine | undefined;
 /** Commands wait here while the engine opens. */
-const early: ToEngine[] = [];
+const early: EngineCommand[] = [];
 
 const link = openGatewayLink((command) => {
   if (engine !== undefined) obey(command, engine);
@@ -45,7 +45,7 @@ try {
 link.send({ type: 'ready', report: engine.report });
 for (const command of early) obey(command, engine);
 
-function obey(command: ToEngine, engine: Engine): void {
+function obey(command: EngineCommand, engine: Engine): void {
   switch (command.type) {
     case 'start':
       start(command, engine);
@@ -84,7 +84,8 @@ function start(command: StartCommand, engine: Engine): void {
     controls,
     journal: {
       send: (event) => link.send({ type: 'event', run: id, event }),
-      drained: () => link.drained(),
+      room: () => link.room(),
+      kept: () => link.kept(),
     },
     sendStatus: (status) => link.send({ type: 'status', status }),
     sendDrawing: (drawing) => link.send({ type: 'drawing', drawing }),

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { WireError } from '../../shared/messages.ts';
-import type { FromEngine, ToEngine } from '../channel.ts';
+import type { EngineCommand, FromEngine, ToEngine } from '../channel.ts';
 
 export interface EngineProcessOptions {
   /** The engine's program, started with this same Node. */
@@ -17,7 +17,9 @@ export interface EngineListener {
   ready(report: EngineReport): void;
   /** A line of its output: what it does while it gets ready. */
   said(line: string): void;
-  message(message: Extract<FromEngine, { type: 'event' | 'status' | 'drawing' }>): void;
+  message(message: Extract<FromEngine, { type: 'status' | 'drawing' }>): void;
+  /** Settles when the event is on disk, or is not wanted any more. */
+  event(message: Extract<FromEngine, { type: 'event' }>): Promise<void>;
   ended(end: EngineEnd): void;
 }
 
@@ -84,7 +86,7 @@ export class EngineProcess {
   }
 
   /** Says nothing when no engine is there: its end was told, and what was asked is void. */
-  send(message: ToEngine): void {
+  send(message: EngineCommand): void {
     const child = this.#child;
     // The channel may close at any moment; `ended` tells.
     if (child?.connected) child.send(message, () => {});
@@ -128,12 +130,16 @@ export class EngineProcess {
     }
     let unusable: WireError | undefined;
     let failure: Error | undefined;
+    const keeping = new Keeping(
+      (message) => this.#child === child && child.connected && child.send(message, () => {}),
+    );
     child.on('message', (message: FromEngine) => {
       if (message.type === 'unusable') unusable = message.error;
       else if (message.type === 'ready') {
         this.#isReady = true;
         this.#listener?.ready(message.report);
-      } else this.#listener?.message(message);
+      } else if (message.type === 'event') keeping.add(this.#listener?.event(message));
+      else this.#listener?.message(message);
     });
     child.on('error', (error) => {
       failure = error;
@@ -161,6 +167,29 @@ export class EngineProcess {
     child.on('error', () => {
       if (child.pid === undefined) onEnd();
     });
+  }
+}
+
+/** Tells an engine how many of its events were kept, at most once a turn of the event loop. */
+class Keeping {
+  readonly #send: (message: ToEngine) => void;
+  #kept = 0;
+  #told = 0;
+
+  constructor(send: (message: ToEngine) => void) {
+    this.#send = send;
+  }
+
+  add(keeping: Promise<void> | undefined): void {
+    void Promise.resolve(keeping).then(() => {
+      this.#kept += 1;
+      if (this.#kept === this.#told + 1) setImmediate(() => this.#tell());
+    });
+  }
+
+  #tell(): void {
+    this.#told = this.#kept;
+    this.#send({ type: 'kept', events: this.#kept });
   }
 }
 

@@ -66,6 +66,7 @@ export class Training {
         if (!options.engine.isReady) options.onProgress(line);
       },
       message: (message) => this.#heard(message),
+      event: ({ run, event }) => this.#journal(run, event),
       ended: (end) => void this.#inTurn(() => this.#engineEnded(end)),
     });
     this.#stopPinTimer = every(this.#clock, pinCheckMs, () => {
@@ -300,22 +301,22 @@ export class Training {
     this.#tellEngine({ type: 'pin', checkpoints: this.#pins.checkpoints });
   }
 
-  #heard(message: Extract<FromEngine, { type: 'event' | 'status' | 'drawing' }>): void {
+  #heard(message: Extract<FromEngine, { type: 'status' | 'drawing' }>): void {
     const run = this.#active;
     if (!run) return;
     if (message.type === 'status') {
       if (message.status.run !== run.id) return;
       run.tell(message.status);
       this.#options.onStatus(message.status);
-    } else if (message.type === 'drawing') {
-      if (message.drawing.run === run.id) run.show(message.drawing);
-    } else if (message.run === run.id) {
-      void this.#journal(run, message.event);
+    } else if (message.drawing.run === run.id) {
+      run.show(message.drawing);
     }
   }
 
   /** An event of the engine's. What makes the run end is handled after it is on disk. */
-  async #journal(run: Run, body: EventBody): Promise<void> {
+  async #journal(id: string, body: EventBody): Promise<void> {
+    const run = this.#active;
+    if (run?.id !== id) return;
     const event = await this.#keeper.keep(run, body);
     if (event?.type === 'state' && isFinal(event.state)) await this.#inTurn(() => this.#leave(run));
   }

@@ -8,7 +8,8 @@ import { Worker } from 'node:worker_threads';
 import { deflateSync } from 'node:zlib';
 import type { EventBody } from '../../../shared/events.ts';
 import type { Manifest } from '../../../shared/run.ts';
-import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel.ts';
+import type { StartCommand } from '../../../worker/channel.ts';
+import { openGatewayLink } from '../../../worker/engine/gateway-link.ts';
 
 /**
  * A real engine process that computes next to nothing: it speaks worker/channel.ts, counts steps,
@@ -16,6 +17,8 @@ import type { FromEngine, StartCommand, ToEngine } from '../../../worker/channel
  * child process that can be killed, and without TensorFlow.
  *
  * SMALL_ENGINE_STEP_MS      time of a step (default 5)
+ * SMALL_ENGINE_AT_ONCE      steps that take the time of one, together (default 1)
+ * SMALL_ENGINE_EPOCH_STEPS  steps of an epoch (default 10)
  * SMALL_ENGINE_BUSY=1       a step computes on every core, without ever yielding, instead of waiting
  * SMALL_ENGINE_SAMPLE_BYTES  each step also gives a sample of this size (default 0: none)
  * SMALL_ENGINE_DRAWINGS=1   before each step it shows a sample that is being drawn, and never gives it
@@ -29,7 +32,8 @@ const isBusy = process.env.SMALL_ENGINE_BUSY === '1';
 const fileBytes = Number(process.env.SMALL_ENGINE_FILE_BYTES ?? 1000);
 const sampleBytes = Number(process.env.SMALL_ENGINE_SAMPLE_BYTES ?? 0);
 const showsDrawings = process.env.SMALL_ENGINE_DRAWINGS === '1';
-const stepsPerEpoch = 10;
+const stepsAtOnce = Number(process.env.SMALL_ENGINE_AT_ONCE ?? 1);
+const stepsPerEpoch = Number(process.env.SMALL_ENGINE_EPOCH_STEPS ?? 10);
 
 if (isBusy) {
   // As TensorFlow's threads do.
@@ -37,8 +41,6 @@ if (isBusy) {
     new Worker('for (;;) Math.tanh(Math.random());', { eval: true });
   }
 }
-
-const say = (message: FromEngine) => process.send?.(message);
 
 let active:
   | {
@@ -52,9 +54,8 @@ let active:
 let isEnding = false;
 let pinned: readonly string[] = [];
 
-process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => {});
-process.on('message', (message: ToEngine) => {
+const link = openGatewayLink((message) => {
   switch (message.type) {
     case 'start':
       void train(message);
@@ -85,13 +86,13 @@ if (process.env.SMALL_ENGINE_STILLBORN === '1') {
   process.exit(7);
 }
 if (process.env.SMALL_ENGINE_UNUSABLE === '1') {
-  say({
+  link.send({
     type: 'unusable',
     error: { code: 'no-gpu', message: 'There is no GPU here.', hint: 'Choose a GPU machine.' },
   });
   setTimeout(() => process.exit(1), 20);
 } else {
-  say({
+  link.send({
     type: 'ready',
     report: {
       kind: 'wasm',
@@ -112,7 +113,7 @@ async function train(command: StartCommand): Promise<void> {
     process.exit(9);
   }
   const run = command.record.id;
-  const tell = (event: EventBody) => say({ type: 'event', run, event });
+  const tell = (event: EventBody) => link.send({ type: 'event', run, event });
   const epochs = command.changed?.epochs ?? Number(command.record.settings.epochs);
   active = { command, paused: false, epochs, patience: 0 };
   let step = command.resume ? await lastCheckpoint(command.directory) : 0;
@@ -129,11 +130,14 @@ async function train(command: StartCommand): Promise<void> {
     }
     if (wasPaused) tell({ type: 'state', state: 'running' });
     wasPaused = false;
-    if (isBusy) compute(stepMs);
-    await (isBusy ? new Promise(setImmediate) : sleep(stepMs));
+    if (step % stepsAtOnce === 0) {
+      if (isBusy) compute(stepMs);
+      await (isBusy ? new Promise(setImmediate) : sleep(stepMs));
+      await link.room();
+    }
     step += 1;
     const epoch = Math.ceil(step / stepsPerEpoch);
-    if (showsDrawings) say({ type: 'drawing', drawing: drawingOf(run, step, epoch) });
+    if (showsDrawings) link.send({ type: 'drawing', drawing: drawingOf(run, step, epoch) });
     tell({
       type: 'metric',
       step,
@@ -158,7 +162,9 @@ async function train(command: StartCommand): Promise<void> {
         pixels,
       });
     }
-    say({ type: 'status', status: statusOf(run, step, epoch) });
+    if (step % stepsAtOnce === 0) {
+      link.send({ type: 'status', status: statusOf(run, step, epoch) });
+    }
     if (step % stepsPerEpoch === 0) {
       tell({ type: 'epoch', step, epoch, seconds: 1, examplesPerSecond: 1, liveTensors: 0 });
       tell(await checkpoint(command, step, 'epoch'));
@@ -216,6 +222,7 @@ async function checkpoint(
       sha256: sha256(bytes),
     })),
   };
+  await link.kept();
   const text = JSON.stringify(manifest);
   await writeFile(join(beside, 'manifest.json'), text);
   await rm(folder, { recursive: true, force: true });

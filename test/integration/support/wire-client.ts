@@ -36,6 +36,8 @@ export class WireClient {
   readonly socket: WebSocket;
   readonly clientId: string;
   readonly events: RunEvent[] = [];
+  /** In place of keeping the events, where they are too many. */
+  onEvent: (event: RunEvent) => void = (event) => this.events.push(event);
   readonly statuses: RunStatus[] = [];
   /** Why tensor sessions are no more. */
   readonly ended: WireError[] = [];
@@ -173,7 +175,7 @@ export class WireClient {
     // The worker's own frames: the client's checks are tested elsewhere.
     const said = header as Said;
     if (kind === 'welcome') this.welcome = header as Welcome;
-    else if (kind === 'event') this.events.push(said.event);
+    else if (kind === 'event') this.onEvent(said.event);
     else if (kind === 'status') this.statuses.push(said.status);
     else if (kind === 'ping') this.send('pong', header);
     else if (kind === 'pong') this.#pongs.get(said.time)?.();

@@ -9,6 +9,8 @@ import type { Prepared } from '../serve.ts';
 import type { WorkloadOf } from '../workload.ts';
 import type { EngineParts } from './engine-parts.ts';
 
+const nothingWaits = async (): Promise<void> => {};
+
 /**
  * One epoch of a recipe's run as the engine's process performs it, training and validation, with
  * the checkpoint after it left out as Keras' figure leaves it out. Only as many test reviews are
@@ -43,7 +45,12 @@ export async function epoch(
           {
             ...{ engine, version, sendStatus: () => {}, sendDrawing: () => {} },
             controls: new parts.controls.RunControls(),
-            journal: { send: (event) => events.push(event), drained: async () => {} },
+            journal: {
+              send: (event) => events.push(event),
+              ...{ room: nothingWaits, kept: nothingWaits },
+              // What an earlier teletrain asks for.
+              ...{ drained: nothingWaits },
+            },
           },
         );
       } finally {

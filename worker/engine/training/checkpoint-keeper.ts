@@ -77,7 +77,7 @@ export class CheckpointKeeper {
       keras: model.keras,
     });
     // Else a crash could leave a checkpoint whose metrics nobody ever received.
-    await journal.drained();
+    await journal.kept();
     const saved = await saveCheckpoint(
       checkpointFolder,
       {

@@ -124,7 +124,7 @@ export class TrainingLoop implements StatusSource {
     }
     applyGradients(optimizer, gradients, settings.clipNorm);
     // A gateway that is slow to take events slows the training down rather than fill the memory.
-    await journal.drained();
+    await journal.room();
 
     const ms = controls.activeMs() - startedAt;
     this.pace.step(controls.activeMs(), ms, to - from);

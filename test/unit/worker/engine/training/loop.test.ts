@@ -129,22 +129,22 @@ test('a checkpoint is written when the last one is older than checkpointMinutes'
   expect(saved).toEqual(['1 time', '2 time', '3 time', '4 time', '5 time', '6 end']);
 });
 
-test('metrics have left the process before the checkpoint that follows them is there', async () => {
-  const drained: { events: number; checkpoints: string[] }[] = [];
+test("metrics are on the gateway's disk before the checkpoint that follows them is there", async () => {
+  const kept: { events: number; checkpoints: string[] }[] = [];
   using run = await tinyRun(
     folder,
     { epochs: 2 },
     {
-      drained: async () => {
-        drained.push({ events: run.events.length, checkpoints: await listCheckpoints(folder) });
+      kept: async () => {
+        kept.push({ events: run.events.length, checkpoints: await listCheckpoints(folder) });
       },
     },
   );
   await run.loop.run();
   const told = run.events.flatMap((event, at) => (event.type === 'checkpoint' ? [at] : []));
   expect(told).toHaveLength(2);
-  expect(drained).toContainEqual({ events: told[0], checkpoints: [] });
-  expect(drained).toContainEqual({ events: told[1], checkpoints: ['step-000000006'] });
+  expect(kept).toContainEqual({ events: told[0], checkpoints: [] });
+  expect(kept).toContainEqual({ events: told[1], checkpoints: ['step-000000006'] });
 });
 
 test('a disk that takes no checkpoint is told of, and only ends a run that counts on one', async () => {

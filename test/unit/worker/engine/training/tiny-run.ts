@@ -110,7 +110,7 @@ export interface TinyRun {
 export async function tinyRun(
   checkpointFolder: string,
   given: Readonly<Record<string, unknown>> = {},
-  options: { progress?: Progress; liveTensors?: () => number; drained?: () => Promise<void> } = {},
+  options: { progress?: Progress; liveTensors?: () => number; kept?: () => Promise<void> } = {},
 ): Promise<TinyRun> {
   await tf.setBackend('cpu');
   const settings = completeSettings('imdb-simple-rnn', { batchSize: 4, epochs: 2, ...given });
@@ -141,7 +141,8 @@ export async function tinyRun(
     controls,
     journal: {
       send: (event) => events.push(event),
-      drained: options.drained ?? (async () => {}),
+      room: async () => {},
+      kept: options.kept ?? (async () => {}),
     },
     status,
     showDrawing: () => {},
