@@ -145,7 +145,22 @@ const envelope = {
   life: lifeIdSchema.optional(),
 };
 
-const knownEventSchema = eventBodySchema.and(z.object(envelope));
+const [state, engine, metric, epoch, sample, log, checkpoint, removed, rewind, change] =
+  eventBodySchema.options;
+
+/** A run may have a million events: an intersection of body and envelope would parse each twice. */
+const knownEventSchema = z.discriminatedUnion('type', [
+  state.extend(envelope),
+  engine.extend(envelope),
+  metric.extend(envelope),
+  epoch.extend(envelope),
+  sample.extend(envelope),
+  log.extend(envelope),
+  checkpoint.extend(envelope),
+  removed.extend(envelope),
+  rewind.extend(envelope),
+  change.extend(envelope),
+]);
 
 /** What even an event has that this version has no words for. */
 const envelopeSchema = z.object({ type: z.string().min(1).max(64), ...envelope });

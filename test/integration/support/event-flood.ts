@@ -69,6 +69,8 @@ export async function floodOfEvents(metrics: number): Promise<FloodReport> {
   await stuck.request('run.follow', { run, fromSeq: 1 });
   await stuck.until(() => engine !== undefined);
   stuck.socket.pause();
+  // It is alive all the same: who says nothing for `silenceMs` is dropped.
+  const alive = setInterval(() => stuck.send('ping', { time: Date.now() }), 10_000);
   const watch = setInterval(async () => {
     peakOfEngine = Math.max(peakOfEngine, (await peakMemory(engine ?? 0)) ?? 0);
   }, 100);
@@ -79,6 +81,7 @@ export async function floodOfEvents(metrics: number): Promise<FloodReport> {
   const stuckFrom = performance.now();
   stuck.socket.resume();
   await stuck.until(() => stuckGot === followed.lastSeq, 120_000);
+  clearInterval(alive);
   const stuckSeconds = (performance.now() - stuckFrom) / 1000;
 
   const replayMs: number[] = [];
