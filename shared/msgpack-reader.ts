@@ -1,3 +1,4 @@
+import { KnownTexts } from './known-texts.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -118,16 +119,9 @@ export class MsgpackReader {
 
   #text(length: number): string {
     const at = this.#take(length);
-    const end = at + length;
-    if (length > longestQuickText) return this.#bytes.toString('utf8', at, end);
-    // A call into native code costs more than a short text of ASCII does here.
-    let text = '';
-    for (let place = at; place < end; place += 1) {
-      const byte = this.#bytes[place] ?? 0;
-      if (byte >= 0x80) return this.#bytes.toString('utf8', at, end);
-      text += ascii[byte];
-    }
-    return text;
+    return length > longestKnownText
+      ? this.#bytes.toString('utf8', at, at + length)
+      : knownTexts.text(this.#bytes, at, at + length);
   }
 
   /** A copy: a view would keep the whole message alive for as long as one small value of it is kept. */
@@ -165,7 +159,7 @@ export class MsgpackReader {
   }
 }
 
-const longestQuickText = 24;
-const ascii = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
+const longestKnownText = 64;
+const knownTexts = new KnownTexts();
 
 const cutOff = () => new Error('it is cut off');

@@ -1,6 +1,7 @@
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent } from '../../shared/events.ts';
-import { decodeEvent, encodeRecord, scanRecords } from '../../shared/journal.ts';
+import { decodeEvent, encodeRecord, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
+import { limits } from '../../shared/limits.ts';
 import { type Life, lifeOf, livesAfter } from '../../shared/lives.ts';
 import type { OpenFile, System } from '../../shared/system.ts';
 import { diskError } from './disk-errors.ts';
@@ -9,7 +10,8 @@ import { FileLock } from './file-lock.ts';
 import { hasCode } from './private-file.ts';
 import { nodeSystem } from './system.ts';
 
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 256 * 1024;
+const largestRecord = recordHeadBytes + limits.eventBytes;
 /** Events wait for this long for others to be written together with them; the worker still has them. */
 const gatherMs = 100;
 
@@ -28,27 +30,48 @@ export async function readJournal(
   path: string,
   onEvent: (event: RunEvent) => void,
   from = 0,
-  { disk }: System = nodeSystem,
+  system: System = nodeSystem,
 ): Promise<JournalReading> {
+  let reading: JournalReading = { end: from, torn: false };
+  for await (const { events, ...read } of journalChunks(path, from, system)) {
+    for (const event of events) onEvent(event);
+    reading = read;
+  }
+  return reading;
+}
+
+/**
+ * The same a stretch at a time, so that a journal of any length takes the memory of one: of about
+ * `chunkBytes`. Each tells how far it reads.
+ */
+export async function* journalChunks(
+  path: string,
+  from: number,
+  { disk }: System,
+): AsyncGenerator<JournalReading & { readonly events: readonly RunEvent[] }> {
   let file: OpenFile;
   try {
     file = await disk.open(path, 'r');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return { end: from, torn: false };
+    if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
   await using _ = file;
   let end = from;
-  let rest = Buffer.alloc(0);
+  let buffer = Buffer.allocUnsafe(chunkBytes);
+  let filled = 0;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(chunkBytes);
-    const { bytesRead } = await file.read(chunk, 0, chunkBytes, end + rest.length);
-    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-    const scan = scanRecords(bytes);
-    for (const record of scan.records) onEvent(decodeEvent(record.body));
+    if (filled === buffer.length) buffer = Buffer.concat([buffer], largestRecord);
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, end + filled);
+    filled += bytesRead;
+    const scan = scanRecords(buffer.subarray(0, filled));
+    const events = scan.records.map(({ body }) => decodeEvent(body));
     end += scan.end;
-    rest = bytes.subarray(scan.end);
-    if (bytesRead === 0 || scan.tail === 'corrupt') return { end, torn: rest.length > 0 };
+    buffer.copyWithin(0, scan.end, filled);
+    filled -= scan.end;
+    const isOver = bytesRead === 0 || scan.tail === 'corrupt';
+    if (events.length > 0 || isOver) yield { events, end, torn: isOver && filled > 0 };
+    if (isOver) return;
   }
 }
 

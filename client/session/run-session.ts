@@ -16,7 +16,7 @@ import {
   unknownCheckpoint,
   workerLost,
 } from './errors.ts';
-import { type JournalFile, readJournal } from './journal-file.ts';
+import { type JournalFile, journalChunks } from './journal-file.ts';
 import type { RunFold } from './run-view.ts';
 import { writeMissingSamples, writeSample } from './sample-images.ts';
 import type { RunView, Sample } from './types.ts';
@@ -276,15 +276,14 @@ export class RunSession {
     while (!options.signal?.aborted) {
       await journal.flushed();
       const settled = this.#isSettledApartFromDownloads() || !this.#link;
-      const fresh: RunEvent[] = [];
-      const take = (event: RunEvent): number => fresh.push(event);
-      const reading = await readJournal(journal.path, take, position, system);
-      position = reading.end;
-      for (const event of fresh) {
-        if (event.seq < next) continue;
-        next = event.seq + 1;
-        yield event;
-        if (options.signal?.aborted) return;
+      for await (const { events, end } of journalChunks(journal.path, position, system)) {
+        position = end;
+        for (const event of events) {
+          if (event.seq < next) continue;
+          next = event.seq + 1;
+          yield event;
+          if (options.signal?.aborted) return;
+        }
       }
       if (settled) return;
       await this.#nextChange(options.signal, next);

@@ -194,16 +194,10 @@ export class RunStore {
 function summarise(view: RunView): Omit<Summary, 'journalBytes'> {
   const { state, step, epoch, epochs } = view;
   const losses = view.series.get(monitored);
-  const finite = losses
-    ? [...losses.values.subarray(0, losses.length)].filter(Number.isFinite)
-    : [];
-  return {
-    state,
-    step,
-    epoch,
-    epochs,
-    ...(finite.length > 0 ? { lastLoss: finite.at(-1), bestLoss: Math.min(...finite) } : {}),
-  };
+  const finite = losses?.values.subarray(0, losses.length).filter(Number.isFinite);
+  const lastLoss = finite?.at(-1);
+  const bestLoss = finite?.reduce((best, loss) => Math.min(best, loss), Number.POSITIVE_INFINITY);
+  return { state, step, epoch, epochs, ...(lastLoss === undefined ? {} : { lastLoss, bestLoss }) };
 }
 
 function definedOnly<Value extends object>(

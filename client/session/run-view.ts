@@ -153,7 +153,7 @@ export class RunFold implements RunView {
   }
 
   setCheckpoint(id: string, changes: Partial<CheckpointView>): void {
-    const at = this.checkpoints.findIndex((checkpoint) => checkpoint.id === id);
+    const at = this.checkpoints.findLastIndex((checkpoint) => checkpoint.id === id);
     const before = this.checkpoints[at];
     if (!before) return;
     this.version += 1;
@@ -218,9 +218,11 @@ export class RunFold implements RunView {
     if (best) this.#onceBest.add(id);
     else this.#onceBest.delete(id);
     if (best) {
-      for (const older of this.checkpoints) this.setCheckpoint(older.id, { best: false });
+      for (const older of this.checkpoints) {
+        if (older.best) this.setCheckpoint(older.id, { best: false });
+      }
     }
-    const at = this.checkpoints.findIndex((other) => other.id === id);
+    const at = this.checkpoints.findLastIndex((other) => other.id === id);
     if (at < 0) this.checkpoints.push(checkpoint);
     else this.checkpoints[at] = checkpoint;
   }
