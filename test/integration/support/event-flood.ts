@@ -39,7 +39,7 @@ export interface FloodReport {
 export async function floodOfEvents(metrics: number): Promise<FloodReport> {
   await using workerHome = await temporaryHome();
   await using home = await temporaryHome();
-  await using worker = new WorkerProcess(workerHome.path, { 
+  await using worker = new WorkerProcess(workerHome.path, {
     args: ['--parent-watch'],
     environment: {
       SMALL_ENGINE_STEP_MS: '0',
