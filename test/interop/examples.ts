@@ -219,44 +219,52 @@ export const exchanges: { readonly [Method in MethodName]: Exchange<Method> } = 
 const matrix = Buffer.from(Float32Array.of(1, -2.5, 3, Number.NaN, 5, 6).buffer);
 const text = Buffer.from('\u0003\0\0\0abc\0\0\0\0', 'latin1');
 
-interface BatchExample<Entry> {
-  readonly list: readonly Entry[];
-  readonly raw: readonly Uint8Array[];
-}
+const adam = { optimizer: 'adam', learningRate: 0.002, clipNorm: 1 };
+
+const commands: { readonly [Name in Command[0]]: readonly Command[] } = {
+  upload: [
+    ['upload', 1, 'float32', [2, 3], 24, 0],
+    ['upload', 2, 'string', [2], 11, -1],
+  ],
+  part: [['part', 2, 0, 32, 11]],
+  run: [
+    ['run', '_FusedMatMul', [1, 1, null, null], [false, true, 'relu', null], [3]],
+    ['run', 'Sum', [3], [[0, 1], false], [4]],
+  ],
+  dispose: [['dispose', [1, 2]]],
+  read: [['read', 1, 4]],
+  describe: [['describe', 2, [3, 4]]],
+  createRecipeModel: [['createRecipeModel', 3, 5, 'digits-pixel-rnn', { seed: 7, units: 16 }]],
+  createLayersModel: [['createLayersModel', 4, 6, 7, null]],
+  forwardBackward: [['forwardBackward', 5, 5, 8, null, null]],
+  optimStep: [['optimStep', 6, 5, adam]],
+  evaluate: [['evaluate', 7, 6, 8, 9, 'meanSquaredError']],
+  sample: [['sample', 8, 5, null, { count: 4, seed: 1 }]],
+  saveState: [['saveState', 9, 5]],
+  loadState: [['loadState', 10, 5, 10]],
+  disposeModel: [['disposeModel', 5]],
+};
+
+const results: { readonly [Name in Result[0]]: readonly Result[] } = {
+  data: [['data', 1, 'float32', [2, 3], 24, 0, 0, 24]],
+  described: [
+    [
+      'described',
+      2,
+      [
+        ['float32', [2, 2]],
+        ['float32', []],
+      ],
+    ],
+  ],
+  values: [['values', 5, { loss: 96.125, accuracy: Number.NaN }]],
+  failed: [['failed', 0, { ...failure, code: 'unknown-tensor', call: 11 }]],
+};
 
 /** A batch of every command, with raw bytes, and one of every result. */
-export const batches: {
-  readonly commands: BatchExample<Command>;
-  readonly results: BatchExample<Result>;
-} = {
-  commands: {
-    list: [
-      ['upload', 1, 'float32', [2, 3], 24, 0],
-      ['upload', 2, 'string', [2], 11, -1],
-      ['part', 2, 0, 32, 11],
-      ['run', '_FusedMatMul', [1, 1, null, null], [false, true, 'relu', null], [3]],
-      ['run', 'Sum', [3], [[0, 1], false], [4]],
-      ['dispose', [1, 2]],
-      ['read', 1, 4],
-      ['describe', 2, [3, 4]],
-    ],
-    raw: [matrix, text],
-  },
-  results: {
-    list: [
-      ['data', 1, 'float32', [2, 3], 24, 0, 0, 24],
-      [
-        'described',
-        2,
-        [
-          ['float32', [2, 2]],
-          ['float32', []],
-        ],
-      ],
-      ['failed', 0, { ...failure, code: 'unknown-tensor', call: 11 }],
-    ],
-    raw: [matrix],
-  },
+export const batches = {
+  commands: { list: Object.values(commands).flat(), raw: [matrix, text] },
+  results: { list: Object.values(results).flat(), raw: [matrix] },
 };
 
 interface FrameExample {
