@@ -1,21 +1,66 @@
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { drawingSchema, eventBodySchema, runStates } from '../../../shared/events.ts';
 import { decodeFrame, encodeFrame } from '../../../shared/frames.ts';
 import { decodeEvent, encodeRecord, scanRecords } from '../../../shared/journal.ts';
 import { closeCodes, limits } from '../../../shared/limits.ts';
-import { frameKinds, methods } from '../../../shared/messages.ts';
+import {
+  byeSchema,
+  cancelSchema,
+  commandsHeaderSchema,
+  drawingFrameSchema,
+  errorSchema,
+  frameKinds,
+  helloSchema,
+  methods,
+  pingSchema,
+  requestSchema,
+  responseSchema,
+  resultsHeaderSchema,
+  roleSchema,
+  statusFrameSchema,
+  welcomeSchema,
+} from '../../../shared/messages.ts';
+import { manifestSchema } from '../../../shared/run.ts';
 import { decodeBatch, encodeBatch } from '../../../shared/tensors/batch.ts';
 import { parseCommand } from '../../../shared/tensors/commands.ts';
+import { type KernelSignature, kernels } from '../../../shared/tensors/kernels.ts';
 import { lossNames } from '../../../shared/tensors/losses.ts';
 import { modelCommandNames } from '../../../shared/tensors/model-commands.ts';
+import { capabilities } from '../../../worker/gateway/door.ts';
 
 const project = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(`${project}PROTOCOL.md`, 'utf8');
 const examples = [...page.matchAll(/```hex\n([0-9a-f\s]+)```/g)].map(([, hex]) =>
   Buffer.from((hex ?? '').replace(/\s/g, ''), 'hex'),
 );
+
+const messages: Readonly<Record<string, z.ZodType>> = {
+  hello: helloSchema,
+  welcome: welcomeSchema,
+  request: requestSchema,
+  response: responseSchema,
+  error: errorSchema,
+  status: statusFrameSchema,
+  drawing: drawingFrameSchema,
+  cancel: cancelSchema,
+  ping: pingSchema,
+  bye: byeSchema,
+  commands: commandsHeaderSchema,
+  results: resultsHeaderSchema,
+};
+
+/** The names of all fields in a JSON Schema, at any depth. */
+function fieldsOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, part]) =>
+    key === 'properties'
+      ? Object.entries(part as object).flatMap(([name, field]) => [name, ...fieldsOf(field)])
+      : fieldsOf(part),
+  );
+}
 
 describe('PROTOCOL.md', () => {
   test('shows frames and a record as they are, byte for byte', () => {
@@ -107,10 +152,45 @@ describe('PROTOCOL.md', () => {
     expect(page).toContain(`\`${state}\``);
   });
 
-  test('explains every error code that the gateway uses', () => {
-    const sources = globSync(['worker/gateway/*.ts', 'shared/**/*.ts'], { cwd: project }).map(
-      (path) => readFileSync(`${project}${path}`, 'utf8'),
+  test.each([
+    ...Object.entries(messages),
+    ...Object.entries(methods).flatMap(([name, { params, result }]): [string, z.ZodType][] => [
+      [`params of ${name}`, params],
+      [`result of ${name}`, result],
+    ]),
+    ['manifest', manifestSchema],
+    ...eventBodySchema.options.map((option): [string, z.ZodType] => [
+      `event ${option.shape.type.value}`,
+      option,
+    ]),
+  ])('names every field of %s', (_name, schema) => {
+    const names = fieldsOf(z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }));
+    const words = new Set(page.match(/\w+/g));
+    expect(names.filter((name) => !words.has(name))).toEqual([]);
+  });
+
+  test('lists every kernel with its inputs and attributes', () => {
+    const section = page.slice(page.indexOf('\n## Kernels\n'));
+    const listed = [...section.matchAll(/^(\w+)\(([^;)]*)(?:; ([^)]*))?\)$/gm)].map(
+      ([, name, inputs, attributes = '']) => [name, { inputs, attributes }],
     );
+    const expected = Object.entries<KernelSignature>(kernels).map(([name, signature]) => {
+      const inputs = signature.inputs === 'list' ? '...' : signature.inputs.join(', ');
+      return [name, { inputs, attributes: signature.attributes.join(', ') }];
+    });
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(expected));
+    expect(listed.length).toBe(expected.length);
+  });
+
+  test.each([...capabilities, ...roleSchema.options])('names the capability or role %s', (name) => {
+    expect(page).toContain(`\`${name}\``);
+  });
+
+  test('explains every error code that the gateway and a tensor session use', () => {
+    const sources = globSync(
+      ['worker/gateway/*.ts', 'worker/engine/tensors/**/*.ts', 'shared/**/*.ts'],
+      { cwd: project },
+    ).map((path) => readFileSync(`${project}${path}`, 'utf8'));
     // A code is the first argument of what makes an error, also in the sub-classes and the session's refusals.
     const made = /(?:new \w*Error|super|refuse)\(\s*'([a-z]+(?:-[a-z]+)*)'/g;
     const codes = new Set(
