@@ -2,6 +2,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { limits } from '../../shared/limits.ts';
 import type { ResultOf, ResultsHeader } from '../../shared/messages.ts';
+import { releaseBytes } from '../../shared/release-bytes.ts';
 import { decodeBatch, rawPart } from '../../shared/tensors/batch.ts';
 import { parseResult, type Result } from '../../shared/tensors/commands.ts';
 import { fromWire, workerLost } from '../session/errors.ts';
@@ -14,6 +15,14 @@ export interface TensorLinkListener {
   /** The worker is done with batches up to `taken`; results up to frame `got` were told. */
   progress(taken: number, got: number): void;
   ended(error: TeletrainError): void;
+}
+
+/** A frame that the worker is not done with. */
+interface Unconfirmed {
+  readonly number: number;
+  readonly frame: Uint8Array;
+  /** How many sockets have not written it yet: after a cut it is sent again. */
+  unwritten: number;
 }
 
 interface Arriving {
@@ -33,7 +42,7 @@ export class TensorLink {
   readonly #session: string;
   readonly #listener: TensorLinkListener;
   readonly #arriving = new Map<number, Arriving>();
-  #unconfirmed: { readonly number: number; readonly frame: Uint8Array }[] = [];
+  #unconfirmed: Unconfirmed[] = [];
   #unsentAt = 0;
   #taken = 0;
   #got = 0;
@@ -77,7 +86,7 @@ export class TensorLink {
 
   /** A whole frame of commands, number after number. */
   send(number: number, frame: Uint8Array): void {
-    this.#unconfirmed.push({ number, frame });
+    this.#unconfirmed.push({ number, frame, unwritten: 0 });
     this.#pump();
   }
 
@@ -136,7 +145,12 @@ export class TensorLink {
     if (!this.#isOpen) return;
     for (;;) {
       const next = this.#unconfirmed[this.#unsentAt];
-      if (next === undefined || !this.#link.sendCommands(next.frame)) return;
+      if (next === undefined) return;
+      const written = (): void => {
+        next.unwritten -= 1;
+      };
+      if (!this.#link.sendCommands(next.frame, written)) return;
+      next.unwritten += 1;
       this.#unsentAt += 1;
     }
   }
@@ -169,7 +183,7 @@ export class TensorLink {
     if (this.#unconfirmedResults < confirmBytes) return;
     this.#unconfirmedResults = 0;
     const header = { session: this.#session, number: 0, got: this.#got };
-    this.#link.sendCommands(encodeFrame('commands', header));
+    this.#link.sendConfirmation(encodeFrame('commands', header));
   }
 
   #result(result: Result, raw: Uint8Array): void {
@@ -198,7 +212,9 @@ export class TensorLink {
     if (got <= this.#taken) return;
     const count = got - this.#taken;
     this.#taken = got;
-    this.#unconfirmed.splice(0, count);
+    for (const { frame, unwritten } of this.#unconfirmed.splice(0, count)) {
+      if (unwritten === 0) releaseBytes(frame);
+    }
     this.#unsentAt = Math.max(0, this.#unsentAt - count);
   }
 

@@ -1,8 +1,10 @@
 import type { Clock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
+import { priorityOf } from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import type {
+  FrameKind,
   Hello,
   MethodName,
   ParamsOf,
@@ -199,12 +201,18 @@ export class WorkerLink {
 
   /**
    * Sends a whole `commands` frame unless so much waits that a ping would wait with it, or nobody is
-   * connected. @returns whether it was sent.
+   * connected. @param sent called when it left this program. @returns whether it was sent.
    */
-  sendCommands(frame: Uint8Array): boolean {
-    if (this.state.kind !== 'connected' || !this.#socket?.hasRoom()) return false;
-    this.#socket.send(frame);
+  sendCommands(frame: Uint8Array, sent?: () => void): boolean {
+    const priority = priorityOf('commands', frame.byteLength);
+    if (this.state.kind !== 'connected' || !this.#socket?.hasRoom(priority)) return false;
+    this.#socket.send(priority, frame, sent);
     return true;
+  }
+
+  /** A `commands` frame that only says which results arrived: the worker may be waiting for that. */
+  sendConfirmation(frame: Uint8Array): void {
+    if (this.state.kind === 'connected') this.#socket?.send('control', frame);
   }
 
   get follows(): number {
@@ -236,7 +244,7 @@ export class WorkerLink {
         void this.#connect();
         return;
       case 'send':
-        this.#socket?.send(encodeFrame(effect.kind, effect.header, effect.payload));
+        this.#send(effect.kind, encodeFrame(effect.kind, effect.header, effect.payload));
         return;
       case 'close':
         this.#socket?.close(effect.code, effect.reason);
@@ -281,6 +289,10 @@ export class WorkerLink {
     }
   }
 
+  #send(kind: FrameKind, frame: Uint8Array): void {
+    this.#socket?.send(priorityOf(kind, frame.byteLength), frame);
+  }
+
   #settle(id: string): Waiter | undefined {
     const waiter = this.#waiters.get(id);
     this.#waiters.delete(id);
@@ -312,7 +324,11 @@ export class WorkerLink {
         else socket.terminate();
       },
       received: (message) => {
-        if (isCurrent()) this.#do(this.#machine.received(this.#clock.now(), message));
+        if (!isCurrent()) return true;
+        const effects = this.#machine.received(this.#clock.now(), message);
+        this.#do(effects);
+        // Results were copied from it; an answer's payload is its asker's.
+        return effects.some(({ type }) => type === 'results');
       },
       drained: () => {
         if (isCurrent()) this.#resultsTaker?.drained();

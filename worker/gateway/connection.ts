@@ -1,8 +1,15 @@
 import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
+import {
+  FrameSender,
+  type FrameSink,
+  type Priority,
+  priorityOf,
+} from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
 import type { CommandsHeader, FrameKind, Hello, ResultsHeader } from '../../shared/messages.ts';
+import { releaseBytes } from '../../shared/release-bytes.ts';
 import type { Verdict } from './door.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
@@ -15,8 +22,13 @@ export interface ConnectionHost {
   /** @returns the welcome, or why not and the close code. */
   authenticate(hello: Hello, address: string): Promise<Verdict>;
   perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
-  /** A batch of commands for a tensor session. */
-  commands(connection: ResultsOutlet, header: CommandsHeader, payload: Uint8Array): void;
+  /** A batch of commands for a tensor session. `passedOn`: its bytes are not looked at any more. */
+  commands(
+    connection: ResultsOutlet,
+    header: CommandsHeader,
+    payload: Uint8Array,
+    passedOn: () => void,
+  ): void;
   /** There is room again in the connection. */
   hasRoom(connection: ResultsOutlet): void;
   /** The connection is gone. */
@@ -26,14 +38,13 @@ export interface ConnectionHost {
 }
 
 /** The part of a WebSocket of `ws` that a connection uses. */
-export interface MessageSocket {
+export interface MessageSocket extends FrameSink {
   readonly readyState: number;
   readonly OPEN: number;
   readonly CLOSED: number;
-  /** Bytes that wait to leave this program. */
-  readonly bufferedAmount: number;
-  /** @param sent called when the message left this program. */
-  send(message: Uint8Array, sent: () => void): void;
+  /** Nothing more is received until `resume`. */
+  pause(): void;
+  resume(): void;
   close(code: number, reason: string): void;
   terminate(): void;
   on(
@@ -46,6 +57,8 @@ export interface MessageSocket {
 }
 
 const closeGraceMs = 2_000;
+/** A client that lets so many bytes wait to be sent is not listened to until it takes them. */
+const mostUntaken = 2 * limits.frameBytes;
 
 /** One socket: carries out what its session says, and lets nothing pile up in memory. */
 export class Connection implements AskingConnection {
@@ -53,12 +66,14 @@ export class Connection implements AskingConnection {
   readonly #address: string;
   readonly #host: ConnectionHost;
   readonly #session: Session;
+  readonly #sender: FrameSender;
   readonly #clock: Clock;
   readonly #followers = new Map<string, Follower>();
   readonly #cancelled = new Set<string>();
   readonly #waitingForRoom: (() => void)[] = [];
   /** Chunks of files are read and sent one after the other, each when there is room for it. */
   #bulk: Promise<unknown> = Promise.resolve();
+  #isDeaf = false;
   #stopTimer: (() => void) | undefined;
   #client: string | undefined;
 
@@ -73,11 +88,12 @@ export class Connection implements AskingConnection {
     this.#host = host;
     this.#session = new Session(clock.now());
     this.#clock = clock;
+    this.#sender = new FrameSender(socket, () => this.#onRoom());
     socket.on('message', (data, isBinary) => {
       const now = clock.now();
-      this.#carryOut(
-        isBinary ? this.#session.receive(toBytes(data), now) : this.#session.receiveText(now),
-      );
+      const message = toBytes(data);
+      const steps = isBinary ? this.#session.receive(message, now) : this.#session.receiveText(now);
+      this.#carryOut(steps, () => releaseBytes(message));
     });
     socket.on('close', () => this.#release());
     // A broken or abusive socket is closed by ws itself; `close` follows.
@@ -106,11 +122,11 @@ export class Connection implements AskingConnection {
     }
     this.unfollow(run.id);
     const outlet = {
-      hasRoom: () => this.hasRoom(),
-      isIdle: () => this.#socket.bufferedAmount === 0,
+      hasRoom: () => this.#sender.hasRoom('calls'),
+      isIdle: () => this.#sender.waitingBytes === 0,
       send: (frame: Uint8Array) => {
         this.#session.noteSent(this.#clock.now());
-        this.#sendFrame(frame);
+        this.#sendFrame('calls', frame);
       },
     };
     const onError = (error: unknown) => {
@@ -121,14 +137,14 @@ export class Connection implements AskingConnection {
     this.#followers.set(run.id, follower);
   }
 
-  /** Whether less than `bufferedBytes` wait in the socket. */
-  hasRoom(): boolean {
-    return this.#socket.bufferedAmount < limits.bufferedBytes;
+  hasRoom(payloadBytes: number): boolean {
+    return this.#sender.hasRoom(priorityOf('results', payloadBytes));
   }
 
   sendResults(header: ResultsHeader, payload: Uint8Array): void {
     this.#session.noteSent(this.#clock.now());
-    this.#send('results', header, payload);
+    const priority = header.ended ? 'control' : priorityOf('results', payload.byteLength);
+    this.#send('results', header, payload, priority);
   }
 
   unfollow(run: string): void {
@@ -147,7 +163,7 @@ export class Connection implements AskingConnection {
     const isDone = () =>
       this.#socket.readyState !== this.#socket.OPEN ||
       ([...this.#followers.values()].every((follower) => follower.isCaughtUp) &&
-        this.#socket.bufferedAmount === 0);
+        this.#sender.waitingBytes === 0);
     while (!isDone() && this.#clock.now() < deadline) {
       await sleep(this.#clock, 10);
     }
@@ -158,12 +174,12 @@ export class Connection implements AskingConnection {
     return new Promise((resolve) => this.#socket.once('close', () => resolve()));
   }
 
-  #carryOut(steps: readonly SessionStep[]): void {
-    for (const step of steps) this.#step(step);
+  #carryOut(steps: readonly SessionStep[], passedOn = () => {}): void {
+    for (const step of steps) this.#step(step, passedOn);
     this.#schedule();
   }
 
-  #step(step: SessionStep): void {
+  #step(step: SessionStep, passedOn: () => void): void {
     switch (step.do) {
       case 'send':
         this.#send(step.kind, step.header, step.payload);
@@ -175,7 +191,7 @@ export class Connection implements AskingConnection {
         void this.#perform(step.request);
         return;
       case 'commands':
-        this.#host.commands(this, step.header, step.payload);
+        this.#host.commands(this, step.header, step.payload, passedOn);
         return;
       case 'cancel':
         this.#cancelled.add(step.id);
@@ -241,11 +257,12 @@ export class Connection implements AskingConnection {
   }
 
   #room(): Promise<void> {
-    if (this.hasRoom() || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
+    if (this.#sender.hasRoom('bulk') || this.#socket.readyState !== this.#socket.OPEN)
+      return Promise.resolve();
     return new Promise((resolve) => this.#waitingForRoom.push(resolve));
   }
 
-  #send(kind: FrameKind, header: unknown, payload?: Uint8Array): void {
+  #send(kind: FrameKind, header: unknown, payload?: Uint8Array, priority?: Priority): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     let frame: Buffer;
     try {
@@ -258,17 +275,30 @@ export class Connection implements AskingConnection {
       const { id } = header as { id?: string };
       frame = encodeFrame('error', { ...(id === undefined ? {} : { id }), error: told.toJSON() });
     }
-    this.#sendFrame(frame);
+    this.#sendFrame(priority ?? priorityOf(kind, frame.byteLength), frame);
   }
 
-  #sendFrame(frame: Uint8Array): void {
+  #sendFrame(priority: Priority, frame: Uint8Array): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(frame, () => {
-      if (!this.hasRoom()) return;
+    this.#sender.send(priority, frame, () => releaseBytes(frame));
+    if (this.#sender.waitingBytes <= mostUntaken || this.#isDeaf) return;
+    this.#isDeaf = true;
+    this.#socket.pause();
+  }
+
+  /** Something left: calls come before bulk, and files and tensors take turns. */
+  #onRoom(): void {
+    if (this.#isDeaf) {
+      // It is alive, though nothing is heard of it.
+      this.#session.noteHeard(this.#clock.now());
+      this.#isDeaf = this.#sender.waitingBytes > mostUntaken / 2;
+      if (!this.#isDeaf) this.#socket.resume();
+    }
+    for (const follower of this.#followers.values()) follower.pump();
+    if (this.#sender.hasRoom('bulk')) {
       for (const wake of this.#waitingForRoom.splice(0)) wake();
-      for (const follower of this.#followers.values()) follower.pump();
-      this.#host.hasRoom(this);
-    });
+    }
+    this.#host.hasRoom(this);
   }
 
   #schedule(): void {

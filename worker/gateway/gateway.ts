@@ -120,7 +120,8 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     const host: ConnectionHost = {
       authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
       perform: (client, request, connection) => desk.perform(client, request, connection),
-      commands: (connection, header, payload) => tensors.receive(connection, header, payload),
+      commands: (connection, header, payload, passedOn) =>
+        tensors.receive(connection, header, payload, passedOn),
       hasRoom: (connection) => tensors.pump(connection),
       closed: (connection) => tensors.detach(connection),
       onFault,

@@ -134,6 +134,11 @@ export class Session {
     this.#sentAt = now;
   }
 
+  /** The peer took something that was sent: it is there, though it is not listened to just now. */
+  noteHeard(now: number): void {
+    this.#heardAt = now;
+  }
+
   /** When `tick` has something to do, at the latest. */
   get nextTickAt(): number {
     if (this.#phase === 'closed') return Number.POSITIVE_INFINITY;

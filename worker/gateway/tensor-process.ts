@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { TeletrainError } from '../../shared/errors.ts';
+import { releaseBytes } from '../../shared/release-bytes.ts';
 import { type FromTensorEngine, tensorPipe } from '../channel.ts';
 import { PipeReader, pipeHead } from '../tensor-pipe.ts';
 
@@ -38,7 +39,10 @@ export class TensorProcess {
     // Descriptor 4 was asked to be a pipe, which is a socket in both directions.
     this.#pipe = this.#child.stdio[tensorPipe] as Duplex;
     const reader = new PipeReader(({ number, payload }) => listener.results(number, payload));
-    this.#pipe.on('data', (piece: Buffer) => reader.push(piece));
+    this.#pipe.on('data', (piece: Buffer) => {
+      reader.push(piece);
+      releaseBytes(piece);
+    });
     // What it says of its end follows by `close`.
     this.#pipe.on('error', () => {});
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -52,10 +56,10 @@ export class TensorProcess {
     );
   }
 
-  send(number: number, payload: Uint8Array): void {
+  send(number: number, payload: Uint8Array, written: () => void): void {
     this.#pipe.cork();
     this.#pipe.write(pipeHead(number, payload.byteLength));
-    this.#pipe.write(payload);
+    this.#pipe.write(payload, written);
     this.#pipe.uncork();
   }
 

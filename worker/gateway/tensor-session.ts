@@ -1,18 +1,21 @@
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { CommandsHeader, ResultOf, ResultsHeader } from '../../shared/messages.ts';
+import { releaseBytes } from '../../shared/release-bytes.ts';
 import type { FromTensorEngine } from '../channel.ts';
 
 /** Where results go: a connection. */
 export interface ResultsOutlet {
   readonly isOpen: boolean;
-  hasRoom(): boolean;
+  /** Whether a payload of so many bytes would be sent at once. */
+  hasRoom(payloadBytes: number): boolean;
   sendResults(header: ResultsHeader, payload: Uint8Array): void;
 }
 
 /** The process behind a session, as far as the session needs it. */
 export interface BatchTaker {
-  send(number: number, payload: Uint8Array): void;
+  /** @param written called when the payload is not looked at any more. */
+  send(number: number, payload: Uint8Array, written: () => void): void;
   pause(): void;
   resume(): void;
   kill(): void;
@@ -88,8 +91,12 @@ export class GatewayTensorSession {
     if (this.#outlet === outlet) this.#outlet = undefined;
   }
 
-  /** A frame from the client. @throws TeletrainError `tensor-window`, `malformed-batch`: end it. */
-  receive({ number, got }: CommandsHeader, payload: Uint8Array): void {
+  /**
+   * A frame from the client.
+   * @param passedOn called when the payload is not looked at any more.
+   * @throws TeletrainError `tensor-window`, `malformed-batch`: end it.
+   */
+  receive({ number, got }: CommandsHeader, payload: Uint8Array, passedOn = () => {}): void {
     this.#confirm(got);
     this.pump();
     // 0 only confirms; a number that was had comes again after a cut.
@@ -111,7 +118,7 @@ export class GatewayTensorSession {
         { hint: 'Wait until the worker confirms batches; see PROTOCOL.md.' },
       );
     }
-    this.#process.send(number, payload);
+    this.#process.send(number, payload, passedOn);
   }
 
   /** The process can work. */
@@ -137,14 +144,14 @@ export class GatewayTensorSession {
 
   /** Sends what there is while there is room. */
   pump(): void {
-    while (this.#outlet?.hasRoom()) {
+    for (;;) {
       const next = this.#unconfirmed[this.#unsentAt];
       if (next === undefined && this.#takenTold === this.#taken) return;
+      const payload = next?.payload ?? nothing;
+      if (!this.#outlet?.hasRoom(payload.byteLength)) return;
       this.#takenTold = this.#taken;
-      this.#outlet.sendResults(
-        { session: this.id, number: next?.number ?? 0, got: this.#taken },
-        next?.payload ?? nothing,
-      );
+      const header = { session: this.id, number: next?.number ?? 0, got: this.#taken };
+      this.#outlet.sendResults(header, payload);
       if (next) this.#unsentAt += 1;
     }
   }
@@ -169,6 +176,7 @@ export class GatewayTensorSession {
       if (number > got) break;
       confirmed += 1;
       this.#unconfirmedBytes -= payload.byteLength;
+      releaseBytes(payload);
     }
     if (confirmed === 0) return;
     this.#unconfirmed.splice(0, confirmed);

@@ -55,7 +55,13 @@ export class TensorSessions {
     }
   }
 
-  receive(outlet: ResultsOutlet, header: CommandsHeader, payload: Uint8Array): void {
+  /** @param passedOn called when the payload is not looked at any more. */
+  receive(
+    outlet: ResultsOutlet,
+    header: CommandsHeader,
+    payload: Uint8Array,
+    passedOn?: () => void,
+  ): void {
     const session = this.#sessions.get(header.session);
     if (!session?.isAttachedTo(outlet)) {
       const ended = unknownSession().toJSON();
@@ -63,7 +69,7 @@ export class TensorSessions {
       return;
     }
     try {
-      session.receive(header, payload);
+      session.receive(header, payload, passedOn);
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
       this.#end(session, error);

@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { TeletrainError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
+import { releaseBytes } from '../../../shared/release-bytes.ts';
 import { isKernelName } from '../../../shared/tensors/kernels.ts';
 import { type FromTensorEngine, tensorPipe } from '../../channel.ts';
 import { type PipeMessage, PipeReader, pipeHead } from '../../tensor-pipe.ts';
@@ -25,6 +26,8 @@ await writeFile('/proc/self/oom_score_adj', '1000').catch(() => {});
 
 /** Of the machine's memory, or of the GPU's: a run may be training beside. */
 const shareOfMemory = 0.5;
+/** Read from the pipe at a time: as many as the system lets wait in it, and more than one chunk. */
+const readBytes = 512 * 1024;
 
 try {
   const { report } = await openEngine({
@@ -45,7 +48,17 @@ try {
 }
 
 function serve(bytes: number): void {
-  const pipe = new Socket({ fd: tensorPipe });
+  const pipe = new Socket({
+    fd: tensorPipe,
+    // One memory for all that is read: what Node would allocate for each read waits to be collected.
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(readBytes),
+      callback: (length, buffer) => {
+        reader.push(buffer.subarray(0, length));
+        return true;
+      },
+    },
+  });
   let taken = 0;
   const send = (payload: readonly Uint8Array[]) => {
     const length = payload.reduce((sum, part) => sum + part.byteLength, 0);
@@ -68,12 +81,12 @@ function serve(bytes: number): void {
     }
     taken = number;
     if (!results.flush()) send([]);
+    releaseBytes(payload);
   };
   let done = Promise.resolve();
   const reader = new PipeReader((message) => {
     done = done.then(() => take(message));
   });
-  pipe.on('data', (piece: Buffer) => reader.push(piece));
   // The gateway is gone, or has no more use for this process: `disconnect` follows.
   pipe.on('error', () => {});
 }

@@ -178,10 +178,8 @@ export class TensorSession {
       this.#arriving.set(handle, { dtype, shape, bytes, received: 0 });
       return;
     }
-    const part = rawPart(raw, at, byteLength);
-    // A view would keep the whole batch alive for a small part of it.
-    const isMost = byteLength * 2 > raw.byteLength;
-    this.#hold(handle, dtype, shape, isMost ? part : Uint8Array.from(part));
+    // The batch's own memory is used again.
+    this.#hold(handle, dtype, shape, new Uint8Array(rawPart(raw, at, byteLength)));
   }
 
   #part([, handle, offset, at, length]: CommandOf<'part'>, raw: Uint8Array): void {
