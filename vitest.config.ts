@@ -1,4 +1,4 @@
-import { existsSync, globSync, mkdtempSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -7,8 +7,10 @@ import { workerFolders } from './worker/folders.ts';
 const cache = workerFolders().cache;
 const nearbyData = resolve(import.meta.dirname, '..', 'shared', 'data');
 
-// What `.ci/install-peers` made.
-const [peers] = globSync(join(cache, 'peers-*', 'complete'));
+// What `.ci/install-peers` made, from the newest list of packages.
+const [peers] = globSync(join(cache, 'peers-*', 'complete')).sort(
+  (one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs,
+);
 
 export default defineConfig({
   test: {

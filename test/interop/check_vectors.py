@@ -14,9 +14,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import msgpack
 from teletrain_client import KINDS, Frame, TeletrainError, decode_frame, encode_frame, unpack
 from teletrain_tensors import decode_batch, encode_batch
-import msgpack
 
 
 def from_notation(value: Any) -> Any:
@@ -86,7 +86,10 @@ def check_refused(vector: dict[str, Any]) -> None:
 
 
 def main(folder: Path) -> None:
-    read = lambda name: json.loads((folder / f'{name}.json').read_text())
+    def read(name: str) -> list[dict[str, Any]]:
+        vectors: list[dict[str, Any]] = json.loads((folder / f'{name}.json').read_text())
+        return vectors
+
     frames, batches, records = read('frames'), read('batches'), read('records')
     assert {vector['kind'] for vector in frames} == set(KINDS)
     for vector in frames:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 KINDS = ('hello', 'welcome', 'request', 'response', 'error', 'event', 'status', 'cancel',
          'ping', 'pong', 'bye', 'drawing', 'commands', 'results')
@@ -137,7 +138,8 @@ class Client:
         return await self.unless_given_up(answer)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        return (await self.request(method, **params)).header['result']
+        result: dict[str, Any] = (await self.request(method, **params)).header['result']
+        return result
 
     async def quick_settings(self, recipe: str) -> dict[str, Any]:
         """Every setting of a recipe, as a quick run has it."""
@@ -207,7 +209,7 @@ class Client:
         delay = 0.1
         while True:
             try:
-                async with connect(self.url, subprotocols=['teletrain'], compression=None,
+                async with connect(self.url, subprotocols=[Subprotocol('teletrain')], compression=None,
                                    max_size=FRAME_BYTES, ping_interval=None) as socket:
                     await self._converse(socket)
             except InvalidStatus as error:
@@ -231,11 +233,12 @@ class Client:
         try:
             while True:
                 async with asyncio.timeout(silence):
-                    frame = decode_frame(await socket.recv())
+                    frame = decode_frame(await socket.recv(decode=False))
                 await self._take(frame)
                 if frame.kind == 'welcome':
                     self.welcome, limits = frame.header, frame.header['limits']
-                    self.auth = {'token': self.welcome.get('token', self.auth.get('token'))}
+                    if 'token' in self.welcome:  # in answer to a code, which is used up
+                        self.auth = {'token': self.welcome['token']}
                     self._socket, silence = socket, limits['silenceMs'] / 1000
                     self.connections += 1
                     self._ready.set()
