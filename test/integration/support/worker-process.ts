@@ -8,6 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { WireClient } from './wire-client.ts';
 
 const program = fileURLToPath(new URL('../../../worker/gateway/main.ts', import.meta.url));
+const compiledProgram = fileURLToPath(
+  new URL(
+    import.meta.url.includes('/dist/')
+      ? '../../../worker/gateway/main.js'
+      : '../../../dist/worker/gateway/main.js',
+    import.meta.url,
+  ),
+);
 const smallEngine = fileURLToPath(new URL('./small-engine.ts', import.meta.url));
 
 export type Line = { readonly event: string } & Readonly<Record<string, unknown>>;
@@ -19,9 +27,11 @@ export interface WorkerProcessOptions {
   readonly fileKib?: number;
   /** Started by a program of its own, which `child` is then. */
   readonly inBetween?: boolean;
+  /** As it is installed: compiled, with its own engine. */
+  readonly compiled?: boolean;
 }
 
-/** A real worker process with the small engine, started from source. */
+/** A real worker process, by default with the small engine and started from source. */
 export class WorkerProcess {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
@@ -32,7 +42,8 @@ export class WorkerProcess {
   constructor(home: string, options: WorkerProcessOptions = {}) {
     const command = [
       process.execPath,
-      ...[program, '--json', '--port', '0', '--home', home, '--engine-program', smallEngine],
+      ...(options.compiled ? [compiledProgram] : [program, '--engine-program', smallEngine]),
+      ...['--json', '--port', '0', '--home', home],
       ...(options.args ?? []),
     ];
     const starter =
