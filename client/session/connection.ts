@@ -408,7 +408,7 @@ export class Connection {
       }
       case 'error': {
         const { id, error } = checkedHeader(errorSchema, frame);
-        if (id === undefined) this.#complaint = fromWire(error);
+        if (id === undefined) this.#complained(now, fromWire(error));
         else this.#failed(id, fromWire(error));
         return;
       }
@@ -480,6 +480,18 @@ export class Connection {
       this.#effects.push({ type: 'answer', id, result: parsed.data, payload });
     }
     this.#sendWaiting();
+  }
+
+  /**
+   * Said before the worker closes, or of a run whose journal took no more: no event can tell its end,
+   * so those that are followed are asked for anew, and their summaries tell.
+   */
+  #complained(now: number, error: TeletrainError): void {
+    this.#complaint = error;
+    if (error.code !== 'journal-failed') return;
+    for (const [run, follow] of this.#follows) {
+      if (follow.mayAskAnew()) this.#askForEvents(now, run, follow);
+    }
   }
 
   #failed(id: string, error: TeletrainError): void {

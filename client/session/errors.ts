@@ -116,6 +116,17 @@ export function eventsMissing(
   );
 }
 
+/** The worker's disk took no more events, so none tells of the run's end. */
+export function journalFailedThere(id: string, worker: string): TeletrainError {
+  return new TeletrainError(
+    'journal-failed',
+    `Run "${id}" ended on worker "${worker}", whose disk took no more of its events.`,
+    {
+      hint: `Make room on the worker's disk, then go on from its last checkpoint: teletrain resume ${id}.`,
+    },
+  );
+}
+
 /** Another program of this machine moved the run, and what still comes from its old worker is another life. */
 export function runMoved(id: string): TeletrainError {
   return new TeletrainError(

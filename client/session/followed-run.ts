@@ -11,6 +11,8 @@ export class FollowedRun {
   #asking: string | undefined;
   /** The gap before this number was asked for on this connection. */
   #gapAsked: number | undefined;
+  /** What comes next when the run was last asked for anew on this connection. */
+  #askedAnewAt: number | undefined;
 
   constructor(fromSeq: number) {
     this.#next = fromSeq;
@@ -44,8 +46,16 @@ export class FollowedRun {
     if (firstSeq > this.#next) this.#next = firstSeq;
   }
 
+  /** Once on a connection for the event that comes next: a second time would be answered alike. */
+  mayAskAnew(): boolean {
+    if (this.#asking !== undefined || this.#askedAnewAt === this.#next) return false;
+    this.#askedAnewAt = this.#next;
+    return true;
+  }
+
   disconnected(): void {
     this.#asking = undefined;
     this.#gapAsked = undefined;
+    this.#askedAnewAt = undefined;
   }
 }

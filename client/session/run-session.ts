@@ -10,6 +10,7 @@ import { checkpointAtHome } from './download-checkpoint.ts';
 import { CheckpointDownloads } from './downloads.ts';
 import {
   cancelled,
+  journalFailedThere,
   offlineError,
   refusedError,
   runDiverged,
@@ -157,7 +158,7 @@ export class RunSession {
       const { connection, lastSeq } = this.view;
       const isCaughtUp = this.#summary !== undefined && lastSeq >= this.#summary.lastSeq;
       const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting';
-      if (isCaughtUp || isAway || this.#failure || this.#refusal) resolve();
+      if (isCaughtUp || isAway || this.#obstacle) resolve();
     };
     const stopTimer = this.#clock.after(patienceMs, resolve);
     const unsubscribe = this.subscribe(look);
@@ -235,8 +236,8 @@ export class RunSession {
       stopTimer?.();
       stopTimer = undefined;
       const { connection } = this.view;
-      const failure = this.#failure ?? this.#refusal;
-      if (failure) reject(failure);
+      const obstacle = this.#obstacle;
+      if (obstacle) reject(obstacle);
       else if (this.#isSettled()) resolve();
       else if (connection.kind === 'refused') reject(refusedError(connection));
       else if (!this.#link) reject(offlineError('it has not ended, as far as this machine knows'));
@@ -295,7 +296,7 @@ export class RunSession {
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {
       const isOver =
-        this.#isSettledApartFromDownloads() || !this.#link || this.#refusal || signal?.aborted;
+        this.#isSettledApartFromDownloads() || !this.#link || this.#obstacle || signal?.aborted;
       if (this.view.lastSeq >= seq || isOver) resolve();
     };
     const unsubscribe = this.subscribe(look);
@@ -304,8 +305,21 @@ export class RunSession {
     await promise;
     unsubscribe();
     signal?.removeEventListener('abort', look);
-    const failure = this.#failure ?? this.#refusal;
-    if (failure) throw failure;
+    const obstacle = this.#obstacle;
+    if (obstacle) throw obstacle;
+  }
+
+  /** Why nothing more of the run comes, though no event of it says so. */
+  get #obstacle(): TeletrainError | undefined {
+    return this.#failure ?? this.#refusal ?? this.#untoldEnd();
+  }
+
+  /** The worker says that the run failed, and its last event does not: its journal took no more. */
+  #untoldEnd(): TeletrainError | undefined {
+    const { state, lastSeq, worker } = this.view;
+    const isUntold = this.#summary?.state === 'failed' && this.#summary.lastSeq === lastSeq;
+    if (!isUntold || isFinal(state)) return undefined;
+    return journalFailedThere(this.id, worker ?? '');
   }
 
   #isSettled(): boolean {
