@@ -42,6 +42,8 @@ export const limits = {
   attemptsWindowMs: 60_000,
   /** Clients of a role that may be paired at once; the one paired longest ago gives way. */
   tokens: 64,
+  /** A controller whose connection broke has this long to come back before another may ask for a change, in ms: three of a client's longest pauses. */
+  controlLingerMs: 30_000,
   /** Longest manifest.json that is taken: one of 32 files is far below. */
   manifestBytes: 64 * 1024,
   /** A checkpoint that was read is not rotated away for this long, in ms: a download asks again much sooner. */

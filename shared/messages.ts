@@ -31,6 +31,7 @@ export const frameKinds = {
   drawing: 12,
   commands: 13,
   results: 14,
+  control: 15,
 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
@@ -53,12 +54,30 @@ export const helloSchema = z.object({
   }),
   /** A token from an earlier pairing, or the one-time code the worker printed. Never in the URL. */
   auth: z.union([z.object({ token: z.string().max(128) }), z.object({ code: z.string().max(32) })]),
+  /** What the client takes beyond what every version 1 does. */
+  capabilities: z.array(z.string().max(64)).max(64).optional(),
 });
 export type Hello = z.infer<typeof helloSchema>;
 
 /** What a token allows: to look, or to change things too. */
 export const roleSchema = z.enum(['control', 'observe']);
 export type Role = z.infer<typeof roleSchema>;
+
+/** Who has control of a worker, as one client is told. */
+export const controlSchema = z.object({
+  /** Whether it is this client. */
+  yours: z.boolean(),
+  /** Whoever had it last, and may have gone; absent before anybody asked for a change. */
+  holder: z
+    .object({
+      /** For `control.take`. Not the client's own id, by which the ledger knows it: that is nobody else's to know. */
+      id: z.string().max(64),
+      name,
+      connected: z.boolean(),
+    })
+    .optional(),
+});
+export type ControlState = z.infer<typeof controlSchema>;
 
 export const welcomeSchema = z.object({
   protocol: z.int(),
@@ -110,6 +129,8 @@ export const methods = {
       home: z.string(),
       engine: engineReportSchema.optional(),
       activeRun: runIdSchema.optional(),
+      role: roleSchema.optional(),
+      control: controlSchema.optional(),
       uptimeMs: z.number(),
       freeDiskBytes: z.number(),
     }),
@@ -244,6 +265,16 @@ export const methods = {
     params: z.object({}),
     result: z.object({ code: z.string().max(32), expiresAt: z.number() }),
   },
+  /**
+   * Takes control, also from a client that is connected: `from` is who had it when the person
+   * decided, and where another has it now nothing is taken.
+   */
+  'control.take': {
+    changes: true,
+    needs: 'control-token',
+    params: z.object({ from: z.string().max(64).optional() }),
+    result: z.object({}),
+  },
   /** Starts a tensor session under an id that the client chose, or takes it up again after a cut. */
   'tensor.open': {
     changes: false,
@@ -287,6 +318,7 @@ export const errorSchema = z.object({ id: requestIdSchema.optional(), error: wir
 export const eventFrameSchema = z.object({ event: runEventSchema });
 export const statusFrameSchema = z.object({ status: runStatusSchema });
 export const drawingFrameSchema = z.object({ drawing: drawingSchema });
+export const controlFrameSchema = z.object({ control: controlSchema });
 export const cancelSchema = z.object({ id: requestIdSchema });
 /** `time` is the sender's clock in ms; a pong returns it as it came. */
 export const pingSchema = z.object({ time: z.number() });

@@ -17,6 +17,7 @@ import { addRuns } from './commands/runs.ts';
 import { addShare } from './commands/share.ts';
 import { addShow } from './commands/show.ts';
 import { addStop } from './commands/stop.ts';
+import { addTake } from './commands/take.ts';
 import { addWorker } from './commands/worker.ts';
 import { addWorkers } from './commands/workers.ts';
 import type { CommandContext } from './context.ts';
@@ -60,6 +61,7 @@ export function createProgram(context: CommandContext): Command {
   addConnect(program, context);
   addWorkers(program, context);
   addShare(program, context);
+  addTake(program, context);
   addNotebook(program, context);
   addDoctor(program, context);
   addBench(program, context);

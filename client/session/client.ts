@@ -95,6 +95,10 @@ class SessionClient implements TeletrainClient {
     return this.#links.invite(name);
   }
 
+  takeControl(name?: string): Promise<{ worker: string; from?: string }> {
+    return this.#links.takeControl(name);
+  }
+
   forgetWorker(name: string): Promise<void> {
     return this.#links.forget(name);
   }

@@ -1,6 +1,6 @@
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
-import type { FrameKind, ResultsHeader, Welcome } from '../../shared/messages.ts';
+import type { ControlState, FrameKind, ResultsHeader, Welcome } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { ConnectionState } from './types.ts';
 
@@ -18,6 +18,8 @@ export type ConnectionEffect =
   | { readonly type: 'terminate' }
   | { readonly type: 'state'; readonly state: ConnectionState }
   | { readonly type: 'welcome'; readonly welcome: Welcome }
+  /** Who may change things at the worker now. */
+  | { readonly type: 'control'; readonly control: ControlState }
   | {
       readonly type: 'answer';
       readonly id: string;

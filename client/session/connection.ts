@@ -4,6 +4,7 @@ import { decodeFrame, type Frame } from '../../shared/frames.ts';
 import { closeCodes, protocolVersions } from '../../shared/limits.ts';
 import {
   byeSchema,
+  controlFrameSchema,
   drawingFrameSchema,
   errorSchema,
   eventFrameSchema,
@@ -49,6 +50,9 @@ export interface ConnectionSettings {
   /** What this client speaks. Default: `protocolVersions`. */
   readonly versions?: VersionRange;
 }
+
+/** What this client takes beyond what every version 1 does. */
+const capabilities = ['control'];
 
 type Phase =
   | { readonly kind: 'idle' }
@@ -151,7 +155,8 @@ export class Connection {
     if (this.#phase.kind !== 'connecting') return [];
     this.#enter({ kind: 'greeting', attempt: this.#phase.attempt, since: now });
     this.#complaint = undefined;
-    this.#send('hello', { protocol: this.#versions, client: this.#settings.client, auth });
+    const { client } = this.#settings;
+    this.#send('hello', { protocol: this.#versions, client, auth, capabilities });
     return this.#drain();
   }
 
@@ -394,6 +399,11 @@ export class Connection {
       case 'drawing': {
         const { drawing } = checkedHeader(drawingFrameSchema, frame);
         if (this.#follows.has(drawing.run)) this.#effects.push({ type: 'drawing', drawing });
+        return;
+      }
+      case 'control': {
+        const { control } = checkedHeader(controlFrameSchema, frame);
+        this.#effects.push({ type: 'control', control });
         return;
       }
       case 'response': {

@@ -58,6 +58,10 @@ export class SessionHandle implements RunHandle {
     return this.#actions.change(changes);
   }
 
+  takeControl(from: string): Promise<void> {
+    return this.#session.command('control.take', { from });
+  }
+
   download(checkpoint: string, signal?: AbortSignal): Promise<string> {
     return this.#session.download(checkpoint, signal);
   }

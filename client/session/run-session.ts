@@ -119,6 +119,7 @@ export class RunSession {
     this.#disconnectedAt = clock.now();
     fold.set('worker', workerName);
     fold.set('connection', link.state);
+    fold.set('access', link.access);
     this.#stopListening.push(
       link.onState((state) => {
         if (state.kind !== 'connected' && fold.connection.kind === 'connected') {
@@ -128,6 +129,11 @@ export class RunSession {
           fold.draw(undefined);
         }
         fold.set('connection', state);
+        fold.set('access', link.access);
+        this.#changed();
+      }),
+      link.onControl(() => {
+        fold.set('access', link.access);
         this.#changed();
       }),
     );
@@ -184,6 +190,7 @@ export class RunSession {
     const { fold } = this.#options;
     fold.set('status', undefined);
     fold.draw(undefined);
+    fold.set('access', undefined);
     fold.set('connection', { kind: 'offline', reason });
     this.#changed();
   }

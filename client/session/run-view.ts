@@ -12,7 +12,14 @@ import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import { inflateSample, sampleFile } from './sample-images.ts';
 import { GrowingSeries } from './series.ts';
-import type { CheckpointView, ConnectionState, GrowingSample, RunView, Sample } from './types.ts';
+import type {
+  Access,
+  CheckpointView,
+  ConnectionState,
+  GrowingSample,
+  RunView,
+  Sample,
+} from './types.ts';
 
 const logLines = 2_000;
 
@@ -57,6 +64,7 @@ export class RunFold implements RunView {
   lives: readonly Life[] = [];
   status?: RunStatus & { readonly receivedAt: number };
   connection: ConnectionState = { kind: 'offline', reason: 'not connected' };
+  access?: Access;
   worker?: string;
   /** Number of the last state event. */
   stateSeq = 0;
@@ -133,7 +141,7 @@ export class RunFold implements RunView {
   }
 
   /** Something beside the events changed. */
-  set<Key extends 'pending' | 'status' | 'connection' | 'worker'>(
+  set<Key extends 'pending' | 'status' | 'connection' | 'access' | 'worker'>(
     key: Key,
     value: RunView[Key] | undefined,
   ): void {

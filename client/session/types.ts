@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
-import type { ResultOf, Role } from '../../shared/messages.ts';
+import type { ControlState, ResultOf, Role } from '../../shared/messages.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { Manifest, RunRecord } from '../../shared/run.ts';
 
@@ -58,6 +58,13 @@ export type ConnectionState =
       readonly message: string;
       readonly hint: string;
     };
+
+/** What this client may do at a worker, as that said last. */
+export interface Access {
+  readonly role: Role;
+  /** Absent where the worker knows of no control: there every controller may do everything. */
+  readonly control?: ControlState | undefined;
+}
 
 /** Points of one metric in order of arrival, after rewinds. `steps`, `epochs`, `times` and `values` have `length` valid entries. */
 export interface Series {
@@ -150,6 +157,8 @@ export interface RunView {
   /** Newest live status; absent offline. */
   readonly status?: RunStatus & { readonly receivedAt: number };
   readonly connection: ConnectionState;
+  /** While connected. */
+  readonly access?: Access;
   readonly worker?: string;
 }
 
@@ -186,6 +195,8 @@ export interface RunHandle {
   resume(): Promise<void>;
   stop(when: 'now' | 'epoch'): Promise<void>;
   change(changes: { epochs?: number; patience?: number }): Promise<void>;
+  /** Takes control of the worker from the client whose id was seen in `view.access`. */
+  takeControl(from: string): Promise<void>;
   /** Brings one checkpoint home (they also come by themselves while a run is followed). Resolves when verified. */
   download(checkpoint: string, signal?: AbortSignal): Promise<string>;
   /** Resolves when the run is in a final state, all its events are on disk and its checkpoints at home. Rejects `worker-lost` after `lostAfterMs` without a connection (default: never). */
@@ -218,6 +229,12 @@ export interface TeletrainClient {
   stopWorker(name: string): Promise<void>;
   /** Lets another machine observe. @param name default: the only worker there is. */
   inviteObserver(name?: string): Promise<Invitation>;
+  /**
+   * Takes control of a worker from whoever has it now.
+   * @param name default: the only worker there is.
+   * @returns the worker's name, and that of the client that was connected and had control.
+   */
+  takeControl(name?: string): Promise<{ worker: string; from?: string }>;
   forgetWorker(name: string): Promise<void>;
   /** The local worker of this home, started and set up if it is not there. */
   ensureLocalWorker(options?: {

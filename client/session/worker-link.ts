@@ -4,6 +4,7 @@ import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { priorityOf } from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import type {
+  ControlState,
   FrameKind,
   Hello,
   MethodName,
@@ -20,7 +21,7 @@ import type { ConnectionTimes } from './connection-times.ts';
 import { cancelled, connectionClosed, workerLost } from './errors.ts';
 import { type OpenSocket, openSocket, type Socket } from './socket.ts';
 import { nodeSystem } from './system.ts';
-import type { ConnectionState } from './types.ts';
+import type { Access, ConnectionState } from './types.ts';
 
 /** Where a worker is now, and how it knows us. Asked before every attempt: a local worker moves. */
 export interface Endpoint {
@@ -76,11 +77,13 @@ export class WorkerLink {
   readonly #waiters = new Map<string, Waiter>();
   readonly #followers = new Map<string, RunFollower>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
+  readonly #controlListeners = new Set<() => void>();
   readonly #ended = new AbortController();
   #resultsTaker: ResultsTaker | undefined;
   #socket: Socket | undefined;
   #stopTimer: (() => void) | undefined;
   #welcome: Welcome | undefined;
+  #control: ControlState | undefined;
 
   constructor(options: WorkerLinkOptions) {
     this.#options = options;
@@ -104,6 +107,13 @@ export class WorkerLink {
     return this.#welcome;
   }
 
+  /** What this client may do there; undefined while it is not connected. */
+  get access(): Access | undefined {
+    if (this.state.kind !== 'connected' || !this.#welcome) return undefined;
+    const { role = 'control' } = this.#welcome;
+    return { role, control: this.#control };
+  }
+
   /** Begins to connect, or tries again at once. */
   start(): void {
     this.#do(this.#machine.start(this.#clock.now()));
@@ -112,6 +122,12 @@ export class WorkerLink {
   onState(listener: (state: ConnectionState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Called when somebody else got control, or this client. */
+  onControl(listener: () => void): () => void {
+    this.#controlListeners.add(listener);
+    return () => this.#controlListeners.delete(listener);
   }
 
   /**
@@ -224,6 +240,7 @@ export class WorkerLink {
     this.#ended.abort();
     this.#stopTimer?.();
     this.#listeners.clear();
+    this.#controlListeners.clear();
     this.#followers.clear();
   }
 
@@ -259,6 +276,11 @@ export class WorkerLink {
         return;
       case 'welcome':
         this.#welcome = effect.welcome;
+        this.#control = undefined;
+        return;
+      case 'control':
+        this.#control = effect.control;
+        for (const listener of this.#controlListeners) listener();
         return;
       case 'answer':
         this.#settle(effect.id)?.resolve(effect);

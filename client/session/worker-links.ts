@@ -112,6 +112,18 @@ export class WorkerLinks {
     return { worker: name, url, ...result };
   }
 
+  /** See TeletrainClient.takeControl. */
+  async takeControl(given: string | undefined): Promise<{ worker: string; from?: string }> {
+    const worker = await this.#chooseKnown(given);
+    const link = await this.to(worker);
+    await link.connected({ ...patient(), attempts: 2 });
+    const { control } = (await link.request('worker.info', {}, patient())).result;
+    const holder = control?.holder;
+    await link.request('control.take', holder ? { from: holder.id } : {}, patient());
+    const wasThere = holder?.connected && !control?.yours;
+    return { worker, ...(wasThere ? { from: holder.name } : {}) };
+  }
+
   async forget(name: string): Promise<void> {
     if (!(await this.#options.paired.remove(name))) throw unknownWorker(name);
     this.#drop(name);

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { teletrain } from '../e2e/support/command.ts';
+import { Command, teletrain } from '../e2e/support/command.ts';
 import { WorkerProcess } from './support/worker-process.ts';
 
 /** Two machines, as far as a worker can tell: each has an installation of its own. */
@@ -46,4 +46,43 @@ it('share prints the command by which another machine observes, and can change n
   const seen = await at('tablet', 'attach', run);
   expect(seen.stdout).toMatch(/^Stopped at step \d+/m);
   expect(seen.code).toBe(4);
+});
+
+it('one machine has control at a time, and another takes it by saying so', async () => {
+  const { url } = await worker.listening();
+  worker.child.kill('SIGUSR2');
+  const { code } = await worker.line('code');
+  await at('desktop', 'connect', url, '--code', String(code), '--name', 'far');
+  const start = ['run', 'imdb-lstm', '--on', 'box', '--set', 'epochs=500'];
+  const followed = new Command(start, { home: join(folder, 'laptop') });
+  await followed.printed(/^epoch 1\/500/m);
+
+  const { runs } = JSON.parse((await at('laptop', 'runs', '--json')).stdout);
+  const refused = await at('desktop', 'stop', runs[0].id);
+  expect(refused.stderr).toBe(
+    `"${hostname()}" has control of this worker.\nAsk there, or take control over with: teletrain take.\n`,
+  );
+  expect(refused.code).toBe(1);
+  const [, row = ''] = (await at('desktop', 'workers')).stdout.split('\n');
+  expect(row).toContain(` ${hostname()} `);
+
+  expect((await at('desktop', 'take')).stdout).toBe(
+    `This machine has control of far now; "${hostname()}" had it.\n`,
+  );
+  expect((await at('desktop', 'stop', runs[0].id)).code).toBe(0);
+  expect((await followed.ended).code).toBe(4);
+  const { control } = JSON.parse((await at('laptop', 'workers', '--json')).stdout).workers[0].info;
+  expect(control).toMatchObject({ yours: false, holder: { connected: false } });
+});
+
+it('take and share ask which worker is meant where there are several, or none', async () => {
+  const none = await at('nobody', 'take', '--json');
+  expect(JSON.parse(none.stdout).error).toMatchObject({ code: 'which-worker' });
+  expect(none.code).toBe(2);
+  await using other = new WorkerProcess(join(folder, 'other'));
+  const { url, code } = await other.listening();
+  await at('laptop', 'connect', url, '--code', code, '--name', 'other');
+  const several = await at('laptop', 'share', '--json');
+  expect(JSON.parse(several.stdout).error.hint).toBe('Name one of them: box, other.');
+  expect((await at('laptop', 'share', 'other')).stdout).toContain(url);
 });

@@ -205,6 +205,7 @@ export const exchanges: { readonly [Method in MethodName]: Exchange<Method> } = 
   },
   'file.write': { params: { ...place, offset: 0 }, payload: chunk, result: { received: 11 } },
   'checkpoint.commit': { params: { run, checkpoint, manifestSha256: sha256 }, result: {} },
+  'control.take': { params: { from: 'Zk3q9xT0bL1s' }, result: {} },
   'observer.invite': { params: {}, result: { code: 'K7QM-2XPD', expiresAt: time + 600_000 } },
   'tensor.open': {
     params: { session, resume: true, got: 3 },
@@ -306,6 +307,11 @@ export const frames: readonly FrameExample[] = [
     kind: 'hello',
     header: { protocol: { min: 1, max: 3 }, client, auth: { code: 'K7QM-2XPD' } },
   },
+  {
+    name: 'hello of a client that wants to know who has control',
+    kind: 'hello',
+    header: { protocol: { min: 1, max: 1 }, client, auth: { token }, capabilities: ['control'] },
+  },
   { name: 'welcome', kind: 'welcome', header: welcome },
   { name: 'welcome after a code', kind: 'welcome', header: { ...welcome, token } },
   ...Object.entries(exchanges).flatMap(([method, exchange], index): FrameExample[] => {
@@ -323,6 +329,14 @@ export const frames: readonly FrameExample[] = [
   }),
   { name: 'status', kind: 'status', header: { status } },
   { name: 'drawing', kind: 'drawing', header: { drawing: { run, ...pictures, rows: 1 } } },
+  { name: 'control of nobody yet', kind: 'control', header: { control: { yours: false } } },
+  {
+    name: 'control of another client',
+    kind: 'control',
+    header: {
+      control: { yours: false, holder: { id: 'Zk3q9xT0bL1s', name: 'laptop', connected: true } },
+    },
+  },
   { name: 'cancel', kind: 'cancel', header: { id: '4f2a-1' } },
   { name: 'ping', kind: 'ping', header: { time } },
   { name: 'ping with a part of a millisecond', kind: 'ping', header: { time: time + 0.25 } },

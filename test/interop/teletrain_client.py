@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 KINDS = ('hello', 'welcome', 'request', 'response', 'error', 'event', 'status', 'cancel',
-         'ping', 'pong', 'bye', 'drawing', 'commands', 'results')
+         'ping', 'pong', 'bye', 'drawing', 'commands', 'results', 'control')
 PREFIX = struct.Struct('<4B3I')
 FRAME_BYTES = 4194304
 FINAL_CLOSE_CODES = {1009, 4400, 4401, 4426}  # those with "no" under "try again?"

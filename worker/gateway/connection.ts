@@ -8,8 +8,15 @@ import {
 } from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import type { CommandsHeader, FrameKind, Hello, ResultsHeader } from '../../shared/messages.ts';
+import type {
+  CommandsHeader,
+  ControlState,
+  FrameKind,
+  Hello,
+  ResultsHeader,
+} from '../../shared/messages.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
+import type { Caller, ControlOutlet } from './control-keeper.ts';
 import type { Verdict } from './door.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
@@ -21,6 +28,8 @@ import type { ResultsOutlet } from './tensor-session.ts';
 export interface ConnectionHost {
   /** @returns the welcome, or why not and the close code. */
   authenticate(hello: Hello, address: string): Promise<Verdict>;
+  /** The client was told that it is welcome. */
+  welcomed(connection: ControlOutlet): void;
   perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
   /** A batch of commands for a tensor session. `passedOn`: its bytes are not looked at any more. */
   commands(
@@ -31,8 +40,8 @@ export interface ConnectionHost {
   ): void;
   /** There is room again in the connection. */
   hasRoom(connection: ResultsOutlet): void;
-  /** The connection is gone. */
-  closed(connection: ResultsOutlet): void;
+  /** The connection is gone; its client closed it, or it broke. */
+  closed(connection: ResultsOutlet & ControlOutlet, saidGoodbye: boolean): void;
   /** A fault of ours, for the worker's own log. */
   onFault(what: string, error: unknown): void;
 }
@@ -51,7 +60,7 @@ export interface MessageSocket extends FrameSink {
     event: 'message',
     listener: (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => void,
   ): unknown;
-  on(event: 'close', listener: () => void): unknown;
+  on(event: 'close', listener: (code: number) => void): unknown;
   on(event: 'error', listener: () => void): unknown;
   once(event: 'close', listener: () => void): unknown;
 }
@@ -75,7 +84,9 @@ export class Connection implements AskingConnection {
   #bulk: Promise<unknown> = Promise.resolve();
   #isDeaf = false;
   #stopTimer: (() => void) | undefined;
-  #client: string | undefined;
+  #caller: Caller | undefined;
+  /** What the client takes beyond what every version 1 does. */
+  #takes: readonly string[] = [];
 
   constructor(
     socket: MessageSocket,
@@ -95,7 +106,7 @@ export class Connection implements AskingConnection {
       const steps = isBinary ? this.#session.receive(message, now) : this.#session.receiveText(now);
       this.#carryOut(steps, () => releaseBytes(message));
     });
-    socket.on('close', () => this.#release());
+    socket.on('close', (code) => this.#release(code === closeCodes.normal));
     // A broken or abusive socket is closed by ws itself; `close` follows.
     socket.on('error', () => {});
     this.#schedule();
@@ -107,6 +118,17 @@ export class Connection implements AskingConnection {
 
   get isWelcomed(): boolean {
     return this.#session.isWelcomed;
+  }
+
+  get caller(): Caller {
+    if (!this.#caller) throw new Error('nobody was welcomed');
+    return this.#caller;
+  }
+
+  sendControl(control: ControlState): void {
+    if (!this.#takes.includes('control')) return;
+    this.#session.noteSent(this.#clock.now());
+    this.#send('control', { control });
   }
 
   follow(run: Run, { fromSeq, drawings }: Omit<FollowerOptions, 'onError'>): void {
@@ -216,8 +238,11 @@ export class Connection implements AskingConnection {
         this.end(verdict.refused, verdict.code);
         return;
       }
-      this.#client = hello.client.id;
+      const { id, name } = hello.client;
+      this.#caller = { id, name, role: verdict.welcome.role };
+      this.#takes = hello.capabilities ?? [];
       this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.now()));
+      if (this.isWelcomed && this.isOpen) this.#host.welcomed(this);
     } catch (error) {
       this.end(this.#fault('authenticating', error), closeCodes.internal);
     }
@@ -239,7 +264,7 @@ export class Connection implements AskingConnection {
   }
 
   async #do(request: CheckedRequest): Promise<Outcome> {
-    return await this.#host.perform(this.#client ?? '', request, this);
+    return await this.#host.perform(this.caller.id, request, this);
   }
 
   #inBulk(request: CheckedRequest): Promise<Outcome> {
@@ -318,11 +343,11 @@ export class Connection implements AskingConnection {
     });
   }
 
-  #release(): void {
+  #release(saidGoodbye: boolean): void {
     this.#stopTimer?.();
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
-    this.#host.closed(this);
+    this.#host.closed(this, saidGoodbye);
     for (const wake of this.#waitingForRoom.splice(0)) wake();
   }
 }

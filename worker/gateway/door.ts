@@ -6,7 +6,7 @@ import type { Pairing } from './pairing.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What this worker can do beyond what every version 1 can. */
-export const capabilities: readonly string[] = ['tensors', 'models'];
+export const capabilities: readonly string[] = ['tensors', 'models', 'control'];
 
 export interface DoorOptions {
   /** The codes by which clients pair, by the role that they get. */
@@ -17,8 +17,7 @@ export interface DoorOptions {
   readonly onPaired: (clientName: string, role: Role) => void;
 }
 
-/** Every welcome of this worker's says the token's role. */
-/** What the door says of a welcome; the session, which took the version, says that. */
+/** What the door says of a welcome, the token's role too; the session, which took the version, says that. */
 export type GatewayWelcome = Omit<Welcome, 'protocol'> & { readonly role: Role };
 
 export type Verdict =

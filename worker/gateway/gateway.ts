@@ -11,6 +11,7 @@ import { closeCodes } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { engineEnvironment } from '../native/environment.ts';
 import type { ConnectionHost } from './connection.ts';
+import { ControlKeeper } from './control-keeper.ts';
 import { Door } from './door.ts';
 import { makePrivateFolder, writeFileDurably } from './durable-file.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -101,16 +102,26 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       onUnusable: ({ code, message, hint }) =>
         stop('the engine cannot work here', new TeletrainError(code, message, { hint })),
     });
+    const control = await ControlKeeper.open(join(home, 'control.json'), {
+      onPassed: (to, from) => {
+        output.control(to.name, from?.name);
+        // It may surprise whoever had it, so it is told where they look.
+        const told = `"${to.name}" has control of this worker now; "${from?.name}" had it.`;
+        if (from) void training.note(told);
+      },
+      onFault,
+    });
     const handlers = createHandlers({
       runs,
       training,
       uploads: new Uploads(),
       tensors,
+      control,
       inviteObserver: () => pairings.observe.issue(Date.now()),
       worker: { name, version, home, startedAt },
       stopWorker: () => stop('a client asked for it'),
     });
-    const desk = new RequestDesk(handlers, ledgerFile, onFault);
+    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
     const door = new Door({
       pairings,
       tokens,
@@ -123,7 +134,11 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       commands: (connection, header, payload, passedOn) =>
         tensors.receive(connection, header, payload, passedOn),
       hasRoom: (connection) => tensors.pump(connection),
-      closed: (connection) => tensors.detach(connection),
+      welcomed: (connection) => control.arrived(connection),
+      closed: (connection, saidGoodbye) => {
+        tensors.detach(connection);
+        control.left(connection, saidGoodbye);
+      },
       onFault,
     };
     const server = new GatewayServer(host, { allowedOrigins: options.allowedOrigins });

@@ -6,6 +6,7 @@ import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
 import { nodeSystem } from '../system.ts';
+import type { ControlKeeper } from './control-keeper.ts';
 import { readCheckpointFile } from './files.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Runs } from './runs.ts';
@@ -32,6 +33,7 @@ export interface HandlersOptions {
   readonly tensors: TensorSessions;
   /** Makes a one-time code for an observer. */
   readonly inviteObserver: () => ResultOf<'observer.invite'>;
+  readonly control: Pick<ControlKeeper, 'stateFor' | 'take'>;
   readonly worker: {
     readonly name: string;
     readonly version: string;
@@ -56,6 +58,7 @@ export function createHandlers({
   uploads,
   tensors,
   inviteObserver,
+  control,
   worker,
   stopWorker,
   system = nodeSystem,
@@ -66,7 +69,7 @@ export function createHandlers({
     return bavail * bsize;
   };
   return {
-    'worker.info': async () => {
+    'worker.info': async (_params, { connection }) => {
       const { active, report } = training;
       return {
         result: {
@@ -78,6 +81,8 @@ export function createHandlers({
           freeDiskBytes: await freeBytes(),
           ...(report ? { engine: report } : {}),
           ...(active ? { activeRun: active.id } : {}),
+          role: connection.caller.role,
+          control: control.stateFor(connection.caller),
         },
       };
     },
@@ -186,6 +191,10 @@ export function createHandlers({
     }),
     'checkpoint.commit': async ({ run, checkpoint, manifestSha256 }) => {
       await uploads.commit(runs.get(run), checkpoint, manifestSha256);
+      return { result: {} };
+    },
+    'control.take': async ({ from }, { connection }) => {
+      await control.take(connection.caller, from);
       return { result: {} };
     },
     'observer.invite': async () => ({ result: inviteObserver() }),

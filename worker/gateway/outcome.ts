@@ -1,4 +1,5 @@
 import type { MethodName, ResultOf } from '../../shared/messages.ts';
+import type { Caller } from './control-keeper.ts';
 import type { FollowerOptions } from './follow.ts';
 import type { Run } from './run.ts';
 import type { ResultsOutlet } from './tensor-session.ts';
@@ -11,6 +12,8 @@ export interface Outcome<Method extends MethodName = MethodName> {
 
 /** What a method may do to the connection that it was asked over. */
 export interface AskingConnection extends ResultsOutlet {
+  /** Who asks. */
+  readonly caller: Caller;
   /** Follows a run from an event on; events begin after the request was answered. */
   follow(run: Run, from: Omit<FollowerOptions, 'onError'>): void;
   unfollow(run: string): void;

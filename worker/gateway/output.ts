@@ -72,6 +72,15 @@ export class Output {
     this.#say({ event: 'paired', client, role }, `Paired with "${plain(client)}"${how}.`);
   }
 
+  /** @param from who had it, if anybody. */
+  control(client: string, from: string | undefined): void {
+    const before = from === undefined ? '' : `; "${plain(from)}" had it`;
+    this.#say(
+      { event: 'control', client, ...(from === undefined ? {} : { from }) },
+      `"${plain(client)}" has control now${before}.`,
+    );
+  }
+
   warning(message: string): void {
     this.#say({ event: 'warning', message }, `Warning: ${plain(message)}`);
   }

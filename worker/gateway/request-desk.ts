@@ -1,27 +1,37 @@
 import { createHash } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
-import { methods } from '../../shared/messages.ts';
+import { type MethodNeed, methods } from '../../shared/messages.ts';
 import { pack } from '../../shared/msgpack.ts';
+import type { Caller } from './control-keeper.ts';
 import { type Handlers, handle } from './handlers.ts';
 import type { Answer } from './ledger.ts';
 import type { LedgerFile } from './ledger-file.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { CheckedRequest } from './session.ts';
 
+/** Who may ask now for what changes something: `ControlKeeper`. */
+export interface Permits {
+  /** @throws TeletrainError why not. */
+  require(caller: Caller, need: MethodNeed): Promise<void>;
+}
+
 /** Where requests are done: once each, as far as they change something. */
 export class RequestDesk {
   readonly #handlers: Handlers;
   readonly #ledgerFile: LedgerFile;
+  readonly #permits: Permits;
   readonly #onFault: (what: string, error: unknown) => void;
   readonly #underway = new Set<Promise<unknown>>();
 
   constructor(
     handlers: Handlers,
     ledgerFile: LedgerFile,
+    permits: Permits,
     onFault: (what: string, error: unknown) => void,
   ) {
     this.#handlers = handlers;
     this.#ledgerFile = ledgerFile;
+    this.#permits = permits;
     this.#onFault = onFault;
   }
 
@@ -33,7 +43,7 @@ export class RequestDesk {
   ): Promise<Outcome> {
     const work = methods[request.method].changes
       ? this.#once(client, request, connection)
-      : handle(this.#handlers, client, request, connection);
+      : this.#often(client, request, connection);
     const settled = work.catch(() => {});
     this.#underway.add(settled);
     void settled.then(() => this.#underway.delete(settled));
@@ -43,6 +53,15 @@ export class RequestDesk {
   /** Resolves when nothing is being done. */
   async idle(): Promise<void> {
     while (this.#underway.size > 0) await Promise.all(this.#underway);
+  }
+
+  async #often(
+    client: string,
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Promise<Outcome> {
+    await this.#permits.require(connection.caller, methods[request.method].needs);
+    return await handle(this.#handlers, client, request, connection);
   }
 
   async #once(
@@ -67,6 +86,12 @@ export class RequestDesk {
       case 'underway':
         return outcomeOf(await verdict.answer);
       case 'new': {
+        const refusal = await this.#refusal(request, connection);
+        // It was not done, so it is not kept: sent again it may be done, if its client may by then.
+        if (refusal) {
+          ledger.abandon(client, request.id, refusal);
+          return outcomeOf(refusal);
+        }
         const answer = await this.#answer(client, request, connection);
         const entry = { client, request: request.id, asked, answer };
         try {
@@ -79,6 +104,20 @@ export class RequestDesk {
         }
         return outcomeOf(answer);
       }
+    }
+  }
+
+  /** What was done before control passed is answered again; what was not is refused here. */
+  async #refusal(
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Promise<Answer | undefined> {
+    try {
+      await this.#permits.require(connection.caller, methods[request.method].needs);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof TeletrainError)) throw error;
+      return { error: error.toJSON() };
     }
   }
 

@@ -182,6 +182,14 @@ export class Training {
     });
   }
 
+  /** Something that whoever follows the active run should know; where none is active, nobody need. */
+  async note(message: string): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#active)
+        await this.#keeper.append(this.#active, { type: 'log', level: 'info', message });
+    });
+  }
+
   /** Somebody reads this checkpoint: keep it for a while. */
   pin(run: Run, checkpoint: string): void {
     if (run !== this.#active) return;

@@ -83,7 +83,16 @@ function workerTable(statuses: readonly WorkerStatus[]): string[] {
     worker.url,
     info ? `${Math.max(1, Math.round(info.roundTripMs))} ms` : 'no answer',
     info ? (info.activeRun ?? 'idle') : '',
+    info ? controlText(info) : '',
     info?.engine ? engineText(info.engine) : (error?.message ?? ''),
   ]);
-  return formatTable(['worker', 'address', 'round trip', 'run', 'engine'], rows);
+  return formatTable(['worker', 'address', 'round trip', 'run', 'control', 'engine'], rows);
+}
+
+/** Who may change things there: this machine, another by its name, or whoever asks first. */
+function controlText({ role, control }: WorkerInfo): string {
+  const holder = control?.holder;
+  const who = control?.yours ? 'here' : holder?.connected ? holder.name : 'free';
+  if (role === 'observe') return who === 'free' ? 'read-only' : `read-only, ${who}`;
+  return control ? who : '';
 }

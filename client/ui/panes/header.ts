@@ -1,5 +1,5 @@
 import { isFinal } from '../../../shared/events.ts';
-import type { ConnectionState, RunView } from '../../session/types.ts';
+import type { Access, ConnectionState, RunView } from '../../session/types.ts';
 import { formatCount, formatDuration, formatPercent, formatRate } from '../formatting.ts';
 import type { Look } from '../style/look.ts';
 import {
@@ -74,6 +74,17 @@ export function connectionLine(connection: ConnectionState, now: number, { glyph
   }
 }
 
+/** What stands in the way of changing something, in a word or two; nothing where nothing does. */
+export function accessSpans(access: Access | undefined): Line {
+  const holder = access?.control?.holder;
+  if (access?.role === 'observe') return [['  read-only', 'warning']];
+  if (!holder?.connected || access?.control?.yours) return [];
+  return [
+    ['  control: ', 'label'],
+    [printable(holder.name), 'warning'],
+  ];
+}
+
 const roundTrip = (milliseconds: number): string =>
   milliseconds < 9.95 ? `${milliseconds.toFixed(1)} ms` : `${Math.round(milliseconds)} ms`;
 
@@ -129,6 +140,7 @@ export function headerRows(
       ? ([[printable(view.worker), 'label'], [' ']] satisfies Line)
       : []),
     ...connectionLine(view.connection, now, look),
+    ...accessSpans(view.access),
   ];
   const right = width >= 110 ? [...identity, ...connection] : connection;
   return [paintBetween(name, right, width, painter), numbersRow(view, now, width, look)];

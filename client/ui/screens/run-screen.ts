@@ -150,7 +150,7 @@ function footerRow(context: RunContext, width: number, notice: Line | undefined)
   const ended = isFinal(view.state);
   const hidden: Command[] = ended ? ['run.stop', 'run.patience', 'run.epochs'] : [];
   if (ended && view.state === 'done') hidden.push('run.pauseOrResume');
-  if (!ended && view.connection.kind === 'offline')
+  if (!ended && (view.connection.kind === 'offline' || view.access?.role === 'observe'))
     hidden.push('run.stop', 'run.patience', 'run.epochs', 'run.pauseOrResume');
   if (view.samples.length < 2) hidden.push('sample.later');
   if (context.metrics.length < 2) hidden.push('chart.nextMetric');

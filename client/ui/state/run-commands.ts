@@ -1,7 +1,8 @@
 import { isFinal } from '../../../shared/events.ts';
-import type { RunHandle } from '../../session/types.ts';
+import type { RunHandle, RunView } from '../../session/types.ts';
 import type { Command } from '../keys/table.ts';
 import type { Dashboard } from './dashboard.ts';
+import type { Dialog } from './dialog.ts';
 import { batchesOf } from './run-curves.ts';
 import * as runDialogs from './run-dialogs.ts';
 import type { RunFeed } from './run-feed.ts';
@@ -52,8 +53,9 @@ export function runActions(dashboard: Dashboard, handle: RunHandle): runDialogs.
   };
 }
 
-/** Whether a command can reach the run; says why not. */
-function canCommand(dashboard: Dashboard, { view }: RunHandle): boolean {
+/** Whether a command can reach the run and would be taken; says why not, or asks about control. */
+function canCommand(dashboard: Dashboard, handle: RunHandle): boolean {
+  const { view } = handle;
   if (isFinal(view.state))
     dashboard.notice = { text: `The run is over (${view.state}).`, style: 'warning' };
   else if (view.connection.kind === 'offline')
@@ -63,8 +65,33 @@ function canCommand(dashboard: Dashboard, { view }: RunHandle): boolean {
       text: 'The worker cannot be reached now; the run goes on.',
       style: 'warning',
     };
+  else if (view.access?.role === 'observe')
+    dashboard.notice = {
+      text: 'This machine may only look: its token for this worker is read-only.',
+      style: 'warning',
+    };
+  else if (isOthers(view)) dashboard.dialog = takeDialog(dashboard, handle);
   else return true;
   return false;
+}
+
+/** Whether another client has control, and is there to have it. */
+function isOthers({ access }: RunView): boolean {
+  return access?.control?.yours === false && access.control.holder?.connected === true;
+}
+
+/** Taking control is a decision of its own: what was asked for is asked again after it. */
+function takeDialog(dashboard: Dashboard, handle: RunHandle): Dialog | undefined {
+  const holder = handle.view.access?.control?.holder;
+  return (
+    holder &&
+    runDialogs.takeDialog(holder.name, () =>
+      dashboard.ask(`Asked for control, which ${holder.name} has.`, async () => {
+        await handle.takeControl(holder.id);
+        dashboard.notice = { text: 'This machine has control now.', style: 'good' };
+      }),
+    )
+  );
 }
 
 function pauseOrResume(dashboard: Dashboard, handle: RunHandle): void {

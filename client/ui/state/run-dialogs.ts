@@ -107,6 +107,20 @@ export function numberDialog(
   };
 }
 
+/** Another machine has control of the worker. */
+export function takeDialog(holder: string, take: () => void): Dialog {
+  return {
+    kind: 'choice',
+    title: `Take control from ${holder}?`,
+    lines: ['One machine at a time may change things there; the other can look on from then on.'],
+    answers: [
+      { label: 'cancel', take: () => {} },
+      { label: 'take control', key: 'y', take },
+    ],
+    chosen: 0,
+  };
+}
+
 /** Where a run that ended early goes on. */
 export function resumeDialog(
   { view }: RunHandle,

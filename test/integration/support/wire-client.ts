@@ -5,6 +5,7 @@ import type { RunEvent, RunStatus } from '../../../shared/events.ts';
 import { decodeFrame, encodeFrame } from '../../../shared/frames.ts';
 import { subprotocol } from '../../../shared/limits.ts';
 import type {
+  ControlState,
   Hello,
   MethodName,
   ParamsOf,
@@ -29,6 +30,7 @@ interface Said {
   readonly error: WireError;
   readonly reason: WireError;
   readonly ended?: WireError;
+  readonly control: ControlState;
 }
 
 /** A bare client of the protocol: what it is told, it keeps; it neither retries nor reconnects. */
@@ -39,6 +41,8 @@ export class WireClient {
   /** In place of keeping the events, where they are too many. */
   onEvent: (event: RunEvent) => void = (event) => this.events.push(event);
   readonly statuses: RunStatus[] = [];
+  /** Who has control, each time it was told. */
+  readonly controls: ControlState[] = [];
   /** Why tensor sessions are no more. */
   readonly ended: WireError[] = [];
   /** Errors that answer no request, and the reasons of byes. */
@@ -82,9 +86,14 @@ export class WireClient {
   }
 
   /** A connection that was welcomed. */
-  static async connect(url: string, auth: Hello['auth'], clientId?: string): Promise<WireClient> {
+  static async connect(
+    url: string,
+    auth: Hello['auth'],
+    clientId?: string,
+    hello?: Pick<Hello, 'capabilities'>,
+  ): Promise<WireClient> {
     const client = await WireClient.open(url, clientId);
-    client.hello(auth);
+    client.hello(auth, undefined, hello);
     await client.until(() => client.welcome !== undefined || client.complaints.length > 0);
     const [complaint] = client.complaints;
     if (complaint)
@@ -92,11 +101,16 @@ export class WireClient {
     return client;
   }
 
-  hello(auth: Hello['auth'], protocol = { min: 1, max: 1 }): void {
+  hello(
+    auth: Hello['auth'],
+    protocol = { min: 1, max: 1 },
+    { capabilities }: Pick<Hello, 'capabilities'> = { capabilities: ['control'] },
+  ): void {
     this.send('hello', {
       protocol,
       client: { id: this.clientId, name: 'test', version: '0.0.0' },
       auth,
+      ...(capabilities ? { capabilities } : {}),
     });
   }
 
@@ -161,6 +175,10 @@ export class WireClient {
     );
   }
 
+  get isOpen(): boolean {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
   async close(): Promise<void> {
     this.socket.close(1000);
     await this.closed;
@@ -180,6 +198,7 @@ export class WireClient {
     else if (kind === 'ping') this.send('pong', header);
     else if (kind === 'pong') this.#pongs.get(said.time)?.();
     else if (kind === 'bye') this.complaints.push(said.reason);
+    else if (kind === 'control') this.controls.push(said.control);
     else if (kind === 'results' && said.ended) this.ended.push(said.ended);
     else if (said.id !== undefined) {
       const waiting = this.#answers.get(said.id);

@@ -131,8 +131,11 @@ export async function homeWithToken() {
         ...options,
         args: ['--token-file', file, ...(options.args ?? [])],
       }),
-    connect: async (worker: WorkerProcess, clientId?: string) =>
-      await WireClient.connect((await worker.listening()).url, { token }, clientId),
+    connect: async (
+      worker: WorkerProcess,
+      clientId?: string,
+      hello?: Parameters<typeof WireClient.connect>[3],
+    ) => await WireClient.connect((await worker.listening()).url, { token }, clientId, hello),
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
 }

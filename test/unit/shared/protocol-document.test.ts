@@ -126,6 +126,12 @@ describe('PROTOCOL.md', () => {
     expect(listed.split(', ')).toEqual(open.map(([name]) => `\`${name}\``));
   });
 
+  test('lists the methods that need control', () => {
+    const [, listed = ''] = /or end the worker, which are ([^\n]*?)\. For another/.exec(page) ?? [];
+    const closed = Object.entries(methods).filter(([, { needs }]) => needs === 'control');
+    expect(listed.split(', ').sort()).toEqual(closed.map(([name]) => `\`${name}\``).sort());
+  });
+
   test.each(Object.entries(limits))('gives the limit %s as %i', (name, value) => {
     expect(page).toContain(`| \`${name}\` | ${value} |`);
   });

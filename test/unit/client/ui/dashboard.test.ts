@@ -140,6 +140,57 @@ test('patience and epochs are changed in a dialog that refuses what is no number
   expect(run.asked).toEqual(['change {"patience":5}', 'change {"epochs":12}']);
 });
 
+test('who else has control is shown, and is asked for before anything is changed', async () => {
+  await using open = openLiveRun({ columns: 120 });
+  const { run, terminal } = open;
+  await terminal.waitFor('running');
+  const holder = { id: 'anna-seen', name: 'anna-laptop', connected: true };
+  run.allow({ role: 'control', control: { yours: false, holder } });
+  await terminal.waitFor('control: anna-laptop');
+  await terminal.press(' ');
+  await terminal.waitFor('Take control from anna-laptop?');
+  await terminal.press(keys.escape);
+  await terminal.waitFor((screen) => !screen.includes('Take control'));
+  expect(run.asked).toEqual([]);
+  await terminal.press('S');
+  await terminal.waitFor('Take control from anna-laptop?');
+  await terminal.press('y');
+  await terminal.waitFor('This machine has control now.');
+  expect(run.asked).toEqual(['take control from anna-seen']);
+  run.allow({ role: 'control', control: { yours: true, holder } });
+  await terminal.waitFor((screen) => !screen.includes('control: anna-laptop'));
+  await terminal.press(' ');
+  await terminal.waitFor('pausing…');
+});
+
+test("a holder of control that has gone is in nobody's way", async () => {
+  await using open = openLiveRun();
+  const { run, terminal } = open;
+  await terminal.waitFor('running');
+  const holder = { id: 'anna-seen', name: 'anna-laptop', connected: false };
+  run.allow({ role: 'control', control: { yours: false, holder } });
+  await terminal.press(' ');
+  await terminal.waitFor('pausing…');
+  expect(terminal.text).not.toContain('anna-laptop');
+});
+
+test('an observer is shown to be one, and asks for nothing', async () => {
+  const run = live(digitsRun());
+  run.allow({ role: 'observe' });
+  await using open = openDashboard(new ScriptedClient(), { openRun: run, columns: 120 });
+  const { terminal } = open;
+  await terminal.waitFor('read-only');
+  expect(terminal.text).not.toContain('Space pause');
+  for (const key of [' ', 'S', 'e', 'p']) {
+    await terminal.press(key);
+    await terminal.waitFor('its token for this worker is read-only');
+    // A key that means nothing.
+    await terminal.press('y');
+    await terminal.waitFor((screen) => !screen.includes('its token'));
+  }
+  expect(run.asked).toEqual([]);
+});
+
 test('a command that the worker refuses is told with what to do, until Esc', async () => {
   const run = live(digitsRun());
   run.refuseWith = new TeletrainError('worker-busy', 'The worker does something else.', {

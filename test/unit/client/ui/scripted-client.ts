@@ -1,5 +1,6 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import type {
+  Access,
   CheckpointView,
   ConnectionState,
   GrowingSample,
@@ -145,6 +146,12 @@ export class ScriptedRun implements RunHandle {
   draw(drawing: GrowingSample | undefined): void {
     if (drawing) this.view.drawing = drawing;
     else delete this.view.drawing;
+    this.changed();
+  }
+
+  /** What the worker says that this client may do there. */
+  allow(access: Access): void {
+    this.view.access = access;
     this.changed();
   }
 
@@ -298,6 +305,9 @@ export class ScriptedRun implements RunHandle {
     await this.#answer(`change ${JSON.stringify(changes)}`);
     this.push({ type: 'change', ...changes });
   }
+  async takeControl(from: string): Promise<void> {
+    await this.#answer(`take control from ${from}`);
+  }
   async download(checkpoint: string): Promise<string> {
     await this.#answer(`download ${checkpoint}`);
     const directory = `${this.view.directory}/checkpoints/${checkpoint}`;
@@ -434,6 +444,10 @@ export class ScriptedClient implements TeletrainClient {
   }
   async inviteObserver(name = 'colab'): Promise<Invitation> {
     return { worker: name, url: 'wss://example/', code: 'K7QM-2XPD', expiresAt: 1 };
+  }
+  async takeControl(name = 'colab'): Promise<{ worker: string; from?: string }> {
+    this.asked.push(`take control of ${name}`);
+    return { worker: name };
   }
   async forgetWorker(name: string): Promise<void> {
     this.asked.push(`forget worker ${name}`);

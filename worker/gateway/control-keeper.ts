@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { TeletrainError } from '../../shared/errors.ts';
+import type { ControlState, MethodNeed, Role } from '../../shared/messages.ts';
+import type { System } from '../../shared/system.ts';
+import { nodeSystem } from '../system.ts';
+import { Control, type ControllingClient, type ControlVerdict } from './control.ts';
+import { isSystemError, writeFileDurably } from './durable-file.ts';
+
+/** Who is at the other end of a connection. */
+export interface Caller extends ControllingClient {
+  readonly role: Role;
+}
+
+/** A connection, as far as control goes. */
+export interface ControlOutlet {
+  readonly caller: Caller;
+  /** Tells the client who has control, if it takes that. */
+  sendControl(control: ControlState): void;
+}
+
+export interface ControlKeeperOptions {
+  /** Control passed, from somebody or nobody. */
+  readonly onPassed: (to: ControllingClient, from: ControllingClient | undefined) => void;
+  readonly onFault: (what: string, error: unknown) => void;
+  readonly system?: System;
+}
+
+const fileSchema = z.object({
+  format: z.literal(1),
+  holder: z.object({ id: z.string(), name: z.string() }),
+});
+
+/** Keeps who has control on disk, so that a restart changes nothing, and tells every client of it. */
+export class ControlKeeper {
+  readonly #path: string;
+  readonly #control: Control;
+  readonly #options: ControlKeeperOptions;
+  readonly #system: System;
+  readonly #outlets = new Set<ControlOutlet>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, control: Control, options: ControlKeeperOptions) {
+    this.#path = path;
+    this.#control = control;
+    this.#options = options;
+    this.#system = options.system ?? nodeSystem;
+  }
+
+  /** A file that cannot be read says nothing: then nobody has control yet. */
+  static async open(path: string, options: ControlKeeperOptions): Promise<ControlKeeper> {
+    const { disk, clock } = options.system ?? nodeSystem;
+    let holder: ControllingClient | undefined;
+    try {
+      holder = fileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8'))).holder;
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) options.onFault('reading who has control', error);
+    }
+    return new ControlKeeper(path, new Control(holder, clock.now()), options);
+  }
+
+  /** A connection was welcomed; it is told at once. */
+  arrived(outlet: ControlOutlet): void {
+    const { caller } = outlet;
+    this.#outlets.add(outlet);
+    if (caller.role === 'control') this.#control.arrived(caller);
+    if (this.#control.holder?.id === caller.id) this.#tellAll();
+    else outlet.sendControl(this.stateFor(caller));
+  }
+
+  /** @param saidGoodbye whether the client closed it. */
+  left(outlet: ControlOutlet, saidGoodbye: boolean): void {
+    // One that was never welcomed never arrived.
+    if (!this.#outlets.delete(outlet) || outlet.caller.role !== 'control') return;
+    const { caller } = outlet;
+    this.#control.left(caller, saidGoodbye, this.#system.clock.now());
+    if (this.#control.holder?.id === caller.id) this.#tellAll();
+  }
+
+  stateFor({ id, role }: Caller): ControlState {
+    const state = this.#control.stateFor(id);
+    return { ...state, yours: state.yours && role === 'control' };
+  }
+
+  /**
+   * Sees to it that a client may ask for what needs this; it may get control by that.
+   * @throws TeletrainError `not-controller`.
+   */
+  async require(caller: Caller, need: MethodNeed): Promise<void> {
+    if (need !== 'control') return;
+    const verdict = this.#control.claim(caller, this.#system.clock.now());
+    if (verdict.kind === 'refused') throw notController(verdict.holder);
+    await this.#settle(caller, verdict);
+  }
+
+  /** @throws TeletrainError `control-moved` where somebody else than `from` has it. */
+  async take(caller: Caller, from: string | undefined): Promise<void> {
+    const verdict = this.#control.take(caller, from, this.#system.clock.now());
+    if (verdict.kind === 'refused') throw controlMoved(verdict.holder);
+    await this.#settle(caller, verdict);
+  }
+
+  /** On disk before anything is done by it, and told to everybody. */
+  async #settle(
+    caller: Caller,
+    verdict: Exclude<ControlVerdict, { kind: 'refused' }>,
+  ): Promise<void> {
+    if (verdict.kind === 'granted') {
+      this.#tellAll();
+      this.#options.onPassed(caller, verdict.from);
+      this.#turn = this.#turn.then(() => this.#write());
+    }
+    await this.#turn;
+  }
+
+  async #write(): Promise<void> {
+    const { holder } = this.#control;
+    const text = `${JSON.stringify({ format: 1, holder })}\n`;
+    try {
+      await writeFileDurably(this.#path, text, this.#system);
+    } catch (error) {
+      // A full disk must not keep anybody from stopping a run; only a restart will not know.
+      this.#options.onFault('keeping who has control', error);
+    }
+  }
+
+  #tellAll(): void {
+    for (const outlet of this.#outlets) outlet.sendControl(this.stateFor(outlet.caller));
+  }
+}
+
+function notController({ name }: ControllingClient): TeletrainError {
+  return new TeletrainError('not-controller', `"${name}" has control of this worker.`, {
+    hint: 'Ask there, or take control over with: teletrain take.',
+  });
+}
+
+function controlMoved({ name }: ControllingClient): TeletrainError {
+  return new TeletrainError('control-moved', `"${name}" has control of this worker now.`, {
+    hint: 'See whether you want to take it from there, then try again: teletrain take.',
+  });
+}
