@@ -8,6 +8,7 @@ import {
   runStatusSchema,
 } from './events.ts';
 import { lifeIdSchema, livesSchema } from './lives.ts';
+import { openName } from './open-name.ts';
 import { recipeDescriptionSchema } from './recipe-list.ts';
 import { manifestSchema, runRecordSchema, runSummarySchema } from './run.ts';
 
@@ -62,6 +63,9 @@ export type Hello = z.infer<typeof helloSchema>;
 /** What a token allows: to look, or to change things too. */
 export const roleSchema = z.enum(['control', 'observe']);
 export type Role = z.infer<typeof roleSchema>;
+/** As a client reads it: what a role of a newer worker allows, the worker knows. */
+export const roleNameSchema = openName<Role>();
+export type RoleName = z.infer<typeof roleNameSchema>;
 
 /** Who has control of a worker, as one client is told. */
 export const controlSchema = z.object({
@@ -129,7 +133,7 @@ export const methods = {
       home: z.string(),
       engine: engineReportSchema.optional(),
       activeRun: runIdSchema.optional(),
-      role: roleSchema.optional(),
+      role: roleNameSchema.optional(),
       control: controlSchema.optional(),
       uptimeMs: z.number(),
       freeDiskBytes: z.number(),

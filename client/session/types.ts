@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
-import type { ControlState, ResultOf, Role } from '../../shared/messages.ts';
+import type { ControlState, ResultOf, RoleName } from '../../shared/messages.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { Manifest, RunRecord } from '../../shared/run.ts';
 
@@ -17,7 +17,7 @@ export interface WorkerReference {
   readonly local: boolean;
   readonly addedAt: number;
   /** What this client may do there, as far as the worker said when they paired. */
-  readonly role?: Role;
+  readonly role?: RoleName;
 }
 
 /** What another machine needs to observe a worker. */
@@ -61,7 +61,7 @@ export type ConnectionState =
 
 /** What this client may do at a worker, as that said last. */
 export interface Access {
-  readonly role: Role;
+  readonly role: RoleName;
   /** Absent where the worker knows of no control: there every controller may do everything. */
   readonly control?: ControlState | undefined;
 }

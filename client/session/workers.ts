@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../../shared/errors.ts';
-import { type Role, roleSchema } from '../../shared/messages.ts';
+import { type RoleName, roleNameSchema } from '../../shared/messages.ts';
 import type { System } from '../../shared/system.ts';
 import { FileLock } from './file-lock.ts';
 import type { ClientFolders } from './folders.ts';
@@ -20,7 +20,7 @@ const pairedWorkerSchema = z.object({
   token: z.string(),
   addedAt: z.number(),
   /** Of the token; absent where the worker that gave it knew no roles. */
-  role: roleSchema.optional(),
+  role: roleNameSchema.optional(),
 });
 export type PairedWorker = z.infer<typeof pairedWorkerSchema>;
 
@@ -61,7 +61,7 @@ export class PairedWorkers {
     token: string;
     ownName: string;
     wishedName: string | undefined;
-    role?: Role | undefined;
+    role?: RoleName | undefined;
     now: number;
   }): Promise<PairedWorker> {
     return this.#change((workers) => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +123,8 @@ export async function homeWithToken() {
   const home = await temporaryHome();
   const token = randomBytes(32).toString('base64url');
   const file = join(home.path, 'given-token');
+  // Who connects without saying who is the same each time, and has control with all connections.
+  const installation = randomUUID();
   await writeFile(file, token, { mode: 0o600 });
   return {
     path: home.path,
@@ -133,7 +135,7 @@ export async function homeWithToken() {
       }),
     connect: async (
       worker: WorkerProcess,
-      clientId?: string,
+      clientId: string = installation,
       hello?: Parameters<typeof WireClient.connect>[3],
     ) => await WireClient.connect((await worker.listening()).url, { token }, clientId, hello),
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
