@@ -29,6 +29,7 @@ import { parseCommand } from '../../../shared/tensors/commands.ts';
 import { type KernelSignature, kernels } from '../../../shared/tensors/kernels.ts';
 import { lossNames } from '../../../shared/tensors/losses.ts';
 import { modelCommandNames } from '../../../shared/tensors/model-commands.ts';
+import { layerClasses } from '../../../worker/engine/tensors/models/layer-classes.ts';
 import { capabilities } from '../../../worker/gateway/door.ts';
 
 const project = fileURLToPath(new URL('../../../', import.meta.url));
@@ -61,6 +62,10 @@ function fieldsOf(schema: unknown): string[] {
       : fieldsOf(part),
   );
 }
+
+/** The text in the first block of a section. */
+const blockUnder = (title: string): string =>
+  page.slice(page.indexOf(`\n## ${title}\n`)).split(/^```$/m)[1] ?? '';
 
 describe('PROTOCOL.md', () => {
   test('shows frames and a record as they are, byte for byte', () => {
@@ -176,7 +181,7 @@ describe('PROTOCOL.md', () => {
   });
 
   test('lists every kernel with its inputs and attributes', () => {
-    const section = page.slice(page.indexOf('\n## Kernels\n'));
+    const section = blockUnder('Kernels');
     const listed = [...section.matchAll(/^(\w+)\(([^;)]*)(?:; ([^)]*))?\)$/gm)].map(
       ([, name, inputs, attributes = '']) => [name, { inputs, attributes }],
     );
@@ -186,6 +191,11 @@ describe('PROTOCOL.md', () => {
     });
     expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(expected));
     expect(listed.length).toBe(expected.length);
+  });
+
+  test('lists every class that a model.json may name', () => {
+    const listed = blockUnder('Layer classes').trim().split(/\s+/);
+    expect(listed.toSorted()).toEqual([...layerClasses].toSorted());
   });
 
   test.each([...capabilities, ...roleSchema.options])('names the capability or role %s', (name) => {
