@@ -314,9 +314,9 @@ export const frames: readonly FrameExample[] = [
   },
   { name: 'welcome', kind: 'welcome', header: welcome },
   { name: 'welcome after a code', kind: 'welcome', header: { ...welcome, token } },
-  ...Object.entries(exchanges).flatMap(([method, exchange], index): FrameExample[] => {
+  ...Object.entries(exchanges).flatMap(([method, exchange]): FrameExample[] => {
     const { params, payload, result, answer }: Exchange<MethodName> = exchange;
-    const id = `4f2a-${index}`;
+    const id = `4f2a-${method}`;
     return [
       { name: `request ${method}`, kind: 'request', header: { id, method, params }, payload },
       { name: `response ${method}`, kind: 'response', header: { id, result }, payload: answer },

@@ -10,7 +10,7 @@ import { runEventSchema } from '../../shared/events.ts';
 import { decodeFrame, encodeFrame } from '../../shared/frames.ts';
 import { decodeEvent, scanRecords } from '../../shared/journal.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import { type MethodName, methods, welcomeSchema } from '../../shared/messages.ts';
+import { frameKinds, type MethodName, methods, welcomeSchema } from '../../shared/messages.ts';
 import { runRecordSchema } from '../../shared/run.ts';
 import { commonVersion, type VersionRange } from '../../shared/versions.ts';
 import { Session, type SessionStep } from '../../worker/gateway/session.ts';
@@ -90,7 +90,18 @@ describe('the version taken', () => {
 
 const version1 = { client: { min: 1, max: 1 }, worker: { min: 1, max: 1 } };
 const fromClient = ['hello', 'request', 'cancel', 'ping', 'pong', 'bye', 'commands'];
-const fromWorker = ['error', 'event', 'status', 'drawing', 'ping', 'pong', 'bye', 'results'];
+const fromWorker = [
+  'error',
+  'event',
+  'status',
+  'drawing',
+  'ping',
+  'pong',
+  'bye',
+  'results',
+  'control',
+];
+const newestKind = Math.max(...Object.values(frameKinds));
 const newer = ({ bytes }: FrameVector): Buffer => {
   const { kind, header, payload } = decodeFrame(fromHex(bytes));
   if (kind === 'unknown') throw new Error('a vector is of a known kind');
@@ -154,17 +165,25 @@ describe('fields that it does not know change nothing for a client in', () => {
   });
 });
 
+test('every kind of frame is looked at above', () => {
+  const looked = [...fromClient, ...fromWorker, 'welcome', 'response'];
+  expect(Object.keys(frameKinds).filter((kind) => !looked.includes(kind))).toEqual([]);
+});
+
 describe('what a newer version adds', () => {
-  test.each([16, 17, 128, 255])('a frame of kind %i is left aside by both ends', (kind) => {
-    const { session, connection } = greet(version1);
-    expect(session.receive(newerFrame(kind), 0)).toEqual([]);
-    expect(connection.received(0, newerFrame(kind))).toEqual([]);
-    expect(session.isWelcomed).toBe(true);
-    expect(connection.state).toMatchObject({ kind: 'connected' });
-  });
+  test.each([newestKind + 1, newestKind + 2, 128, 255])(
+    'a frame of kind %i is left aside by both ends',
+    (kind) => {
+      const { session, connection } = greet(version1);
+      expect(session.receive(newerFrame(kind), 0)).toEqual([]);
+      expect(connection.received(0, newerFrame(kind))).toEqual([]);
+      expect(session.isWelcomed).toBe(true);
+      expect(connection.state).toMatchObject({ kind: 'connected' });
+    },
+  );
 
   test('a frame of a newer kind is no hello', () => {
-    const steps = new Session(0).receive(newerFrame(16), 0);
+    const steps = new Session(0).receive(newerFrame(newestKind + 1), 0);
     expect(steps.find((step) => step.do === 'close')).toMatchObject({ reason: 'unauthorised' });
   });
 
