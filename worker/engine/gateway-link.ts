@@ -12,8 +12,8 @@ export interface GatewayLink {
   kept(): Promise<void>;
 }
 
-/** Enough that the gateway always has the next events at hand while it writes: some 4,000 metrics. */
-const windowBytes = 1024 * 1024;
+/** Enough that the gateway always has the next events at hand while it writes: some 1,000 metrics. */
+const windowBytes = 256 * 1024;
 
 /**
  * Opens Node's child-process channel. When it closes the gateway is gone, and this process exits

@@ -1,4 +1,5 @@
 import { exitCodes, TeletrainError } from '../../shared/errors.ts';
+import { keepYoungGenerationSmall } from '../../shared/small-young-generation.ts';
 import { diskTrouble } from '../../shared/system-errors.ts';
 import { startGateway } from './gateway.ts';
 import { parseWorkerOptions, usage } from './options.ts';
@@ -9,6 +10,7 @@ import { WorkerRunningError } from './worker-lock.ts';
  * The worker's program: options in, a gateway that runs until it is told to end, an exit code out.
  * What it prints with `--json` is described in PROTOCOL.md, "Starting a worker".
  */
+keepYoungGenerationSmall();
 process.exitCode = await main(process.argv.slice(2));
 // Nothing should be left that keeps it alive; if something is, it does not for long.
 setTimeout(() => process.exit(), 2_000).unref();

@@ -3,6 +3,7 @@ import type { RunView } from '../../../client/session/types.ts';
 import { drawScreen } from '../../../client/ui/screens/screen.ts';
 import { Dashboard } from '../../../client/ui/state/dashboard.ts';
 import { lookOfEnvironment } from '../../../client/ui/style/look.ts';
+import { keepYoungGenerationSmall } from '../../../shared/small-young-generation.ts';
 import { peakMemory } from './peak-memory.ts';
 
 /**
@@ -37,6 +38,9 @@ export interface Opened {
   readonly peakOpened: number;
   readonly peak: number;
 }
+
+// As client/cli/main.ts does.
+keepYoungGenerationSmall();
 
 const [, , home = '', mode = 'follow', what = ''] = process.argv;
 const client = createClient({ home });
