@@ -195,6 +195,13 @@ export const runEventSchema = z.unknown().transform((value, context) => {
 export type RunEvent = z.infer<typeof runEventSchema>;
 export type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
+/** About what an event takes, in bytes, where it waits; only the order of magnitude matters. */
+export function roughBytes(event: EventBody | RunEvent): number {
+  const fields = 256;
+  if (event.type === 'sample') return fields + event.pixels.length;
+  return event.type === 'log' ? fields + event.message.length : fields;
+}
+
 /** What crosses the wire and stands in a journal. */
 export const eventContent = (event: RunEvent): object =>
   event.type === 'unknown' ? event.event : event;

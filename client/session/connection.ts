@@ -86,6 +86,8 @@ export class Connection {
   #unansweredSince: number | undefined;
   /** That answer is late. */
   #isOverdue = false;
+  /** Nobody reads the socket, so nothing can be heard. */
+  #isHeld = false;
   #epoch: string | undefined;
   #restarted = false;
   #roundTripMs: number | undefined;
@@ -132,7 +134,8 @@ export class Connection {
     const times: number[] = [];
     if (phase.kind === 'greeting') times.push(phase.since + this.#times.greetingMs);
     if (phase.kind === 'connected') {
-      times.push(this.#lastPing + this.#times.pingMs, this.#lastHeard + this.#times.silenceMs);
+      times.push(this.#lastPing + this.#times.pingMs);
+      if (!this.#isHeld) times.push(this.#lastHeard + this.#times.silenceMs);
     } else {
       if (phase.kind === 'waiting') times.push(phase.retryAt);
       for (const request of this.#pending.all()) times.push(this.#lostAt(request));
@@ -189,6 +192,19 @@ export class Connection {
     return this.#drain();
   }
 
+  /** The owner of the socket reads nothing from now on; pings are sent all the same, so the worker waits. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** It reads again. */
+  release(now: number): ConnectionEffect[] {
+    this.#isHeld = false;
+    this.#lastHeard = now;
+    if (this.#unansweredSince !== undefined) this.#unansweredSince = now;
+    return this.#drain();
+  }
+
   tick(now: number): ConnectionEffect[] {
     const phase = this.#phase;
     if (phase.kind === 'waiting' && now >= phase.retryAt) this.#dial();
@@ -197,12 +213,12 @@ export class Connection {
       this.#lose(now, 'the worker did not answer the greeting');
     }
     if (phase.kind === 'connected') {
-      if (now >= this.#lastHeard + this.#times.silenceMs) {
+      if (!this.#isHeld && now >= this.#lastHeard + this.#times.silenceMs) {
         this.#effects.push({ type: 'terminate' });
         this.#lose(now, `nothing was heard for ${Math.round((now - this.#lastHeard) / 1000)} s`);
       } else if (now >= this.#lastPing + this.#times.pingMs) {
         this.#ping(now);
-        this.#noteOverdue(now);
+        if (!this.#isHeld) this.#noteOverdue(now);
       }
     } else {
       for (const request of this.#pending.all()) {
@@ -299,6 +315,7 @@ export class Connection {
   }
 
   #lose(now: number, reason: string, code?: number): void {
+    this.#isHeld = false;
     const phase = this.#phase;
     if (phase.kind === 'connected') {
       this.#disconnectedSince = now;

@@ -1,5 +1,5 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent } from '../../shared/events.ts';
+import { type RunEvent, roughBytes } from '../../shared/events.ts';
 import { decodeEvent, encodeRecord, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Life, lifeOf, livesAfter } from '../../shared/lives.ts';
@@ -12,6 +12,8 @@ import { nodeSystem } from './system.ts';
 
 const chunkBytes = 256 * 1024;
 const largestRecord = recordHeadBytes + limits.eventBytes;
+/** Bytes of events: some 16,000 metrics. As many again may be in writing. */
+const mostWaiting = 4 * 1024 * 1024;
 /** Events wait for this long for others to be written together with them; the worker still has them. */
 const gatherMs = 100;
 
@@ -93,6 +95,7 @@ export class JournalFile {
   #lives: readonly Life[] = [];
   #heardLives: readonly Life[] = [];
   #waiting: RunEvent[] = [];
+  #waitingBytes = 0;
   #writing: Promise<void> | undefined;
   #hurry: () => void = () => {};
   #failure: TeletrainError | undefined;
@@ -119,12 +122,18 @@ export class JournalFile {
     return this.#lastSeq;
   }
 
+  /** More waits than a disk should have to be waited for. */
+  get isFull(): boolean {
+    return !this.#failure && this.#waitingBytes > mostWaiting;
+  }
+
   /** Takes an event to be written soon; `flushed` tells when and whether that worked. */
   append(event: RunEvent): void {
     // Nothing after an event that could not be kept may be kept: there would be a gap.
     if (this.#failure) return;
     this.#heardLives = livesAfter(this.#heardLives, event);
     this.#waiting.push(event);
+    this.#waitingBytes += roughBytes(event);
     this.#writing ??= this.#write();
   }
 
@@ -142,6 +151,7 @@ export class JournalFile {
       await this.#gather();
       const events = this.#waiting;
       this.#waiting = [];
+      this.#waitingBytes = 0;
       await this.#writeTogether(events);
     } catch (error) {
       this.#failure ??= diskError("The run's journal", error);

@@ -44,6 +44,7 @@ export class RunSession {
   readonly #stopListening: (() => void)[] = [];
   #link: WorkerLink | undefined;
   #announced = false;
+  #isWaitingForDisk = false;
   /** What the worker said it has, since the last connection. */
   #summary: RunSummary | undefined;
   #samples: Promise<void> = Promise.resolve();
@@ -343,9 +344,26 @@ export class RunSession {
     const { fold, journal } = this.#options;
     fold.apply(event);
     journal.append(event);
+    if (journal.isFull) this.#waitForDisk();
     if (event.type === 'sample') this.#keepSample(fold.samples.at(-1), event.seq);
     if (event.type === 'checkpoint') this.#wantCheckpoint(event.id);
     this.#changed();
+  }
+
+  /** The disk is slower than the worker, which keeps the events until there is room for them here. */
+  #waitForDisk(): void {
+    const { journal } = this.#options;
+    if (this.#isWaitingForDisk || !this.#link) return;
+    this.#isWaitingForDisk = true;
+    const release = this.#link.hold();
+    // A failure is told by the journal itself.
+    void journal
+      .flushed()
+      .catch(() => {})
+      .finally(() => {
+        this.#isWaitingForDisk = false;
+        release();
+      });
   }
 
   /** @param sample the newest one, which is not this event's where that arrived damaged. */

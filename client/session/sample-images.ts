@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { inflateSync } from 'node:zlib';
+import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, EventOf } from '../../shared/events.ts';
 import type { System } from '../../shared/system.ts';
 import { encodeGreyPng } from './png.ts';
@@ -30,6 +31,20 @@ export function inflateSample(event: EventOf<'sample'> | Drawing): Uint8Array | 
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The pictures of a sample: grey 0..255, `count` of `height` x `width` one after the other.
+ * @throws TeletrainError `damaged-sample`.
+ */
+export function samplePixels(event: EventOf<'sample'>): Uint8Array {
+  const pixels = inflateSample(event);
+  if (pixels) return pixels;
+  throw new TeletrainError(
+    'damaged-sample',
+    `The sample ${event.name} of step ${event.step} arrived damaged.`,
+    { hint: 'Leave it out; the next one need not be.' },
+  );
 }
 
 /**

@@ -18,6 +18,9 @@ export interface Socket {
   send(priority: Priority, message: Uint8Array, sent?: () => void): void;
   /** Whether a message of that priority would not have to wait for its turn. */
   hasRoom(priority: Priority): boolean;
+  /** Reads nothing more until `resume`; what was read already may still be told. */
+  pause(): void;
+  resume(): void;
   /** Says goodbye; a peer that does not answer is dropped. */
   close(code: number, reason: string): void;
   /** Drops it without a word: the peer is dead. */
@@ -73,6 +76,8 @@ export function openSocket(url: string, listener: SocketListener): Socket {
       if (socket.readyState === WebSocket.OPEN) sender.send(priority, message, sent);
     },
     hasRoom: (priority) => sender.hasRoom(priority),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     close: (code, why) => {
       if (socket.readyState === WebSocket.CONNECTING) return socket.terminate();
       socket.close(code, why);

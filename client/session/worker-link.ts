@@ -78,6 +78,8 @@ export class WorkerLink {
   readonly #followers = new Map<string, RunFollower>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #controlListeners = new Set<() => void>();
+  /** Those for whom events come too fast just now. */
+  readonly #holders = new Set<object>();
   readonly #ended = new AbortController();
   #resultsTaker: ResultsTaker | undefined;
   #socket: Socket | undefined;
@@ -211,6 +213,21 @@ export class WorkerLink {
     this.#do(this.#machine.unfollow(this.#clock.now(), run));
   }
 
+  /**
+   * Reads nothing more from the worker until what it gives is called: events come faster than they are
+   * taken. All that shares this connection waits too; the worker keeps it.
+   */
+  hold(): () => void {
+    const holder = {};
+    this.#holders.add(holder);
+    this.#pause();
+    return () => {
+      if (!this.#holders.delete(holder) || this.#holders.size > 0) return;
+      this.#socket?.resume();
+      this.#do(this.#machine.release(this.#clock.now()));
+    };
+  }
+
   takeResults(taker: ResultsTaker): void {
     this.#resultsTaker = taker;
   }
@@ -242,6 +259,12 @@ export class WorkerLink {
     this.#listeners.clear();
     this.#controlListeners.clear();
     this.#followers.clear();
+  }
+
+  #pause(): void {
+    if (this.#holders.size === 0 || this.state.kind !== 'connected') return;
+    this.#socket?.pause();
+    this.#machine.hold();
   }
 
   #do(effects: readonly ConnectionEffect[]): void {
@@ -277,6 +300,7 @@ export class WorkerLink {
       case 'welcome':
         this.#welcome = effect.welcome;
         this.#control = undefined;
+        this.#pause();
         return;
       case 'control':
         this.#control = effect.control;

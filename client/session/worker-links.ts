@@ -104,7 +104,7 @@ export class WorkerLinks {
 
   /** See TeletrainClient.inviteObserver. */
   async invite(given: string | undefined): Promise<Invitation> {
-    const name = await this.#chooseKnown(given);
+    const name = await this.chooseKnown(given);
     const link = await this.to(name);
     await link.connected({ ...patient(), attempts: 2 });
     const { result } = await link.request('observer.invite', {}, patient());
@@ -114,7 +114,7 @@ export class WorkerLinks {
 
   /** See TeletrainClient.takeControl. */
   async takeControl(given: string | undefined): Promise<{ worker: string; from?: string }> {
-    const worker = await this.#chooseKnown(given);
+    const worker = await this.chooseKnown(given);
     const link = await this.to(worker);
     await link.connected({ ...patient(), attempts: 2 });
     const { control } = (await link.request('worker.info', {}, patient())).result;
@@ -170,7 +170,7 @@ export class WorkerLinks {
    * The worker that a command about a worker means; by nothing the only one there is.
    * @throws UsageError `not-paired`, `bad-url`, `which-worker`; TeletrainError `worker-not-running`.
    */
-  async #chooseKnown(given: string | undefined): Promise<string> {
+  async chooseKnown(given: string | undefined): Promise<string> {
     if (given !== undefined) {
       const name = await this.choose(given);
       await this.#requireRunning(name);

@@ -1,4 +1,4 @@
-import type { EventBody } from '../../shared/events.ts';
+import { roughBytes } from '../../shared/events.ts';
 import type { EngineCommand, FromEngine, ToEngine } from '../channel.ts';
 
 /** The engine's end of the channel to the gateway that started it. */
@@ -36,7 +36,7 @@ export function openGatewayLink(onCommand: (command: EngineCommand) => void): Ga
   return {
     send(message) {
       leaving += 1;
-      if (message.type === 'event') waiting.sent(bytesOf(message.event));
+      if (message.type === 'event') waiting.sent(roughBytes(message.event));
       send(message, undefined, undefined, () => {
         leaving -= 1;
         if (leaving > 0) return;
@@ -85,11 +85,4 @@ class WaitingEvents {
     if (this.#bytes < below) return;
     await new Promise<void>((go) => this.#waiters.push({ below, go }));
   }
-}
-
-/** About what it takes on the way; only the order of magnitude matters. */
-function bytesOf(event: EventBody): number {
-  const fields = 256;
-  if (event.type === 'sample') return fields + event.pixels.length;
-  return event.type === 'log' ? fields + event.message.length : fields;
 }
