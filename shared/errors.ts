@@ -37,11 +37,17 @@ export class TeletrainError extends Error {
     this.exitCode = options.exitCode ?? exitCodes.failed;
   }
 
-  /** The error object that crosses the wire and that `--json` prints. */
+  /** The error object that crosses the wire and that `--json` prints; long texts are cut. */
   toJSON(): { code: string; message: string; hint: string } {
-    return { code: this.code, message: this.message, hint: this.hint };
+    return { code: this.code, message: cut(this.message), hint: cut(this.hint) };
   }
 }
+
+/** Longest text of an error that crosses the wire, in characters. */
+export const longestErrorText = 4096;
+
+const cut = (text: string): string =>
+  text.length > longestErrorText ? `${text.slice(0, longestErrorText - 3)}...` : text;
 
 /** The user asked for something that cannot be: a wrong recipe, setting, path or option. Exit code 2. */
 export class UsageError extends TeletrainError {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineReportSchema } from './engine-report.ts';
+import { longestErrorText } from './errors.ts';
 import {
   checkpointIdSchema,
   drawingSchema,
@@ -41,8 +42,8 @@ const name = z.string().min(1).max(64);
 export const requestIdSchema = z.string().min(1).max(64);
 export const wireErrorSchema = z.object({
   code: z.string().max(64),
-  message: z.string().max(4096),
-  hint: z.string().max(4096),
+  message: z.string().max(longestErrorText),
+  hint: z.string().max(longestErrorText),
 });
 export type WireError = z.infer<typeof wireErrorSchema>;
 

@@ -255,7 +255,7 @@ export function completeSettings<Name extends RecipeName>(
     if (!Object.hasOwn(schema.shape, key)) {
       throw new UsageError(
         'unknown-setting',
-        `Recipe "${name}" has no setting "${key}".`,
+        `Recipe "${name}" has no setting "${shortened(key)}".`,
         `Its settings are: ${Object.keys(schema.shape).join(', ')}.`,
       );
     }
@@ -266,13 +266,16 @@ export function completeSettings<Name extends RecipeName>(
     const key = String(issue?.path[0] ?? '');
     throw new UsageError(
       'bad-setting',
-      `Setting "${key}" cannot be ${JSON.stringify(given[key])}: ${issue ? requirement(issue) : 'it does not fit'}.`,
+      `Setting "${key}" cannot be ${shortened(String(JSON.stringify(given[key])))}: ${issue ? requirement(issue) : 'it does not fit'}.`,
       `See "teletrain run ${name} --help" for what it takes.`,
     );
   }
   // The schema was looked up by the same name, so its output is that recipe's settings.
   return parsed.data as Settings<Name>;
 }
+
+/** What somebody gave, as far as a sentence has room for it. */
+const shortened = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
 
 /** What a setting must be, in plain words. */
 function requirement(issue: z.core.$ZodIssue): string {

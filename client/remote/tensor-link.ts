@@ -1,9 +1,10 @@
+import { totalmem } from 'node:os';
 import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { limits } from '../../shared/limits.ts';
 import type { ResultOf, ResultsHeader } from '../../shared/messages.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
-import { decodeBatch, rawPart } from '../../shared/tensors/batch.ts';
+import { decodeBatch, malformed, rawPart } from '../../shared/tensors/batch.ts';
 import { parseResult, type Result } from '../../shared/tensors/commands.ts';
 import { fromWire, workerLost } from '../session/errors.ts';
 import type { WorkerLink } from '../session/worker-link.ts';
@@ -193,10 +194,10 @@ export class TensorLink {
     else if (type === 'failed') this.#listener.result({ type, id, failure: result[2] });
     else {
       const [, , dtype, shape, byteLength, offset, at, length] = result;
-      const arriving = this.#arriving.get(id) ?? {
-        bytes: new Uint8Array(byteLength),
-        received: 0,
-      };
+      const arriving = this.#arriving.get(id) ?? { bytes: roomFor(byteLength), received: 0 };
+      if (offset !== arriving.received || byteLength !== arriving.bytes.length) {
+        throw malformed(`a part of an answer at ${offset} of ${byteLength} bytes is out of order`);
+      }
       arriving.bytes.set(rawPart(raw, at, length), offset);
       arriving.received += length;
       if (arriving.received < byteLength) {
@@ -226,4 +227,18 @@ export class TensorLink {
     this.#listener.ended(error);
     this.#link.close();
   }
+}
+
+/**
+ * A worker says how much will come. The system gives memory as it is written to, so what was only
+ * announced takes none.
+ * @throws TeletrainError `malformed-batch` for more than this machine has.
+ */
+function roomFor(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    if (bytes <= totalmem()) return new Uint8Array(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw malformed(`an answer of ${bytes} bytes is more than this machine has room for`);
 }

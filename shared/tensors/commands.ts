@@ -1,11 +1,13 @@
 import { malformed } from './batch.ts';
 import { check, isCount, isListOf } from './checks.ts';
 import {
+  bytesPerValue,
   type DataTypeName,
   isDataType,
   isShape,
   isStoredType,
   type StoredTypeName,
+  sizeOf,
 } from './data.ts';
 import { isKernelName, type KernelName, kernelSignature } from './kernels.ts';
 import { type ModelCommand, parseModelCommand } from './model-commands.ts';
@@ -132,6 +134,10 @@ function parseRun(value: readonly unknown[]): Command {
   return value as unknown as Command;
 }
 
+/** Whether values of a type and a shape take so many bytes; what a string takes only it knows. */
+const isLengthOf = (dtype: StoredTypeName, shape: number[], bytes: number): boolean =>
+  dtype === 'string' || bytes === sizeOf(shape) * (dtype === 'bytes' ? 1 : bytesPerValue[dtype]);
+
 /** @throws TeletrainError `malformed-batch` for anything that is not a result. */
 export function parseResult(value: unknown): Result {
   if (!Array.isArray(value)) throw malformed('a result is no list');
@@ -142,7 +148,9 @@ export function parseResult(value: unknown): Result {
       value.length === 8 &&
         isStoredType(value[2]) &&
         isShape(value[3]) &&
-        value.slice(4).every(isCount),
+        value.slice(4).every(isCount) &&
+        isLengthOf(value[2], value[3], value[4]) &&
+        value[5] + value[7] <= value[4],
       'data',
     );
   } else if (kind === 'values') {

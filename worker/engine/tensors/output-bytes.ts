@@ -26,6 +26,7 @@ export function outputBytes(
   attributes: Attributes,
   outputs: number,
 ): number {
+  requireNumbers(attributes);
   requireCount(name, inputs, attributes, outputs);
   const rule = byValues[name];
   if (rule) return finite(rule(inputs, attributes));
@@ -46,6 +47,21 @@ function bytesOfValue(dtype: DataTypeName, inputs: Inputs, attributes: Attribute
   if (dtype !== 'string') return bytesPerValue[dtype];
   const given = typeof attributes.value === 'string' ? attributes.value.length * 3 : 0;
   return bytesPerString + Math.max(given, ...inputs.map(longestText));
+}
+
+/** What is a number in every kernel that has it. JavaScript would make one of a list, too. */
+const numbers: readonly string[] = [
+  ...['alpha', 'batchDims', 'beta', 'bias', 'blockSize', 'clipValueMax', 'clipValueMin', 'depth'],
+  ...['depthRadius', 'dim', 'extrapolationValue', 'iouThreshold', 'k', 'leakyreluAlpha'],
+  ...['maxOutputSize', 'num', 'numBuckets', 'numSamples', 'numSegments', 'padWidth', 'radians'],
+  ...['scoreThreshold', 'seed', 'softNmsSigma', 'start', 'step', 'stop', 'varianceEpsilon'],
+];
+
+function requireNumbers(attributes: Attributes): void {
+  for (const key of numbers) {
+    const value = attributes[key];
+    if (value !== undefined && typeof value !== 'number') throw new Error(`${key} is no number.`);
+  }
 }
 
 /** Kernels whose rule makes a list as long as the outputs: it must not be asked for more. */
@@ -72,6 +88,9 @@ const byValues: Partial<Record<KernelName, (inputs: Inputs, attributes: Attribut
   MaxPoolWithArgmax: (inputs, attributes) =>
     // Sums and their places, of the same shape; an argument less than a pooling has.
     4 * outputBytes('MaxPool', inputs, attributes, 1),
+  Range: (_, { start, stop, step }) =>
+    // Downwards with a step that is not, tfjs makes one all the same; TensorFlow refuses it.
+    4 * Math.abs(Math.ceil((Number(stop) - Number(start)) / Number(step))),
   RaggedRange: ([starts, ends, deltas]) => {
     const [from, to, by] = [values(starts), values(ends), values(deltas)];
     let count = 0;

@@ -23,11 +23,13 @@ export function bytesIn(tensor: tf.Tensor): number {
 export function stringsIn(tensor: tf.Tensor): Strings {
   const known = counted.get(tensor.dataId);
   if (known) return known;
-  // Backends give strings as the bytes that they are.
-  const texts = tf.engine().readSync(tensor.dataId) as unknown as readonly Uint8Array[];
+  // Backends give strings as the bytes that they are; a kernel that was made for numbers may leave
+  // anything, and nothing.
+  const texts = tf.engine().readSync(tensor.dataId) as unknown as ArrayLike<unknown>;
   let bytes = 0;
   let longest = 0;
-  for (const { length } of texts) {
+  for (const text of Array.from(texts)) {
+    const length = text instanceof Uint8Array ? text.length : 0;
     bytes += length;
     if (length > longest) longest = length;
   }
