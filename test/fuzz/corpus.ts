@@ -88,7 +88,7 @@ const pictures = {
   ...{ givenRows: 2, pixels: deflateSync(new Uint8Array(32)) },
 };
 
-const eventBodies: readonly EventBody[] = [
+export const eventBodies: readonly EventBody[] = [
   { type: 'state', state: 'running', reason: 'start', message: 'It runs.' },
   {
     ...{ type: 'engine', report, parameters: 100, stepsPerEpoch: 10 },
@@ -189,6 +189,16 @@ export const commands: readonly Command[] = [
   ['read', 1, 5],
   ['describe', 2, [1, 5]],
   ['dispose', [1, 5]],
+  ['upload', 6, 'bytes', [20], 20, 32],
+  ['createRecipeModel', 3, 1, 'digits-pixel-cnn-report', { seed: 1 }],
+  ['createLayersModel', 4, 2, 6, null],
+  ['forwardBackward', 5, 2, 1, 1, 'meanSquaredError'],
+  ['optimStep', 6, 2, { learningRate: 0.1 }],
+  ['evaluate', 7, 2, 1, null, null],
+  ['sample', 8, 1, null, { count: 1 }],
+  ['saveState', 9, 2],
+  ['loadState', 10, 2, 6],
+  ['disposeModel', 2],
 ];
 const commandsRaw = Buffer.concat([
   Buffer.from(Float32Array.of(1, 2, 3, 4).buffer),
@@ -208,6 +218,7 @@ const tensorResults: readonly Result[] = [
       ['int32', [4]],
     ],
   ],
+  ['values', 5, { loss: 0.5, accuracy: 0.9 }],
   ['failed', 4, { code: 'kernel-failed', message: 'It failed.', hint: 'Look.', call: 3 }],
 ];
 

@@ -1,5 +1,6 @@
 import type { Target } from './target.ts';
 import { client } from './targets/client.ts';
+import { openFiles } from './targets/files.ts';
 import { frames } from './targets/frames.ts';
 import { tensorLink } from './targets/tensor-link.ts';
 import { openTensors } from './targets/tensors.ts';
@@ -10,6 +11,7 @@ const opening: Readonly<Record<string, () => Promise<Target>>> = {
   frames: async () => frames,
   worker: openWorker,
   tensors: openTensors,
+  files: openFiles,
   client: async () => client,
   'tensor-link': async () => tensorLink,
 };

@@ -50,7 +50,7 @@ export class LedgerFile {
     const ledger = new Ledger();
     const { records, end } = scanRecords(bytes);
     for (const { body } of records) {
-      const entry = entrySchema.safeParse(unpack(body));
+      const entry = entrySchema.safeParse(valueIn(body));
       if (entry.success) ledger.record(entry.data);
     }
     const extent = { end, isSpoiled: end < bytes.length };
@@ -82,5 +82,14 @@ export class LedgerFile {
     await writeFileDurably(this.#path, bytes, this.#system);
     this.#file = new RecordFile(this.#path, { end: bytes.length, isSpoiled: false }, this.#system);
     this.#records = records.length;
+  }
+}
+
+/** What is not msgpack of ours is no answer of ours either, though its checksum is right. */
+function valueIn(body: Uint8Array): unknown {
+  try {
+    return unpack(body);
+  } catch {
+    return undefined;
   }
 }

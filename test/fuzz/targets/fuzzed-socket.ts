@@ -111,4 +111,5 @@ export class FuzzedSocket extends EventEmitter implements MessageSocket {
   }
 }
 
-const isWorkers = (kind: FrameKind): kind is keyof typeof schemas => Object.hasOwn(schemas, kind);
+const isWorkers = (kind: FrameKind | 'unknown'): kind is keyof typeof schemas =>
+  Object.hasOwn(schemas, kind);

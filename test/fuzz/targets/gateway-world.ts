@@ -20,7 +20,7 @@ import { Tokens } from '../../../worker/gateway/tokens.ts';
 import { Training } from '../../../worker/gateway/training.ts';
 import { Uploads } from '../../../worker/gateway/uploads.ts';
 import { nodeSystem } from '../../../worker/system.ts';
-import { events, fileContent, imported, manifest, record, report, token } from '../corpus.ts';
+import { eventBodies, fileContent, imported, manifest, record, report, token } from '../corpus.ts';
 import type { FuzzedSocket } from './fuzzed-socket.ts';
 
 /** A folder in memory where there is one: what is fuzzed is not the disk. */
@@ -72,7 +72,7 @@ class IdleEngine implements Engine {
     const run = this.#run;
     if (run === undefined) return;
     if (state === 'stopped') this.#run = undefined;
-    this.#listener?.message({ type: 'event', run, event: { type: 'state', state } });
+    void this.#listener?.event({ type: 'event', run, event: { type: 'state', state } });
   }
 }
 
@@ -141,7 +141,7 @@ export class GatewayWorld {
     const ledgerFile = await LedgerFile.open(join(home, 'ledger'), system);
     const runs = await Runs.load(join(home, 'runs'), () => {}, undefined, system);
     const run = await runs.create(record);
-    await run.append(...events);
+    await run.append(...eventBodies);
     await run.append({ type: 'state', state: 'stopped' });
     const checkpoint = run.directory.checkpointPath(manifest.id);
     await mkdir(checkpoint, { recursive: true });

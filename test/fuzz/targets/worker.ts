@@ -18,7 +18,7 @@ export async function openWorker(): Promise<Target> {
   let inputs = 0;
   return {
     name: 'worker',
-    share: 220,
+    share: 140,
     memory: 16 * 1024 * 1024,
     make: (chance) => [
       greeting(chance),

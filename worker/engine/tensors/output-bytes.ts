@@ -27,6 +27,7 @@ export function outputBytes(
   outputs: number,
 ): number {
   requireNumbers(attributes);
+  requireRank(name, inputs);
   requireCount(name, inputs, attributes, outputs);
   const rule = byValues[name];
   if (rule) return finite(rule(inputs, attributes));
@@ -62,6 +63,18 @@ function requireNumbers(attributes: Attributes): void {
     const value = attributes[key];
     if (value !== undefined && typeof value !== 'number') throw new Error(`${key} is no number.`);
   }
+}
+
+/** Kernels that take pictures, [batch, height, width, channels], and look no further. */
+const ofPictures: readonly KernelName[] = [
+  ...(['CropAndResize', 'DepthToSpace', 'FlipLeftRight', 'LRN', 'LRNGrad'] as const),
+  ...(['ResizeBilinear', 'ResizeBilinearGrad', 'ResizeNearestNeighbor'] as const),
+  ...(['ResizeNearestNeighborGrad', 'RotateWithOffset', 'Transform'] as const),
+];
+
+function requireRank(name: KernelName, [x]: Inputs): void {
+  if (!ofPictures.includes(name) || (x?.shape.length === 4 && x.dtype !== 'string')) return;
+  throw new Error('It takes pictures, [batch, height, width, channels].');
 }
 
 /** Kernels whose rule makes a list as long as the outputs: it must not be asked for more. */
