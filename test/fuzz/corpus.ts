@@ -148,6 +148,7 @@ export const params: { readonly [Method in MethodName]: ParamsOf<Method> } = {
   'file.write': { ...file, run: uploadedRun, offset: 0 },
   'checkpoint.commit': { run: uploadedRun, checkpoint: 'step-000000010' },
   'observer.invite': {},
+  'control.take': { from: 'somebody' },
   'tensor.open': { session, resume: false, got: 0 },
   'tensor.close': { session },
 };
@@ -173,6 +174,7 @@ const results: { readonly [Method in MethodName]: unknown } = {
   'file.write': { received: 11 },
   'checkpoint.commit': {},
   'observer.invite': { code: 'K7QM-2XPD', expiresAt: 1_795_395_600_000 },
+  'control.take': {},
   'tensor.open': { engine: report, kernels: ['Add'], received: 0, bytes: 1e6, handles: 100 },
   'tensor.close': {},
 };
@@ -282,6 +284,10 @@ export const fromWorker: readonly Message[] = [
   { kind: 'error', header: { error } },
   ...events.map((event): Message => ({ kind: 'event', header: { event } })),
   { kind: 'status', header: { status } },
+  {
+    kind: 'control',
+    header: { control: { yours: false, holder: { id: 'h', name: 'another', connected: true } } },
+  },
   { kind: 'drawing', header: { drawing: { run: runId, ...pictures, rows: 3 } } },
   {
     kind: 'results',

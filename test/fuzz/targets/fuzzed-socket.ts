@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { decodeFrame } from '../../../shared/frames.ts';
 import {
   byeSchema,
+  controlFrameSchema,
   drawingFrameSchema,
   errorSchema,
   eventFrameSchema,
@@ -22,6 +23,7 @@ const schemas = {
   error: errorSchema,
   event: eventFrameSchema,
   status: statusFrameSchema,
+  control: controlFrameSchema,
   ping: pingSchema,
   pong: pingSchema,
   bye: byeSchema,
@@ -77,6 +79,9 @@ export class FuzzedSocket extends EventEmitter implements MessageSocket {
   terminate(): void {
     this.#end();
   }
+
+  pause(): void {}
+  resume(): void {}
 
   #note(check: () => void): void {
     try {

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { System } from '../../../shared/system.ts';
 import type { ToEngine } from '../../../worker/channel.ts';
 import { Connection, type ConnectionHost } from '../../../worker/gateway/connection.ts';
+import { ControlKeeper } from '../../../worker/gateway/control-keeper.ts';
 import { Door } from '../../../worker/gateway/door.ts';
 import type { Engine, EngineListener } from '../../../worker/gateway/engine-process.ts';
 import { createHandlers } from '../../../worker/gateway/handlers.ts';
@@ -163,12 +164,16 @@ export class GatewayWorld {
     });
     await engine.start();
     const worker = { name: 'a worker', version: '0.1.0', home, startedAt: 0 };
+    const control = await ControlKeeper.open(join(home, 'control.json'), {
+      onPassed: () => {},
+      onFault,
+    });
     const handlers = createHandlers({
-      ...{ runs, training, uploads: new Uploads(), tensors, worker, system },
+      ...{ runs, training, uploads: new Uploads(), tensors, control, worker, system },
       inviteObserver: () => pairings.observe.issue(Date.now()),
       stopWorker: () => {},
     });
-    const desk = new RequestDesk(handlers, ledgerFile, onFault);
+    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
     const door = new Door({
       ...{ pairings, tokens },
       worker: { id: 'w', name: worker.name, version: worker.version, epoch: 'e', startedAt: 0 },
@@ -177,9 +182,14 @@ export class GatewayWorld {
     const host: ConnectionHost = {
       authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
       perform: (client, asked, connection) => desk.perform(client, asked, connection),
-      commands: (connection, header, payload) => tensors.receive(connection, header, payload),
+      commands: (connection, header, payload, passedOn) =>
+        tensors.receive(connection, header, payload, passedOn),
       hasRoom: (connection) => tensors.pump(connection),
-      closed: (connection) => tensors.detach(connection),
+      welcomed: (connection) => control.arrived(connection),
+      closed: (connection, saidGoodbye) => {
+        tensors.detach(connection);
+        control.left(connection, saidGoodbye);
+      },
       onFault,
     };
     return new GatewayWorld({ home, host, desk, tensors, training, ledgerFile, faults });
