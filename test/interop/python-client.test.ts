@@ -79,6 +79,9 @@ test.runIf(python !== undefined)(
     await using line = await BadLine.to(url);
     await using program = new PythonProgram('whole_session.py', [line.url, code, randomUUID()]);
 
+    expect(await program.until('refused')).toMatchObject({ code: 'wrong-token' });
+    program.goOn();
+
     // The answer to run.start is lost: the very next byte that the worker sends is the last one.
     await program.until('start');
     line.cutAfter(1);

@@ -26,6 +26,16 @@ async def say(step: str, **fields: Any) -> None:
     await asyncio.to_thread(sys.stdin.readline)
 
 
+async def be_refused(url: str) -> None:
+    code = 'nothing'
+    try:
+        async with Client(url, 'a-stranger', {'token': 43 * 'x'}):
+            pass
+    except TeletrainError as error:
+        code = error.code
+    await say('refused', code=code)
+
+
 async def train(client: Client) -> None:
     recipe = 'digits-pixel-cnn-report'
     fewer = {'epochs': 1, 'trainExamples': 1500, 'validationExamples': 100, 'testExamples': 100}
@@ -84,6 +94,7 @@ async def compute(client: Client) -> None:
 
 
 async def main(url: str, code: str, client_id: str) -> None:
+    await be_refused(url)
     async with Client(url, client_id, {'code': code}) as client:
         await train(client)
         await bring_home(client)
