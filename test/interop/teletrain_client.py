@@ -112,6 +112,7 @@ class Client:
         self.sessions: dict[str, Session] = {}
         self.connections = 0
         self._prefix, self._count = secrets.token_hex(8), 0
+        self._in_flight = asyncio.Semaphore(64)  # the limit `requestsInFlight`
         self._socket: ClientConnection | None = None
         self._ready = asyncio.Event()
         self._said: TeletrainError | None = None  # the last error without an id
@@ -133,9 +134,10 @@ class Client:
         request_id = f'{self._prefix}-{self._count}'
         frame = Frame('request', {'id': request_id, 'method': method, 'params': params}, payload)
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = frame, answer
-        await self.send(frame)
-        return await self.unless_given_up(answer)
+        async with self._in_flight:
+            self._waiting[request_id] = frame, answer
+            await self.send(frame)
+            return await self.unless_given_up(answer)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         result: dict[str, Any] = (await self.request(method, **params)).header['result']
@@ -158,18 +160,21 @@ class Client:
         event once, however often the connection breaks."""
         queue = self._follows[run] = asyncio.Queue()
         queue.put_nowait(None)
-        while True:
-            event = await self.unless_given_up(queue.get())
-            last = events[-1]['seq'] if events else 0
-            if event is None:  # a connection is new
-                summary = (await self.call('run.follow', run=run, fromSeq=last + 1))['summary']
-                if last and life_at(summary['lives'], last) != life_at(lives_of(events), last):
-                    raise TeletrainError('run-diverged', f'The worker has another run {run}.')
-            elif event['seq'] == last + 1 or not last:
-                events.append(event)
-                yield event
-            elif event['seq'] > last:
-                raise TeletrainError('events-missing', f'Event {last + 1} did not come.')
+        try:
+            while True:
+                event = await self.unless_given_up(queue.get())
+                last = events[-1]['seq'] if events else 0
+                if event is None:  # a connection is new
+                    summary = (await self.call('run.follow', run=run, fromSeq=last + 1))['summary']
+                    if last and life_at(summary['lives'], last) != life_at(lives_of(events), last):
+                        raise TeletrainError('run-diverged', f'The worker has another run {run}.')
+                elif event['seq'] == last + 1 or not last:
+                    events.append(event)
+                    yield event
+                elif event['seq'] > last:
+                    raise TeletrainError('events-missing', f'Event {last + 1} did not come.')
+        finally:
+            self._follows.pop(run)
 
     async def download(self, run: str, manifest: dict[str, Any]) -> dict[str, bytes]:
         """The files of a checkpoint, each compared with the manifest's SHA-256."""
