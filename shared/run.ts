@@ -53,7 +53,15 @@ export const manifestSchema = z.object({
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
       }),
     )
-    .max(32),
+    .max(32)
+    .refine(
+      (files) => new Set(files.map(({ name }) => name.toLowerCase())).size === files.length,
+      'some disks take two of the names for one',
+    )
+    .refine(
+      (files) => files.every(({ name }) => name.toLowerCase() !== 'manifest.json'),
+      'manifest.json names the others',
+    ),
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
+import { requireNoLink } from './confinement.ts';
 import { isSystemError } from './durable-file.ts';
 import type { RunDirectory } from './run-directory.ts';
 
@@ -8,7 +9,7 @@ import type { RunDirectory } from './run-directory.ts';
  * A part of a checkpoint's file. Ids and names were checked by the schemas, so no path leaves the
  * run's folder; links are refused as well, since whoever can make one there chose its target.
  * @returns the file's size and up to `length` bytes from `offset`; fewer only at its end.
- * @throws TeletrainError `no-such-checkpoint`, `no-such-file`.
+ * @throws TeletrainError `no-such-checkpoint`, `no-such-file`, `run-unreadable`.
  */
 export async function readCheckpointFile(
   directory: RunDirectory,
@@ -19,6 +20,7 @@ export async function readCheckpointFile(
 ): Promise<{ size: number; bytes: Uint8Array }> {
   const { disk } = directory.system;
   const folder = directory.checkpointPath(checkpoint);
+  await requireNoLink(directory.system, directory.path, 'checkpoints');
   const status = await disk.lstat(folder).catch(() => undefined);
   if (!status?.isDirectory()) throw noSuchCheckpoint(checkpoint);
   try {

@@ -11,6 +11,7 @@ import {
 } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
 import { nodeSystem } from '../system.ts';
+import { requireNoLink } from './confinement.ts';
 import { isSystemError, makePrivateFolder, syncFolder, writeFileDurably } from './durable-file.ts';
 
 /** Of a run that came from another worker: where its numbering goes on and what it goes on from. */
@@ -55,6 +56,7 @@ export class RunDirectory {
   /** `import.json` is written first: with `run.json` the run exists. */
   async create(record: RunRecord, imported?: ImportRecord): Promise<void> {
     const { system } = this;
+    await requireNoLink(system, this.path, 'checkpoints');
     await makePrivateFolder(this.checkpointsPath, system);
     if (imported) await writeFileDurably(join(this.path, 'import.json'), toJson(imported), system);
     await writeFileDurably(join(this.path, 'run.json'), toJson(record), system);
@@ -71,6 +73,7 @@ export class RunDirectory {
 
   /** @throws TeletrainError `run-unreadable`. */
   async read(): Promise<{ record: RunRecord; imported: ImportRecord | undefined }> {
+    await requireNoLink(this.system, this.path);
     const record = await this.#readJson('run.json', runRecordSchema);
     if (!record) throw unreadable(join(this.path, 'run.json'));
     return { record, imported: await this.#readJson('import.json', importRecordSchema) };
@@ -78,6 +81,7 @@ export class RunDirectory {
 
   /** Whole checkpoints, oldest first; a folder without a manifest is none. */
   async checkpoints(): Promise<Manifest[]> {
+    await requireNoLink(this.system, this.path, 'checkpoints');
     const names = await this.system.disk.readdir(this.checkpointsPath).catch((error: unknown) => {
       if (isSystemError(error, 'ENOENT')) return [];
       throw error;

@@ -5,6 +5,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Manifest, manifestSchema } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
+import { requireNoLink } from './confinement.ts';
 import { isSystemError, syncFolder, writeFileDurably } from './durable-file.ts';
 import type { Run } from './run.ts';
 
@@ -35,6 +36,7 @@ export class Uploads {
       const size = sizeOf(expected(run, checkpoint), file);
       const folder = run.directory.uploadPath(checkpoint);
       const { system } = run.directory;
+      await requireNoLink(system, run.directory.path, 'uploads', checkpoint);
       await system.disk.mkdir(folder, { recursive: true, mode: 0o700 });
       const path = join(folder, file);
       const received = await lengthOf(path, system);
@@ -85,6 +87,8 @@ export class Uploads {
       const { system } = run.directory;
       const folder = run.directory.uploadPath(checkpoint);
       const target = run.directory.checkpointPath(checkpoint);
+      await requireNoLink(system, run.directory.path, 'uploads', checkpoint);
+      await requireNoLink(system, run.directory.path, 'checkpoints');
       if (await isFolder(target, system)) return;
       for (const file of manifest.files) await verify(folder, file, system);
       await settleManifest(folder, manifest, manifestSha256, system);
@@ -226,12 +230,15 @@ function parse(bytes: Buffer): Manifest | undefined {
 }
 
 async function lengthOf(path: string, { disk }: System): Promise<number> {
-  try {
-    return (await disk.lstat(path)).size;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return 0;
+  const status = await disk.lstat(path).catch((error: unknown) => {
+    if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
-  }
+  });
+  if (status === undefined) return 0;
+  if (status.isFile()) return status.size;
+  throw new TeletrainError('run-unreadable', `${path} is no file, or a link to one.`, {
+    hint: 'Move it away, then send the file again.',
+  });
 }
 
 async function isFolder(path: string, { disk }: System): Promise<boolean> {
