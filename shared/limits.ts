@@ -64,7 +64,7 @@ export const limits = {
   tensorModels: 256,
   /** Longest model.json that a session takes: a thousand layers are below 1 MB. */
   modelJsonBytes: 4 * 1024 * 1024,
-  /** Pictures drawn by one `sample`: a minute or two of one core. */
+  /** Pictures drawn by one `sample`, during which the session does nothing else: 3 MB of pixels. */
   sampledPictures: 4096,
 } as const;
 

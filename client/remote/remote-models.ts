@@ -114,23 +114,32 @@ class ModelOnWorker implements RemoteModel {
     if (!this.#queue.hasEnded) this.#queue.push(['disposeModel', this.#model]);
   }
 
-  async #create(options: CreateModelOptions) {
-    const asker = RemoteModels.prototype.create;
-    if ('recipe' in options) {
-      const { recipe, settings, seed } = options;
-      const given = defined({ ...settings, seed: seed ?? settings?.seed });
-      return numbers<{ parameters: number; bytes: number }>(
-        await this.#queue.call(
-          (id) => ['createRecipeModel', id, this.#model, recipe, given],
-          asker,
-        ),
-      );
-    }
+  #create(options: CreateModelOptions): RemoteModel['created'] {
+    if ('recipe' in options) return this.#createFromRecipe(options);
     const { modelJson, weights } = options;
+    // What is no JSON throws here, in the program's own line.
     const text = typeof modelJson === 'string' ? modelJson : JSON.stringify(modelJson);
+    return this.#createFromLayers(Buffer.from(text), weights);
+  }
+
+  async #createFromRecipe(options: Extract<CreateModelOptions, { readonly recipe: string }>) {
+    const { recipe, settings, seed } = options;
+    const given = defined({ ...settings, seed: seed ?? settings?.seed });
     return numbers<{ parameters: number; bytes: number }>(
-      await this.#with([Buffer.from(text), weights], ([file = -1, weightsFile = null]) =>
-        this.#queue.call((id) => ['createLayersModel', id, this.#model, file, weightsFile], asker),
+      await this.#queue.call(
+        (id) => ['createRecipeModel', id, this.#model, recipe, given],
+        RemoteModels.prototype.create,
+      ),
+    );
+  }
+
+  async #createFromLayers(modelJson: Uint8Array, weights: Uint8Array | undefined) {
+    return numbers<{ parameters: number; bytes: number }>(
+      await this.#with([modelJson, weights], ([file = -1, weightsFile = null]) =>
+        this.#queue.call(
+          (id) => ['createLayersModel', id, this.#model, file, weightsFile],
+          RemoteModels.prototype.create,
+        ),
       ),
     );
   }
@@ -144,21 +153,25 @@ class ModelOnWorker implements RemoteModel {
     issue: (handles: (number | undefined)[]) => Promise<Answer>,
   ): Promise<Answer> {
     const sent: number[] = [];
+    let answer: Promise<Answer>;
     const send = (...upload: Parameters<RemoteBackend['upload']>) => {
       const handle = this.#backend.upload(...upload);
       sent.push(handle);
       return handle;
     };
-    const handles = values.map((value) => {
-      if (value === undefined) return undefined;
-      if (value instanceof Uint8Array) return send(value, [value.byteLength], 'bytes');
-      if ('dataId' in value) return this.#backend.handleOf(value);
-      return send(value.values, value.shape, dataTypeOf(value));
-    });
-    const answer = issue(handles);
-    // Where the session ends meanwhile, the line below throws and the answer is of no interest.
-    answer.catch(() => {});
-    this.#backend.release(sent);
+    try {
+      const handles = values.map((value) => {
+        if (value === undefined) return undefined;
+        if (value instanceof Uint8Array) return send(value, [value.byteLength], 'bytes');
+        if ('dataId' in value) return this.#backend.handleOf(value);
+        return send(value.values, value.shape, dataTypeOf(value));
+      });
+      answer = issue(handles);
+      // Where the session ends at the release below, that throws, and the answer is of no interest.
+      answer.catch(() => {});
+    } finally {
+      this.#backend.release(sent);
+    }
     return await answer;
   }
 }

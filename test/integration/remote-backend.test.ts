@@ -107,7 +107,7 @@ describe('the backend `remote`', () => {
     expect(remote.saved.every(Number.isFinite)).toBe(true);
   });
 
-  test('gives gradients, values by dataSync and by data, strings and truth values', async () => {
+  test('gives gradients, values by dataSync and by data, strings, truth values and the sign of zero', async () => {
     await open();
     const x = tf.tensor1d([1, 2, 3]);
     expect([
@@ -118,6 +118,7 @@ describe('the backend `remote`', () => {
     expect([...(await x.greater(2).data())]).toEqual([0, 0, 1]);
     expect(tf.tensor1d(['ü', 'b']).dataSync()).toEqual(['ü', 'b']);
     expect([...tf.complex([1, 2], [3, 4]).dataSync()]).toEqual([1, 3, 2, 4]);
+    expect(Object.is(tf.fill([2], -0).dataSync()[1], -0)).toBe(true);
     x.dispose();
   });
 

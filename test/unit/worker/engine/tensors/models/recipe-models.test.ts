@@ -81,6 +81,20 @@ onEachEngine((engine) => {
       expect(await optimStep(1)).toMatchObject({ step });
       tf.dispose([batch.inputs, batch.targets, loss, ...Object.values(metrics)]);
     }
+    const { inputs, targets } = reviewBatch(9);
+    const handles = [
+      await session.upload(inputs, [4, timesteps]),
+      await session.upload(targets, [4]),
+    ] as const;
+    const evaluated = await session.values((id) => ['evaluate', id, 1, ...handles, null]);
+    const averaged = await optimizer.withAverages(async () => {
+      const batch = {
+        inputs: tf.tensor(inputs, [4, timesteps], 'int32'),
+        targets: tf.tensor(targets),
+      };
+      return model.evaluate({ ...batch, size: 4 }).loss.dataSync()[0];
+    });
+    expect(evaluated.loss).toBe(averaged);
     const weights = await optimizer.withAverages(() => fetchTensors(model.variables));
     const saved = decodeSafetensors(await state(1));
     for (const [name, { values }] of weights) expect(saved.get(name)?.values).toEqual(values);
@@ -248,12 +262,24 @@ onEachEngine((engine) => {
       expect(await createReviews(3, reviews, small)).toMatchObject({ bytes });
     });
 
+    test('counts what a step adds to a model', async () => {
+      const { bytes = 0 } = await createReviews(1);
+      // The recipe's optimizer keeps two numbers of each weight.
+      const tight = new SessionDriver(4 * bytes + 200);
+      await createReviews(1, reviews, tight);
+      await forwardBackward(1, 1, tight);
+      await optimStep(1, {}, tight);
+      const file = await tight.uploadFile(new Uint8Array(bytes + 300));
+      const told = await tight.failure((id) => ['loadState', id, 1, file]);
+      expect(told).toMatchObject({ code: 'tensor-memory' });
+    });
+
     test('is free again after a model was disposed of, and no tensor is left', async () => {
       const live = engine().liveTensors();
       const { bytes = 0 } = await createReviews(1);
       await session.disposeModel(1);
       const room = new SessionDriver(6 * bytes + 20_000);
-      for (let model = 1; model <= 4; model += 1) {
+      for (let model = 1; model <= 12; model += 1) {
         await createReviews(model, reviews, room);
         for (const step of [1, 2]) await forwardBackward(model, step, room);
         await optimStep(model, { gradientScale: 0.5 }, room);
