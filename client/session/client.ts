@@ -78,7 +78,7 @@ class SessionClient implements TeletrainClient {
 
   connectWorker(
     url: string,
-    options: { code: string; name?: string; signal?: AbortSignal },
+    options: { code: string; name?: string; pin?: string; signal?: AbortSignal },
   ): Promise<WorkerReference> {
     return this.#links.pair(url, options);
   }

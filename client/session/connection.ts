@@ -90,6 +90,7 @@ export class Connection {
   #isHeld = false;
   #epoch: string | undefined;
   #restarted = false;
+  #wasWelcomed = false;
   #roundTripMs: number | undefined;
   /** What the worker said before it closed. */
   #complaint: TeletrainError | undefined;
@@ -166,6 +167,17 @@ export class Connection {
   /** Something that no further attempt will mend, found before a socket was opened. */
   refuse(error: TeletrainError): ConnectionEffect[] {
     if (this.#phase.kind !== 'stopped') this.#refuse(error);
+    return this.#drain();
+  }
+
+  /**
+   * The socket was not opened, since who is there did not show to be the worker. Once it has been
+   * welcomed by it, a client tries again: a laptop woke up behind the login page of a hotel.
+   */
+  untrusted(now: number, error: TeletrainError): ConnectionEffect[] {
+    if (this.#phase.kind !== 'connecting') return [];
+    if (this.#wasWelcomed) this.#lose(now, error.message);
+    else this.#refuse(error);
     return this.#drain();
   }
 
@@ -460,6 +472,7 @@ export class Connection {
       this.#refuse(refusalFor(closeCodes.unsupportedVersion));
       return;
     }
+    this.#wasWelcomed = true;
     const { epoch } = welcome.worker;
     this.#restarted = this.#epoch !== undefined && this.#epoch !== epoch;
     this.#epoch = epoch;

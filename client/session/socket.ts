@@ -1,7 +1,11 @@
+import type { createConnection } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
+import type { TeletrainError } from '../../shared/errors.ts';
 import { FrameSender, type Priority } from '../../shared/frame-sender.ts';
 import { closeCodes, limits, subprotocol } from '../../shared/limits.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
+import { connectPinned, untrusted } from './trust.ts';
 
 export interface SocketListener {
   opened(): void;
@@ -9,6 +13,8 @@ export interface SocketListener {
   received(message: Uint8Array): boolean;
   /** Called once, also where the socket never opened; code 1006 where no close frame came. */
   closed(code: number, reason: string): void;
+  /** In place of `closed`, before anything was said: the worker does not show that it is the right one. */
+  untrusted(error: TeletrainError): void;
   /** Something that was sent left this program. */
   drained(): void;
 }
@@ -27,7 +33,8 @@ export interface Socket {
   terminate(): void;
 }
 
-export type OpenSocket = (url: string, listener: SocketListener) => Socket;
+/** @param pin of the worker's key, by which alone it is trusted then; else by its certificate. */
+export type OpenSocket = (url: string, listener: SocketListener, pin?: string) => Socket;
 
 const handshakeMs = 10_000;
 const goodbyeMs = 2_000;
@@ -36,12 +43,19 @@ const goodbyeMs = 2_000;
  * Opens a WebSocket to a worker. Nothing secret is in the URL or the headers: tunnels log both.
  * Compression is off: tensors do not shrink, and it fragments memory.
  */
-export function openSocket(url: string, listener: SocketListener): Socket {
+export function openSocket(url: string, listener: SocketListener, pin?: string): Socket {
   const socket = new WebSocket(url, subprotocol, {
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handshakeTimeout: handshakeMs,
     followRedirects: false,
+    // Whatever the environment says.
+    rejectUnauthorized: true,
+    ...(pin !== undefined && {
+      // Its type is that of net's own function with all its forms; ws gives it options alone.
+      createConnection: ((options: ConnectionOptions) =>
+        connectPinned(options, pin)) as typeof createConnection,
+    }),
     ...(isLoopback(url) && { generateMask: withoutMask }),
   });
   let reason = '';
@@ -67,6 +81,11 @@ export function openSocket(url: string, listener: SocketListener): Socket {
     end(1006, reason);
   });
   socket.on('error', (error) => {
+    const refusal = untrusted(error);
+    if (refusal && !ended) {
+      ended = true;
+      listener.untrusted(refusal);
+    }
     reason ||= sentence(error);
   });
   socket.on('close', (code, text) => end(code, reason || text.toString()));

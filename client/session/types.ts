@@ -28,6 +28,8 @@ export interface Invitation {
   /** Works once, until `expiresAt` (ms since 1970), and gives a token that may only look. */
   readonly code: string;
   readonly expiresAt: number;
+  /** Of the worker's key, where this client trusts it by that. */
+  readonly pin?: string;
 }
 
 export type ConnectionState =
@@ -220,10 +222,10 @@ export interface StartOptions {
 
 export interface TeletrainClient {
   workers(): Promise<readonly WorkerReference[]>;
-  /** Pairs by one-time code and remembers the token. */
+  /** Pairs by one-time code and remembers the token; by `pin` the worker's key is known from then on. */
   connectWorker(
     url: string,
-    options: { code: string; name?: string; signal?: AbortSignal },
+    options: { code: string; name?: string; pin?: string; signal?: AbortSignal },
   ): Promise<WorkerReference>;
   workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }>;
   stopWorker(name: string): Promise<void>;

@@ -19,7 +19,7 @@ import { Connection } from './connection.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { cancelled, connectionClosed, workerLost } from './errors.ts';
-import { type OpenSocket, openSocket, type Socket } from './socket.ts';
+import { type OpenSocket, openSocket, type Socket, type SocketListener } from './socket.ts';
 import { nodeSystem } from './system.ts';
 import type { Access, ConnectionState } from './types.ts';
 
@@ -27,6 +27,8 @@ import type { Access, ConnectionState } from './types.ts';
 export interface Endpoint {
   readonly url: string;
   readonly auth: Hello['auth'];
+  /** Of the worker's key, where it is trusted by that. */
+  readonly pin?: string | undefined;
 }
 
 /** Where a worker is not now, and may be later. */
@@ -360,11 +362,11 @@ export class WorkerLink {
       this.#do(this.#machine.closed(this.#clock.now(), 1006, endpoint.away));
       return;
     }
-    const { url, auth } = endpoint;
+    const { url, auth, pin } = endpoint;
     // What an older socket still says no longer matters.
     const isCurrent = (): boolean => this.#socket === socket;
     const open = this.#options.openSocket ?? openSocket;
-    const socket = open(url, {
+    const listener: SocketListener = {
       opened: () => {
         if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), auth));
         else socket.terminate();
@@ -384,7 +386,13 @@ export class WorkerLink {
         this.#socket = undefined;
         this.#do(this.#machine.closed(this.#clock.now(), code, reason));
       },
-    });
+      untrusted: (error) => {
+        if (!isCurrent()) return;
+        this.#socket = undefined;
+        this.#do(this.#machine.untrusted(this.#clock.now(), error));
+      },
+    };
+    const socket = open(url, listener, pin);
     this.#socket = socket;
   }
 }

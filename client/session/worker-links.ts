@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import type { Hello, ResultOf } from '../../shared/messages.ts';
+import { pinPattern } from '../../shared/pin.ts';
 import type { System } from '../../shared/system.ts';
 import { version } from '../../shared/version.ts';
 import type { ConnectionTimes } from './connection-times.ts';
@@ -48,13 +49,15 @@ export class WorkerLinks {
   /** See TeletrainClient.connectWorker. */
   async pair(
     text: string,
-    options: { code: string; name?: string; signal?: AbortSignal },
+    options: { code: string; name?: string; pin?: string; signal?: AbortSignal },
   ): Promise<WorkerReference> {
+    const { pin } = options;
     const { paired, system } = this.#options;
     const url = parseConnectionUrl(text);
     if (options.name !== undefined) paired.requireName(options.name);
+    if (pin !== undefined) requirePin(pin, url);
     const auth = { code: options.code.trim() };
-    const link = await this.#make(async () => ({ url, auth }));
+    const link = await this.#make(async () => ({ url, auth, pin }));
     try {
       // A mistyped address is told at once.
       const { token, worker, role } = await link.connected({
@@ -73,6 +76,7 @@ export class WorkerLinks {
         ownName: worker.name,
         wishedName: options.name,
         role,
+        pin,
         now: system.clock.now(),
       });
       this.#drop(added.name);
@@ -109,7 +113,8 @@ export class WorkerLinks {
     await link.connected({ ...patient(), attempts: 2 });
     const { result } = await link.request('observer.invite', {}, patient());
     const { url } = await this.placeAt(name, link);
-    return { worker: name, url, ...result };
+    const pin = (await this.#options.paired.named(name))?.pin;
+    return { worker: name, url, ...(pin === undefined ? {} : { pin }), ...result };
   }
 
   /** See TeletrainClient.takeControl. */
@@ -242,7 +247,7 @@ export class WorkerLinks {
   async #pairedEndpoint(name: string): Promise<Endpoint> {
     const paired = await this.#options.paired.named(name);
     if (!paired) throw unknownWorker(name);
-    return { url: paired.url, auth: { token: paired.token } };
+    return { url: paired.url, auth: { token: paired.token }, pin: paired.pin };
   }
 
   /** A worker looks for datasets where it was told at its start: to be told anew it starts anew. */
@@ -292,6 +297,18 @@ export class WorkerLinks {
 /** For a worker that a command needs now: some attempts, and no more than 20 s. */
 export function patient(signal?: AbortSignal): { patienceMs: number; signal?: AbortSignal } {
   return { patienceMs: connectPatienceMs, ...(signal ? { signal } : {}) };
+}
+
+/** @throws UsageError `bad-pin`. */
+function requirePin(pin: string, url: string): void {
+  if (!pinPattern.test(pin)) {
+    const hint = 'Give the one that the worker printed: sha256: and 43 letters.';
+    throw new UsageError('bad-pin', `"${pin}" is no pin.`, hint);
+  }
+  if (!url.startsWith('wss:')) {
+    const hint = `Give the address that the worker printed, which begins with wss://.`;
+    throw new UsageError('bad-pin', `${url} is not encrypted, so there is no key to pin.`, hint);
+  }
 }
 
 /** What other people see of this client. */

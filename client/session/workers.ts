@@ -21,6 +21,8 @@ const pairedWorkerSchema = z.object({
   addedAt: z.number(),
   /** Of the token; absent where the worker that gave it knew no roles. */
   role: roleNameSchema.optional(),
+  /** Of the worker's key, where it is trusted by that. */
+  pin: z.string().optional(),
 });
 export type PairedWorker = z.infer<typeof pairedWorkerSchema>;
 
@@ -62,6 +64,7 @@ export class PairedWorkers {
     ownName: string;
     wishedName: string | undefined;
     role?: RoleName | undefined;
+    pin?: string | undefined;
     now: number;
   }): Promise<PairedWorker> {
     return this.#change((workers) => {
@@ -70,9 +73,10 @@ export class PairedWorkers {
       const taken = new Set([localName, ...others.map((worker) => worker.name)]);
       if (paired.wishedName !== undefined) refuseTaken(paired.wishedName, taken);
       const name = paired.wishedName ?? known?.name ?? freeName(paired.ownName, taken);
-      const { id, url, token, role } = paired;
+      const { id, url, token, role, pin } = paired;
       const addedAt = known?.addedAt ?? paired.now;
-      const worker: PairedWorker = { name, url, id, token, addedAt, ...(role ? { role } : {}) };
+      const more = { ...(role ? { role } : {}), ...(pin ? { pin } : {}) };
+      const worker: PairedWorker = { name, url, id, token, addedAt, ...more };
       return { workers: [...others, worker], result: worker };
     });
   }

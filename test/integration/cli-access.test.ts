@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -86,3 +86,60 @@ it('take and share ask which worker is meant where there are several, or none', 
   expect(JSON.parse(several.stdout).error.hint).toBe('Name one of them: box, other.');
   expect((await at('laptop', 'share', 'other')).stdout).toContain(url);
 });
+
+it('machines pair by the pin of a worker with a certificate of its own, and secrets stay where they belong', async () => {
+  const home = join(folder, 'tls');
+  const served = new WorkerProcess(home, { args: ['--tls', 'self-signed'] });
+  const { url, pin, code } = await served.line('listening');
+  const said: string[] = [];
+  const ask = async (machine: string, ...words: string[]) => {
+    const end = await at(machine, ...words);
+    said.push(end.stdout, end.stderr);
+    return end;
+  };
+  expect((await ask('north', 'connect', `${url}`, '--code', `${code}`)).code).toBe(1);
+  expect(said.join('')).toContain('signed by nobody but itself');
+  expect(
+    (await ask('north', 'connect', `${url}`, '--pin', `${pin}`, '--code', `${code}`)).code,
+  ).toBe(0);
+  const shared = (await ask('north', 'share')).stdout.trim();
+  expect(shared).toContain(` --pin ${pin} --code `);
+  expect((await ask('south', ...shared.split(' ').slice(1))).code).toBe(0);
+  expect((await ask('south', 'workers')).stdout).toContain('read-only');
+  expect((await ask('south', 'take')).stderr).toContain('read-only');
+  expect((await ask('north', 'run', 'imdb-lstm', '--on', `${url}`, '--set', 'epochs=1')).code).toBe(
+    0,
+  );
+
+  const processes = await argumentsOfProcesses();
+  await served.stop();
+  // A code is shown by the worker, once, and is used up.
+  said.push(...served.lines.map((line) => JSON.stringify(line)), ...served.errors);
+  for (const machine of ['north', 'south']) {
+    const file = join(folder, machine, 'client', 'workers.json');
+    const { token } = JSON.parse(await readFile(file, 'utf8')).workers[0];
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect((await stat(file)).mode & 0o077).toBe(0);
+    expect(await filesWith(token)).toEqual([file]);
+    expect(said.filter((text) => text.includes(token))).toEqual([]);
+    expect(processes.filter((text) => text.includes(token))).toEqual([]);
+  }
+  const privateKey = (await readFile(join(home, 'tls.pem'), 'utf8')).split('\n')[1] ?? '';
+  expect(await filesWith(privateKey)).toEqual([join(home, 'tls.pem')]);
+  expect(await filesWith(`${code}`)).toEqual([]);
+});
+
+/** Every file of this test's homes that holds a text. */
+async function filesWith(text: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name));
+  const contents = await Promise.all(paths.map((path) => readFile(path, 'latin1')));
+  return paths.filter((_, index) => contents[index]?.includes(text));
+}
+
+/** What every process of this machine was started with, as anybody on it can see; on Linux. */
+async function argumentsOfProcesses(): Promise<string[]> {
+  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  return Promise.all(ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
+}

@@ -25,6 +25,7 @@ import { Runs } from './runs.ts';
 import { GatewayServer } from './server.ts';
 import { TensorProcess } from './tensor-process.ts';
 import { TensorSessions } from './tensor-sessions.ts';
+import { reachableHost, tlsIdentity } from './tls.ts';
 import { Tokens } from './tokens.ts';
 import { Training } from './training.ts';
 import { Uploads } from './uploads.ts';
@@ -141,14 +142,19 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       },
       onFault,
     };
-    const server = new GatewayServer(host, { allowedOrigins: options.allowedOrigins });
+    const { allowedOrigins } = options;
+    const tls =
+      options.tls.kind === 'off'
+        ? undefined
+        : await tlsIdentity(options.tls, { home, name, host: options.host });
+    const server = new GatewayServer(host, { allowedOrigins, tls });
 
     const port = await server.listen(options.port, options.host);
-    const url = `ws://${hostForUrl(options.host)}:${port}/`;
+    const url = `${tls ? 'wss' : 'ws'}://${hostForUrl(reachableHost(options.host))}:${port}/`;
     await lock.announce(url);
-    if (!isLoopback(url)) {
+    if (!tls && !isLoopback(url)) {
       onWarning(
-        `${options.host} is reachable from other machines, and what is sent is not encrypted: whoever is on the way can read it. Listen on 127.0.0.1 and use a tunnel instead.`,
+        `${options.host} is reachable from other machines, and what is sent is not encrypted: whoever is on the way can read it, tokens too. Leave --tls off away, or listen on 127.0.0.1 and use a tunnel.`,
       );
     }
 
@@ -185,6 +191,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
         name,
         pid: process.pid,
         version,
+        ...(tls ? { pin: tls.pin, pinNeeded: options.tls.kind === 'self-signed' } : {}),
         ...(issued ? { code: issued.code, codeExpiresAt: issued.expiresAt } : {}),
       });
     };

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isLoopback } from '../../shared/connection-url.ts';
 import { UsageError } from '../../shared/errors.ts';
 import { workerFolders } from '../folders.ts';
+import type { TlsWay } from './tls.ts';
 
 export interface WorkerOptions {
   /** 0 takes a free one. Default: 8787. */
@@ -17,6 +19,8 @@ export interface WorkerOptions {
   readonly dataDir: string | undefined;
   /** A file that holds a token which is accepted, so that nobody need pair by hand. */
   readonly tokenFile: string | undefined;
+  /** Default: a certificate of its own making where other machines reach it, else plain. */
+  readonly tls: TlsWay;
   /** Origins, as browsers say them, whose pages may connect. Default: none. */
   readonly allowedOrigins: readonly string[];
   readonly requireGpu: boolean;
@@ -43,6 +47,11 @@ export const usage = `Usage: worker [options]
   --data-dir DIR      where datasets are (default: TELETRAIN_DATA)
   --token-file FILE   accept the token in this file (43 characters of base64url, readable
                       by its owner only); no pairing code is shown then
+  --tls WAY           auto, self-signed or off: encrypt by a certificate that the worker makes
+                      itself, known to clients by the pin that it prints; auto does so where
+                      other machines can reach it (default auto)
+  --tls-cert FILE     encrypt by this certificate (PEM, with its chain)
+  --tls-key FILE      and this key (PEM)
   --allow-origin URL  let pages of this origin connect, e.g. https://page.example; may be given
                       many times (default: no page may)
   --require-gpu       end with the reason where it cannot train on a GPU
@@ -71,6 +80,7 @@ export function parseWorkerOptions(
     cacheDir: folders.cache,
     dataDir: values['data-dir'] ?? (environment.TELETRAIN_DATA || undefined),
     tokenFile: values['token-file'],
+    tls: tlsWay(values, values.host ?? '127.0.0.1'),
     allowedOrigins: (values['allow-origin'] ?? []).map(origin),
     requireGpu: values['require-gpu'] ?? false,
     idleMinutes: number(values['idle-minutes'] ?? '0', '--idle-minutes', 1_000_000),
@@ -93,6 +103,9 @@ function parse(args: readonly string[]) {
         home: { type: 'string' },
         'data-dir': { type: 'string' },
         'token-file': { type: 'string' },
+        tls: { type: 'string' },
+        'tls-cert': { type: 'string' },
+        'tls-key': { type: 'string' },
         'allow-origin': { type: 'string', multiple: true },
         'require-gpu': { type: 'boolean' },
         'idle-minutes': { type: 'string' },
@@ -123,6 +136,27 @@ function number(text: string, option: string, most: number): number {
     `${option} cannot be "${text}".`,
     `Give a number from 0 to ${most}.`,
   );
+}
+
+function tlsWay(
+  given: { tls?: string; 'tls-cert'?: string; 'tls-key'?: string },
+  host: string,
+): TlsWay {
+  const { tls: way = 'auto', 'tls-cert': certificate, 'tls-key': key } = given;
+  const refuse = (message: string, hint: string) => new UsageError('bad-option', message, hint);
+  if (!['auto', 'self-signed', 'off'].includes(way)) {
+    throw refuse(`--tls cannot be "${way}".`, 'Give auto, self-signed or off.');
+  }
+  if (certificate !== undefined && key !== undefined) {
+    if (way === 'auto') return { kind: 'files', certificate, key };
+    throw refuse(`--tls ${way} and --tls-cert exclude each other.`, 'Give one of them.');
+  }
+  if (certificate !== undefined || key !== undefined) {
+    throw refuse('--tls-cert and --tls-key go together.', 'Give both.');
+  }
+  const isHere = isLoopback(`ws://${host.includes(':') ? `[${host}]` : host}/`);
+  if (way === 'off' || (way === 'auto' && isHere)) return { kind: 'off' };
+  return { kind: 'self-signed' };
 }
 
 /** What a browser would say of the pages there: a scheme, a host and a port that is not the usual one. */

@@ -17,6 +17,9 @@ export interface Listening {
   /** The pairing code, unless a token file takes its place. */
   readonly code?: string;
   readonly codeExpiresAt?: number;
+  /** Of the key, where it speaks TLS; clients need it where nobody else signed the certificate. */
+  readonly pin?: string;
+  readonly pinNeeded?: boolean;
 }
 
 /** What the worker says of itself on its standard output: for a person, or one JSON object a line. */
@@ -53,9 +56,10 @@ export class Output {
     );
   }
 
-  listening(worker: Listening): void {
+  listening({ pinNeeded, ...worker }: Listening): void {
+    const pin = pinNeeded ? ` --pin ${worker.pin}` : '';
     const pairing = worker.code
-      ? `\n${pairingText(worker.code, worker.codeExpiresAt ?? 0)}\nPair with: teletrain connect ${worker.url}`
+      ? `\n${pairingText(worker.code, worker.codeExpiresAt ?? 0)}\nPair with: teletrain connect ${worker.url}${pin}`
       : '';
     this.#say(
       { event: 'listening', ...worker },

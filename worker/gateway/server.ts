@@ -1,9 +1,17 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits, subprotocol } from '../../shared/limits.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
+import type { TlsIdentity } from './tls.ts';
 
 /** Messages are chunked by us, so no honest one has many fragments. */
 const maxFragments = 64;
@@ -11,18 +19,20 @@ const maxFragments = 64;
 export interface ServerOptions {
   /** Origins whose pages may connect; by default none may. */
   readonly allowedOrigins?: readonly string[];
+  /** What it shows where it speaks TLS. */
+  readonly tls?: TlsIdentity | undefined;
 }
 
 /** The socket: who gets a WebSocket at all. What is said on it is the connection's matter. */
 export class GatewayServer {
-  readonly #http: Server;
+  readonly #http: Server | TlsServer;
   readonly #webSockets: WebSocketServer;
   readonly #host: ConnectionHost;
   readonly #allowedOrigins: ReadonlySet<string>;
   readonly #connections = new Set<Connection>();
   #isClosing = false;
 
-  constructor(host: ConnectionHost, { allowedOrigins = [] }: ServerOptions = {}) {
+  constructor(host: ConnectionHost, { allowedOrigins = [], tls }: ServerOptions = {}) {
     this.#host = host;
     this.#allowedOrigins = new Set(allowedOrigins);
     this.#webSockets = new WebSocketServer({
@@ -33,24 +43,31 @@ export class GatewayServer {
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
-    this.#http = createServer(
-      {
-        // A stranger gets no more than this of our time and memory before the upgrade.
-        headersTimeout: limits.authenticationMs,
-        requestTimeout: limits.authenticationMs,
-        connectionsCheckingInterval: limits.authenticationMs / 5,
-        keepAliveTimeout: 1_000,
-        maxHeaderSize: 8 * 1024,
-      },
-      (_request, response) => {
-        response.writeHead(426, {
-          'content-type': 'text/plain',
-          upgrade: 'websocket',
-          connection: 'close',
-        });
-        response.end('This is a teletrain worker. Connect with: teletrain connect <url>\n');
-      },
-    );
+    // A stranger gets no more than this of our time and memory before the upgrade.
+    const bounds = {
+      headersTimeout: limits.authenticationMs,
+      requestTimeout: limits.authenticationMs,
+      connectionsCheckingInterval: limits.authenticationMs / 5,
+      keepAliveTimeout: 1_000,
+      maxHeaderSize: 8 * 1024,
+    };
+    this.#http = tls
+      ? createTlsServer({
+          ...bounds,
+          handshakeTimeout: limits.authenticationMs,
+          minVersion: 'TLSv1.2',
+          cert: tls.certificate,
+          key: tls.key,
+        })
+      : createServer(bounds);
+    this.#http.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(426, {
+        'content-type': 'text/plain',
+        upgrade: 'websocket',
+        connection: 'close',
+      });
+      response.end('This is a teletrain worker. Connect with: teletrain connect <url>\n');
+    });
     // Sockets that are not upgraded yet count as well.
     this.#http.maxConnections = limits.connections * 2;
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { parseConnectionUrl } from '../../../shared/connection-url.ts';
+import { isLoopback, parseConnectionUrl } from '../../../shared/connection-url.ts';
 import { UsageError } from '../../../shared/errors.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -16,6 +16,10 @@ export function addConnect(program: Command, context: CommandContext): void {
       '--code <code>',
       'the one-time code; asked for, or read from standard input, when left out',
     )
+    .option(
+      '--pin <pin>',
+      'trust the worker by its key alone: the pin that a worker with a certificate of its own prints',
+    )
     .option('--name <name>', 'what to call it here (default: the name it gives itself)')
     .option('--json', 'one document')
     .addHelpText(
@@ -27,7 +31,7 @@ Examples:
   teletrain connect ws://127.0.0.1:8787 --code K7QM-2XPD --name colab
   teletrain run imdb-lstm --on colab`,
     )
-    .action(async (text: string, options: { code?: string; name?: string }) => {
+    .action(async (text: string, options: { code?: string; name?: string; pin?: string }) => {
       const url = parseConnectionUrl(text);
       const code = (options.code ?? (await readCode(context))).trim();
       if (code === '') {
@@ -37,11 +41,17 @@ Examples:
           'The worker prints it when it starts; give it with --code.',
         );
       }
+      if (url.startsWith('ws:') && !isLoopback(url)) {
+        context.output.notice(
+          'What is sent to this address is not encrypted: whoever is on the way can read it, the token too.',
+        );
+      }
       const client = await context.client();
       const worker = await client.connectWorker(url, {
         code,
         signal: context.interruption(),
         ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.pin === undefined ? {} : { pin: options.pin }),
       });
       if (context.output.json) context.output.document({ worker });
       else {

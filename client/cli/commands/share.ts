@@ -21,8 +21,9 @@ Example:
     )
     .action(async (name: string | undefined) => {
       const client = await context.client();
-      const { worker, url, code, expiresAt } = await client.inviteObserver(name);
-      const command = `teletrain connect ${url} --code ${code}`;
+      const { worker, url, code, expiresAt, pin } = await client.inviteObserver(name);
+      const pinned = pin === undefined ? '' : ` --pin ${pin}`;
+      const command = `teletrain connect ${url}${pinned} --code ${code}`;
       const { output } = context;
       if (output.json) output.document({ worker, url, code, expiresAt, command });
       else {

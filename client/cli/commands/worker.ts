@@ -11,6 +11,9 @@ interface WorkerOptions {
   home?: string;
   tokenFile?: string;
   dataDir?: string;
+  tls?: string;
+  tlsCert?: string;
+  tlsKey?: string;
   allowOrigin?: readonly string[];
   requireGpu?: boolean;
   idleMinutes?: number;
@@ -35,6 +38,12 @@ export function addWorker(program: Command, context: CommandContext): void {
     .option('--home <folder>', 'its runs, tokens and lock file (default: worker in TELETRAIN_HOME)')
     .option('--token-file <file>', 'accept the token in this file; no one-time code is shown then')
     .option('--data-dir <folder>', 'where it finds datasets (default: TELETRAIN_DATA)')
+    .option(
+      '--tls <way>',
+      'auto, self-signed or off: encrypt by a certificate that it makes itself, known by the pin that it prints (default: auto, which does so where other machines can reach it)',
+    )
+    .option('--tls-cert <file>', 'encrypt by this certificate (PEM, with its chain)')
+    .option('--tls-key <file>', 'and this key (PEM)')
     .option(
       '--allow-origin <origin>',
       'let pages of this origin connect, https://page.example; may be given many times (default: no page may)',
@@ -82,6 +91,9 @@ export function workerArguments(options: WorkerOptions): string[] {
     ...given('--token-file', options.tokenFile),
     ...given('--data-dir', options.dataDir),
     ...given('--idle-minutes', options.idleMinutes),
+    ...given('--tls', options.tls),
+    ...given('--tls-cert', options.tlsCert),
+    ...given('--tls-key', options.tlsKey),
     ...(options.allowOrigin ?? []).flatMap((origin) => ['--allow-origin', origin]),
     ...(requireGpu ? ['--require-gpu'] : []),
     ...(recover ? [] : ['--no-recover']),

@@ -76,6 +76,9 @@ describe('teletrain worker', () => {
       name: 'box',
       home: '/a-home',
       tokenFile: 'token',
+      tlsCert: 'chain.pem',
+      tlsKey: 'key.pem',
+      allowOrigin: ['https://page.example'],
       dataDir: '/data',
       requireGpu: true,
       idleMinutes: 7,
@@ -88,6 +91,8 @@ describe('teletrain worker', () => {
       ...{ port: 0, host: '::1', name: 'box', home: '/a-home', tokenFile: 'token' },
       ...{ dataDir: '/data', requireGpu: true, idleMinutes: 7, recover: false },
       ...{ parentWatch: true, status: true, json: true },
+      tls: { kind: 'files', certificate: 'chain.pem', key: 'key.pem' },
+      allowedOrigins: ['https://page.example'],
     });
     expect(parseWorkerOptions(workerArguments({ recover: true }), {})).toEqual(
       parseWorkerOptions([], {}),
@@ -100,7 +105,7 @@ it('the commands are those of the design', () => {
   expect(names).toEqual(
     expect.arrayContaining([
       ...['run', 'attach', 'runs', 'show', 'pause', 'stop', 'resume', 'change', 'checkpoints'],
-      ...['worker', 'connect', 'workers', 'notebook', 'doctor', 'clean', 'export'],
+      ...['worker', 'connect', 'workers', 'share', 'take', 'notebook', 'doctor', 'clean', 'export'],
     ]),
   );
 });

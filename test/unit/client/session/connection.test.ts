@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Connection } from '../../../../client/session/connection.ts';
 import type { ConnectionEffect } from '../../../../client/session/connection-effects.ts';
 import { defaultTimes } from '../../../../client/session/connection-times.ts';
+import { TeletrainError } from '../../../../shared/errors.ts';
 import { decodeFrame, encodeFrame } from '../../../../shared/frames.ts';
 import { limits } from '../../../../shared/limits.ts';
 import { metric, record, SimulatedWorker } from './simulated-worker.ts';
@@ -130,6 +131,22 @@ describe('a connection', () => {
       roundTripMs: 40,
       restarted: false,
     });
+  });
+
+  test('is refused by a worker that does not show to be the one, and after it was there goes on trying', () => {
+    const changed = new TeletrainError('certificate-changed', 'Another key.', { hint: 'Do not.' });
+    const first = new Wire();
+    first.do(first.machine.start(0));
+    first.do(first.machine.untrusted(0, changed));
+    expect(first.machine.state).toMatchObject({ kind: 'refused', code: 'certificate-changed' });
+    expect(first.sent).toEqual([]);
+
+    const wire = new Wire();
+    wire.connect();
+    wire.do(wire.machine.closed(wire.now, 1006, ''));
+    wire.wait(defaultTimes.longestDelayMs);
+    wire.do(wire.machine.untrusted(wire.now, changed));
+    expect(wire.machine.state).toMatchObject({ kind: 'waiting', reason: 'Another key.' });
   });
 
   test('tells that pings go unanswered instead of an old round trip, until one is answered', () => {

@@ -21,6 +21,9 @@ test.each([
   [['--idle-minutes', '-1']],
   [['--prot', '1']],
   [['extra']],
+  [['--tls', 'on']],
+  [['--tls-key', 'key.pem']],
+  [['--tls', 'self-signed', '--tls-cert', 'chain.pem', '--tls-key', 'key.pem']],
   [['--allow-origin', '*']],
   [['--allow-origin', 'page.example']],
   [['--allow-origin', 'https://page.example/path']],
@@ -28,6 +31,19 @@ test.each([
   expect(() => parseWorkerOptions(args, {})).toThrow(
     expect.objectContaining({ code: 'bad-option', exitCode: 2 }),
   );
+});
+
+test.each([
+  [[], 'off'],
+  [['--host', '::1'], 'off'],
+  [['--host', 'localhost'], 'off'],
+  [['--host', '0.0.0.0'], 'self-signed'],
+  [['--host', '::'], 'self-signed'],
+  [['--host', '10.0.0.5', '--tls', 'off'], 'off'],
+  [['--tls', 'self-signed'], 'self-signed'],
+  [['--tls-cert', 'chain.pem', '--tls-key', 'key.pem'], 'files'],
+])('with %j TLS is %s', (args, kind) => {
+  expect(parseWorkerOptions(args, {})).toMatchObject({ tls: { kind } });
 });
 
 test('what others wrote cannot steer the terminal', () => {

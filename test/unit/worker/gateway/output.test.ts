@@ -32,3 +32,24 @@ it('a worker on a CPU does not say that cuDNN needs a GPU', () => {
   const text = said({ ...tinyReport, layers: [lstm('cudnn')] });
   expect(text).toMatch(/^Engine: .* threads\.\n$/);
 });
+
+it('the command by which a client pairs has the pin where the client needs it', () => {
+  const printed = (more: object) => {
+    let written = '';
+    const sink = { write: (text: string) => (written += text) };
+    const worker = {
+      url: 'wss://box:1/',
+      name: 'box',
+      pid: 1,
+      version: '0.1.0',
+      code: 'K7QM-2XPD',
+    };
+    new Output(sink, { json: false, status: false }).listening({ ...worker, ...more });
+    return written.trimEnd().split('\n').at(-1);
+  };
+  const pin = `sha256:${'a'.repeat(43)}`;
+  const command = 'Pair with: teletrain connect wss://box:1/';
+  expect(printed({ pin, pinNeeded: true })).toBe(`${command} --pin ${pin}`);
+  expect(printed({ pin, pinNeeded: false })).toBe(command);
+  expect(printed({})).toBe(command);
+});
