@@ -249,6 +249,21 @@ describe('a connection', () => {
     expect(wire.machine.state).toMatchObject({ kind: 'waiting' });
   });
 
+  test('a socket that nobody reads is not taken for dead, and its worker hears of us all the while', () => {
+    const wire = new Wire();
+    wire.connect();
+    wire.machine.hold();
+    for (let passed = 0; passed < 3 * limits.silenceMs; passed += 1_000) wire.wait(1_000);
+    expect(wire.machine.state).toMatchObject({ kind: 'connected' });
+    expect(wire.machine.state).not.toHaveProperty('unansweredSince');
+    const pings = wire.sent.filter(({ kind }) => kind === 'ping').length;
+    expect(pings).toBeGreaterThanOrEqual((3 * limits.silenceMs) / limits.heartbeatMs);
+    // Read again, it may turn out to be dead after all.
+    wire.do(wire.machine.release(wire.now));
+    for (let passed = 0; passed < limits.silenceMs; passed += 1_000) wire.wait(1_000);
+    expect(wire.effects).toContainEqual({ type: 'terminate' });
+  });
+
   test('does not try again after a wrong token, and says so to whoever waits', () => {
     const wire = new Wire();
     wire.do(wire.machine.start(0));
