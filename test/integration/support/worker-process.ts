@@ -128,6 +128,7 @@ export async function homeWithToken() {
   await writeFile(file, token, { mode: 0o600 });
   return {
     path: home.path,
+    token,
     start: (options: WorkerProcessOptions = {}) =>
       new WorkerProcess(home.path, {
         ...options,
