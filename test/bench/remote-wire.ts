@@ -3,9 +3,12 @@
  *
  *     node test/bench/remote-wire.ts
  *
- * Prints medians as JSON. Starts a worker and an echo server of its own.
+ * Starts a worker and an echo server of its own. Prints a table, or with `--json` the same as JSON:
+ * medians over the rounds, and ratios taken round by round. A raw WebSocket masks what it sends, as ws
+ * does by default; beside it one whose masking key is 0, as the client's is on loopback.
  */
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
@@ -13,9 +16,12 @@ import { WebSocket } from 'ws';
 import { connect } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
 import { clientFolders } from '../../client/session/folders.ts';
+import { WorkerLink } from '../../client/session/worker-link.ts';
 import { PairedWorkers } from '../../client/session/workers.ts';
 import { workerFolders } from '../../worker/folders.ts';
+import { pingedUpload } from '../integration/support/pinged-upload.ts';
 import { temporaryHome, WorkerProcess } from '../integration/support/worker-process.ts';
+import { growths } from './peak-memory.ts';
 
 const rounds = 7;
 const megabytes = 64;
@@ -33,6 +39,10 @@ const { url, code } = await worker.listening();
 const client = createClient({ home: home.path });
 await client.connectWorker(url, { code, name: 'bench' });
 await client.close();
+const paired = new PairedWorkers(clientFolders({ ...process.env, TELETRAIN_HOME: home.path }));
+const known = await paired.named('bench');
+if (!known) throw new Error('the worker was paired above');
+const auth = { token: known.token };
 let session = await connect('bench', { home: home.path });
 await tf.setBackend('remote');
 
@@ -61,39 +71,85 @@ async function trainingStepMs(): Promise<number> {
 
 const echo = fork(fileURLToPath(new URL('./echo-server.ts', import.meta.url)));
 const [port] = await once(echo, 'message');
-const raw = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
-await once(raw, 'open');
+const rawSocket = async (options: object): Promise<WebSocket> => {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false, ...options });
+  await once(socket, 'open');
+  return socket;
+};
+const raw = await rawSocket({});
+const unmasked = await rawSocket({ generateMask: (key: Buffer) => key.fill(0) });
+const link = new WorkerLink({
+  client: { id: randomUUID(), name: 'bench', version: '0.0.0' },
+  endpoint: async () => ({ url, auth }),
+});
+await link.connected({ patienceMs: 20_000 });
 
-const times: Record<string, number[]> = {};
+const times = new Map<string, number[]>();
 async function timed(name: string, work: () => Promise<unknown>): Promise<void> {
   const start = performance.now();
   await work();
-  times[name] ??= [];
-  times[name].push(performance.now() - start);
+  note(name, performance.now() - start);
+}
+
+function note(name: string, value: number): void {
+  times.set(name, [...(times.get(name) ?? []), value]);
+}
+
+/** Trips one after the other; their median, in ms. */
+async function tripsTimed(name: string, trip: () => Promise<unknown>): Promise<void> {
+  const each: number[] = [];
+  for (let index = 0; index < trips; index += 1) {
+    const start = performance.now();
+    await trip();
+    each.push(performance.now() - start);
+  }
+  note(name, quantile(each, 0.5));
 }
 
 const values = new Float32Array(megabytes * 262_144).fill(1);
 const bytes = Buffer.from(values.buffer);
 const small = Buffer.alloc(100);
 const scalar = tf.scalar(1);
-const memory = () => process.memoryUsage().rss / 2 ** 20;
-let uploadMemory = 0;
+let tensor = tf.scalar(0) as tf.Tensor;
+
+async function rawUpload(socket: WebSocket): Promise<void> {
+  const step = 256 * 1024;
+  for (let at = 0; at < bytes.length; at += step) socket.send(bytes.subarray(at, at + step));
+  socket.send('0');
+  await once(socket, 'message');
+}
+
+async function upload(): Promise<void> {
+  tensor.dispose();
+  tensor = tf.tensor1d(values);
+  await tensor.slice([0], [1]).data();
+}
+
+/** The processes of the worker's that hold tensors. */
+const engines = (): number[] =>
+  execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(
+      ([, parent, ...args]) =>
+        Number(parent) === worker.child.pid && args.join(' ').includes('tensors'),
+    )
+    .map(([pid]) => Number(pid));
+const ends = {
+  client: process.pid,
+  gateway: worker.child.pid ?? 0,
+  process: engines()[0] ?? 0,
+};
+// First of all: what a process was given once, it keeps.
+const memory = {
+  upload: await growths(ends, upload),
+  download: await growths(ends, () => tensor.data()),
+};
 
 for (let round = 0; round < rounds; round += 1) {
-  await timed('raw upload', async () => {
-    const step = 256 * 1024;
-    for (let at = 0; at < bytes.length; at += step) raw.send(bytes.subarray(at, at + step));
-    raw.send('0');
-    await once(raw, 'message');
-  });
-  const before = memory();
-  let tensor = tf.scalar(0) as tf.Tensor;
-  await timed('upload', async () => {
-    tensor.dispose();
-    tensor = tf.tensor1d(values);
-    await tensor.slice([0], [1]).data();
-  });
-  uploadMemory = Math.max(uploadMemory, memory() - before);
+  await timed('raw upload', () => rawUpload(raw));
+  await timed('upload', upload);
+  await timed('raw upload, key 0', () => rawUpload(unmasked));
   await timed('raw download', async () => {
     raw.send(String(bytes.length));
     for (let taken = 0; taken < bytes.length; ) {
@@ -103,71 +159,111 @@ for (let round = 0; round < rounds; round += 1) {
   });
   await timed('download', () => tensor.data());
   tensor.dispose();
-  await timed('raw trips', async () => {
-    for (let trip = 0; trip < trips; trip += 1) {
-      raw.send(small);
-      await once(raw, 'message');
-    }
+  tensor = tf.scalar(0);
+  await tripsTimed('raw trip', async () => {
+    raw.send(small);
+    await once(raw, 'message');
   });
-  await timed('trips, data', async () => {
-    for (let trip = 0; trip < trips; trip += 1) await scalar.data();
-  });
-  await timed('trips, dataSync', async () => {
-    for (let trip = 0; trip < trips; trip += 1) scalar.dataSync();
-  });
+  await tripsTimed('request', () => link.request('run.unfollow', { run: 'none' }));
+  await tripsTimed('data', () => scalar.data());
+  await tripsTimed('dataSync', async () => scalar.dataSync());
   const start = performance.now();
   for (let index = 0; index < kernels; index += 1) scalar.add(scalar).dispose();
-  times.enqueued ??= [];
-  times.enqueued.push(performance.now() - start);
+  note('enqueued', performance.now() - start);
   await scalar.data();
-  times.executed ??= [];
-  times.executed.push(performance.now() - start);
+  note('executed', performance.now() - start);
 }
 
 const stepMs = { loopback: await trainingStepMs(), roundTripOf100Ms: Number.NaN };
 scalar.dispose();
 session.close();
+
+const pinger = fork(fileURLToPath(new URL('./pinger.ts', import.meta.url)), [url, known.token]);
+await once(pinger, 'message');
+pinger.send('start');
+const under = await pingedUpload(url, auth, 256);
+pinger.send('stop');
+const [others] = (await once(pinger, 'message')) as [number[]];
+
 const program = fileURLToPath(new URL('./slow-line.ts', import.meta.url));
 const slow = fork(program, [new URL(url).port, '50']);
 const [slowPort] = await once(slow, 'message');
-const paired = new PairedWorkers(clientFolders({ ...process.env, TELETRAIN_HOME: home.path }));
-const known = await paired.named('bench');
-if (!known) throw new Error('the worker was paired above');
 const moved = { ...known, url: `ws://127.0.0.1:${slowPort}/`, ownName: 'bench' };
 await paired.add({ ...moved, wishedName: undefined, now: Date.now() });
 session = await connect('bench', { home: home.path });
 await tf.setBackend('remote');
 stepMs.roundTripOf100Ms = await trainingStepMs();
 
-const median = (name: string): number =>
-  times[name]?.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
+function quantile(all: readonly number[], part: number): number {
+  return all.toSorted((a, b) => a - b)[Math.floor((all.length - 1) * part)] ?? Number.NaN;
+}
 const rounded = (value: number): number => Number(value.toPrecision(3));
+const median = (name: string): number => rounded(quantile(times.get(name) ?? [], 0.5));
 const rate = (name: string): number => rounded((megabytes / median(name)) * 1_000);
-console.log(
-  JSON.stringify(
-    {
-      uploadMegabytesPerSecond: { raw: rate('raw upload'), remote: rate('upload') },
-      downloadMegabytesPerSecond: { raw: rate('raw download'), remote: rate('download') },
-      uploadMemoryTimesTensor: rounded(uploadMemory / megabytes),
-      roundTripMs: {
-        raw: rounded(median('raw trips') / trips),
-        data: rounded(median('trips, data') / trips),
-        dataSync: rounded(median('trips, dataSync') / trips),
-      },
-      kernelsPerSecond: {
-        enqueued: rounded((kernels / median('enqueued')) * 1_000),
-        executed: rounded((kernels / median('executed')) * 1_000),
-      },
-      trainingStepMs: {
-        loopback: rounded(stepMs.loopback),
-        roundTripOf100Ms: rounded(stepMs.roundTripOf100Ms),
-      },
-    },
-    null,
-    2,
-  ),
-);
+/** How many times as long one takes as the other, round by round. */
+const ratio = (name: string, other: string): number =>
+  rounded(
+    quantile(
+      (times.get(name) ?? []).map((ms, round) => ms / (times.get(other)?.[round] ?? Number.NaN)),
+      0.5,
+    ),
+  );
+const eachRounded = (all: Record<string, number>) =>
+  Object.fromEntries(Object.entries(all).map(([name, value]) => [name, rounded(value)]));
+const timesTensor = (all: Record<string, number>) =>
+  Object.fromEntries(
+    Object.entries(all).map(([end, grown]) => [end, rounded(grown / bytes.length)]),
+  );
+const figures = {
+  uploadMegabytesPerSecond: {
+    raw: rate('raw upload'),
+    rawKeyOf0: rate('raw upload, key 0'),
+    remote: rate('upload'),
+    ofRaw: rounded(1 / ratio('upload', 'raw upload')),
+  },
+  downloadMegabytesPerSecond: {
+    raw: rate('raw download'),
+    remote: rate('download'),
+    ofRaw: rounded(1 / ratio('download', 'raw download')),
+  },
+  memoryTimesTensor: { upload: timesTensor(memory.upload), download: timesTensor(memory.download) },
+  roundTripMs: {
+    raw: median('raw trip'),
+    request: median('request'),
+    timesRaw: ratio('request', 'raw trip'),
+    data: median('data'),
+    dataSync: median('dataSync'),
+  },
+  kernelsPerSecond: {
+    enqueued: rounded((kernels / median('enqueued')) * 1_000),
+    executed: rounded((kernels / median('executed')) * 1_000),
+  },
+  trainingStepMs: eachRounded(stepMs),
+  whileUploading256MegabytesMs: {
+    upload: rounded(under.ms),
+    pingP50: rounded(quantile(under.pings, 0.5)),
+    pingP99: rounded(quantile(under.pings, 0.99)),
+    requestP99: rounded(quantile(under.requests, 0.99)),
+    secondConnectionPingP99: rounded(quantile(others, 0.99)),
+  },
+};
+if (process.argv.includes('--json')) console.log(JSON.stringify(figures, null, 2));
+else {
+  for (const [row, cells] of Object.entries(figures)) {
+    const texts = Object.entries(cells).map(([name, value]) =>
+      typeof value === 'number'
+        ? `${name} ${value}`
+        : `${name}: ${Object.entries(value)
+            .map((pair) => pair.join(' '))
+            .join(', ')}`,
+    );
+    console.log(`${row.padEnd(30)}${texts.join(' · ')}`);
+  }
+}
 session.close();
+link.close();
 slow.disconnect();
+pinger.disconnect();
 raw.close();
+unmasked.close();
 echo.disconnect();
