@@ -21,7 +21,7 @@ export class Output {
 
   /** A line of the result, for people. */
   line(text = ''): void {
-    this.#results.write(`${text}\n`);
+    this.#results.write(`${withoutEscapes(text)}\n`);
   }
 
   /** The one JSON document that is a command's result. */
@@ -36,7 +36,7 @@ export class Output {
 
   /** A line that is no result: what is being done, what to do next. */
   notice(text: string): void {
-    this.#notices.write(`${text}\n`);
+    this.#notices.write(`${withoutEscapes(text)}\n`);
   }
 
   /** A notice that comes often; said again only when its text changed. */
@@ -46,6 +46,15 @@ export class Output {
     this.notice(text);
   }
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const escapes = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * A terminal obeys what it reads, and much of what is printed came from a worker: logs, names,
+ * errors. No command prints an escape sequence of its own.
+ */
+const withoutEscapes = (text: string): string => text.replace(escapes, '\u00b7');
 
 /** JSON has no NaN and no infinity: they become their names, as in the events. */
 function finiteOrNamed(_key: string, value: unknown): unknown {

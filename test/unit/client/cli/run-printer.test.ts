@@ -70,3 +70,12 @@ it('warnings and errors of the log are told, all that came since the last look',
   );
   expect(notices).toEqual(['warning: slow', 'error: broken']);
 });
+
+it('what a worker logs cannot command the terminal', () => {
+  const { notices } = printing(
+    runView({
+      log: [{ level: 'warning', message: '\x1b]0;title\x07\x1b[2Jgone\r\u202e', time: 0 }],
+    }),
+  );
+  expect(notices).toContain('warning: ·]0;title··[2Jgone··');
+});
