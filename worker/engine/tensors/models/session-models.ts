@@ -51,7 +51,8 @@ export class SessionModels {
 
   /**
    * @param call which command of the session it is
-   * @throws TeletrainError `malformed-batch` for a new model with the number of another.
+   * @throws TeletrainError `malformed-batch` for a new model with the number of another;
+   *   `too-many-models` when failures alone are as many as there may be models.
    */
   async do(command: ModelCommand, call: number): Promise<void> {
     if (command[0] === 'disposeModel') {
@@ -59,9 +60,7 @@ export class SessionModels {
       return;
     }
     const [, id, number] = command;
-    if (isCreation(command) && this.#models.has(number)) {
-      throw malformed(`the model ${number} is in use`);
-    }
+    if (isCreation(command)) this.#requireNew(number);
     try {
       await this.#answer(command, call);
     } catch (error) {
@@ -176,13 +175,13 @@ export class SessionModels {
     }
   }
 
+  #requireNew(number: number): void {
+    if (this.#models.has(number)) throw malformed(`the model ${number} is in use`);
+    if (this.#models.size >= 2 * limits.tensorModels) throw tooManyModels(this.#models.size);
+  }
+
   #requireRoom(): void {
-    if (this.#models.size < limits.tensorModels) return;
-    throw new TeletrainError(
-      'too-many-models',
-      `The session has ${limits.tensorModels} models already.`,
-      { hint: 'Dispose of models that are no longer needed.' },
-    );
+    if (this.#models.size >= limits.tensorModels) throw tooManyModels(this.#models.size);
   }
 
   readonly #reserve = (bytes: number): void => {
@@ -257,6 +256,12 @@ export class SessionModels {
     });
     return `${name}(${texts.join(', ')})`;
   }
+}
+
+function tooManyModels(count: number): TeletrainError {
+  return new TeletrainError('too-many-models', `The session has ${count} models already.`, {
+    hint: 'Dispose of models that are no longer needed.',
+  });
 }
 
 /** A failure that was told before: a tensor or a model stands for it. */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { limits } from '../../../../../../shared/limits.ts';
 import { completeSettings } from '../../../../../../shared/recipes.ts';
 import type { Options } from '../../../../../../shared/tensors/model-commands.ts';
 import {
@@ -241,6 +242,18 @@ onEachEngine((engine) => {
     await session.disposeModel(1);
     expect(await create('imdb-lstm', { colour: 1 })).toMatchObject({ code: 'unknown-setting' });
     await expect(create('imdb-lstm', {})).rejects.toMatchObject({ code: 'malformed-batch' });
+  });
+
+  test('ends where a client goes on making models although it has too many', async () => {
+    const create = (model: number) =>
+      session.failure((id) => ['createRecipeModel', id, model, 'imdb-lstm', { units: 0 }]);
+    for (let model = 0; model < 2 * limits.tensorModels; model += 1) {
+      const code = model < limits.tensorModels ? 'bad-setting' : 'too-many-models';
+      expect(await create(model)).toMatchObject({ code });
+    }
+    await expect(create(2 * limits.tensorModels)).rejects.toMatchObject({
+      code: 'too-many-models',
+    });
   });
 
   describe('the session’s quota', () => {
