@@ -1,7 +1,9 @@
 /** Time, given to what waits, so that a test can make it pass. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as the machine's clock has it: somebody may set it. */
   now(): number;
+  /** The same for measuring how long something lasts: it never goes back, and counts sleep. */
+  monotonic(): number;
   /**
    * Calls once after so many milliseconds; returns how to call it off. A program that only waits for
    * what is in the background ends.
@@ -14,8 +16,34 @@ export interface Clock {
 /** A timer takes at most 2^31-1 ms. */
 const longestTimerMs = 0x7fffffff;
 
+/** A jump of the clock beside the timers that is no jitter. */
+const jumpMs = 1_000;
+
+/**
+ * Time that goes on as timers do, whatever is done to the clock, but for one thing: timers may not
+ * count while the machine sleeps, and then the clock jumps ahead.
+ * @param wall the machine's clock, and `timers` what its timers go by, both in ms.
+ */
+export function monotonicTime(wall: () => number, timers: () => number): () => number {
+  let lastWall = wall();
+  let lastTimers = timers();
+  let offset = lastWall - lastTimers;
+  return () => {
+    const [nowWall, nowTimers] = [wall(), timers()];
+    const jump = nowWall - lastWall - (nowTimers - lastTimers);
+    if (jump > jumpMs) offset += jump;
+    lastWall = nowWall;
+    lastTimers = nowTimers;
+    return nowTimers + offset;
+  };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: monotonicTime(
+    () => Date.now(),
+    () => performance.now(),
+  ),
   after: (milliseconds, call, { background = false } = {}) => {
     const timer = setTimeout(call, Math.min(milliseconds, longestTimerMs));
     if (background) timer.unref();

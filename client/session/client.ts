@@ -130,8 +130,7 @@ class SessionClient implements TeletrainClient {
     const { version } = await this.#links.client();
     const record: RunRecord = { format: 1, id, recipe, settings, quick, createdAt, version };
     // On disk before the worker knows of it, so that whatever happens next the run can be found.
-    await this.#store.create(record);
-    await this.#store.setPlace(id, await this.#links.placeAt(worker, link));
+    await this.#store.create(record, await this.#links.placeAt(worker, link));
     try {
       await link.request('run.start', { record }, patient(signal));
     } catch (error) {
@@ -250,10 +249,13 @@ class SessionClient implements TeletrainClient {
   /** What the worker was when this program last saw it is kept, so that the next one can tell a new one. */
   async #end(session: RunSession): Promise<void> {
     const { link, view } = session;
-    if (link?.welcome && view.worker !== undefined) {
-      await this.#store.setPlace(session.id, await this.#links.placeAt(view.worker, link));
+    try {
+      if (link?.welcome && view.worker !== undefined) {
+        await this.#store.setPlace(session.id, await this.#links.placeAt(view.worker, link));
+      }
+    } finally {
+      await session.close();
     }
-    await session.close();
   }
 
   async #workerOf(id: string): Promise<string> {
@@ -300,8 +302,7 @@ class SessionClient implements TeletrainClient {
       const hint = 'Give more of the name.';
       throw new UsageError('ambiguous-run', `Several runs begin with "${given}".`, hint);
     }
-    await this.#store.create(summary.record);
-    await this.#store.setPlace(id, await this.#links.placeAt(worker, link));
+    await this.#store.create(summary.record, await this.#links.placeAt(worker, link));
     return this.#handle(id, async (session) => {
       session.attach(link, worker);
       await session.firstLook(firstLookMs, signal);

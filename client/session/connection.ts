@@ -92,6 +92,8 @@ export class Connection {
   #restarted = false;
   #wasWelcomed = false;
   #roundTripMs: number | undefined;
+  /** When the followed runs are asked for anew, since the worker could not read or write one. */
+  #followAnewAt: number | undefined;
   /** What the worker said before it closed. */
   #complaint: TeletrainError | undefined;
 
@@ -137,6 +139,7 @@ export class Connection {
     if (phase.kind === 'connected') {
       times.push(this.#lastPing + this.#times.pingMs);
       if (!this.#isHeld) times.push(this.#lastHeard + this.#times.silenceMs);
+      if (this.#followAnewAt !== undefined) times.push(this.#followAnewAt);
     } else {
       if (phase.kind === 'waiting') times.push(phase.retryAt);
       for (const request of this.#pending.all()) times.push(this.#lostAt(request));
@@ -225,6 +228,7 @@ export class Connection {
       this.#lose(now, 'the worker did not answer the greeting');
     }
     if (phase.kind === 'connected') {
+      this.#followAnew(now);
       if (!this.#isHeld && now >= this.#lastHeard + this.#times.silenceMs) {
         this.#effects.push({ type: 'terminate' });
         this.#lose(now, `nothing was heard for ${Math.round((now - this.#lastHeard) / 1000)} s`);
@@ -333,6 +337,7 @@ export class Connection {
       this.#disconnectedSince = now;
       if (now - phase.since >= this.#times.settledMs) this.#attempts = 0;
     }
+    this.#followAnewAt = undefined;
     this.#pending.disconnected();
     for (const follow of this.#follows.values()) follow.disconnected();
     const delay = retryDelay(this.#attempts, this.#times, this.#random());
@@ -398,6 +403,13 @@ export class Connection {
     this.#unansweredSince = sentAt < this.#lastPing ? this.#lastPing : undefined;
     this.#isOverdue = false;
     this.#sayState();
+  }
+
+  /** Each answer tells the run's state too, which no event can where its journal takes none. */
+  #followAnew(now: number): void {
+    if (this.#followAnewAt === undefined || now < this.#followAnewAt) return;
+    this.#followAnewAt = undefined;
+    for (const [run, follow] of this.#follows) this.#askForEvents(now, run, follow);
   }
 
   #askForEvents(now: number, run: string, follow: FollowedRun): void {
@@ -531,6 +543,8 @@ export class Connection {
     if (error.code !== 'journal-failed') return;
     for (const [run, follow] of this.#follows) {
       if (follow.mayAskAnew()) this.#askForEvents(now, run, follow);
+      // Answered alike a moment ago: perhaps the worker's disk is better soon.
+      else this.#followAnewAt ??= now + this.#times.pingMs;
     }
   }
 

@@ -104,7 +104,7 @@ async function hashBeginning(
   bytes: number,
   hash: ReturnType<typeof createHash>,
 ): Promise<void> {
-  const buffer = Buffer.allocUnsafe(limits.chunkBytes);
+  const buffer = Buffer.allocUnsafe(Math.min(bytes, limits.chunkBytes));
   for (let at = 0; at < bytes; ) {
     const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, bytes - at), at);
     if (bytesRead === 0) return;

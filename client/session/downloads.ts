@@ -147,7 +147,7 @@ export class CheckpointDownloads {
     const { id, manifestSha256 } = checkpoint;
     const here = await checkpointAtHome(folder, id, manifestSha256, system);
     if (here) return here;
-    const startedAt = system.clock.now();
+    const startedAt = system.clock.monotonic();
     let resumedAt: number | undefined;
     this.#attempt = new AbortController();
     return downloadCheckpoint(
@@ -166,7 +166,7 @@ export class CheckpointDownloads {
       },
       (received) => {
         resumedAt ??= received;
-        const seconds = (system.clock.now() - startedAt) / 1000;
+        const seconds = (system.clock.monotonic() - startedAt) / 1000;
         const bytesPerSecond = seconds > 0 ? (received - resumedAt) / seconds : 0;
         onChange(checkpoint.id, { state: 'arriving', received, bytesPerSecond });
       },

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { every, sleep } from '../../shared/clock.ts';
-import type { System } from '../../shared/system.ts';
+import type { OpenFile, System } from '../../shared/system.ts';
 import { cancelled } from './errors.ts';
 import { hasCode } from './private-file.ts';
 import { nodeSystem } from './system.ts';
@@ -35,7 +35,7 @@ export class FileLock implements AsyncDisposable {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       try {
         await using file = await system.disk.open(path, 'wx', 0o600);
-        await file.writeFile(`${hostname()} ${system.processes.own}`);
+        await signLock(file, path, system);
         return new FileLock(path, system);
       } catch (error) {
         if (!hasCode(error, 'EEXIST')) throw error;
@@ -65,6 +65,16 @@ export class FileLock implements AsyncDisposable {
   }
 }
 
+/** A lock that does not say whose it is would be in everybody's way. */
+async function signLock(file: OpenFile, path: string, system: System): Promise<void> {
+  try {
+    await file.writeFile(`${hostname()} ${system.processes.own}`);
+  } catch (error) {
+    await system.disk.rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
 /** @returns true when the way is free to try again. */
 async function putAwayStale(path: string, system: System): Promise<boolean> {
   const { disk, processes } = system;
@@ -91,5 +101,6 @@ async function isStale(
   const [host, pid] = holder.split(' ');
   if (host === hostname() && pid !== undefined && !processes.isAlive(Number(pid))) return true;
   const status = await disk.stat(path).catch(() => undefined);
-  return status !== undefined && clock.now() - status.mtimeMs > staleMs;
+  // A clock that was set back makes an old lock one of the future.
+  return status !== undefined && Math.abs(clock.now() - status.mtimeMs) > staleMs;
 }

@@ -59,8 +59,10 @@ export async function* journalChunks(
     throw error;
   }
   await using _ = file;
+  const { size } = await file.stat();
   let end = from;
-  let buffer = Buffer.allocUnsafe(chunkBytes);
+  // A byte more than there is, so that the end shows itself.
+  let buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(0, size - from) + 1));
   let filled = 0;
   for (;;) {
     if (filled === buffer.length) buffer = Buffer.concat([buffer], largestRecord);

@@ -50,6 +50,8 @@ export class RunSession {
   #samples: Promise<void> = Promise.resolve();
   /** Why nothing more can be kept; whoever waits for the run's end is told. */
   #failure: TeletrainError | undefined;
+  /** The worker says that the run failed, and its last event does not: its journal took no more. */
+  #untoldEnd: TeletrainError | undefined;
   /** Why this worker does not give the run's events. */
   #refusal: TeletrainError | undefined;
   #disconnectedAt: number;
@@ -58,7 +60,7 @@ export class RunSession {
     this.#options = options;
     const { fold, journal, system } = options;
     this.#clock = system.clock;
-    this.#disconnectedAt = this.#clock.now();
+    this.#disconnectedAt = this.#clock.monotonic();
     journal.onFailure = (error) => this.#fail(error);
     this.#downloads = new CheckpointDownloads({
       run: fold.record.id,
@@ -117,14 +119,14 @@ export class RunSession {
     this.#link = link;
     this.#summary = undefined;
     this.#refusal = undefined;
-    this.#disconnectedAt = clock.now();
+    this.#disconnectedAt = clock.monotonic();
     fold.set('worker', workerName);
     fold.set('connection', link.state);
     fold.set('access', link.access);
     this.#stopListening.push(
       link.onState((state) => {
         if (state.kind !== 'connected' && fold.connection.kind === 'connected') {
-          this.#disconnectedAt = clock.now();
+          this.#disconnectedAt = clock.monotonic();
           this.#summary = undefined;
           fold.set('status', undefined);
           fold.draw(undefined);
@@ -250,7 +252,7 @@ export class RunSession {
       else if (connection.kind === 'refused') reject(refusedError(connection));
       else if (!this.#link) reject(offlineError('it has not ended, as far as this machine knows'));
       else if (connection.kind !== 'connected' && options.lostAfterMs !== undefined) {
-        const left = this.#disconnectedAt + options.lostAfterMs - clock.now();
+        const left = this.#disconnectedAt + options.lostAfterMs - clock.monotonic();
         if (left > 0) stopTimer = clock.after(left, look);
         else {
           const why = connection.kind === 'waiting' ? connection.reason : 'no connection';
@@ -319,15 +321,7 @@ export class RunSession {
 
   /** Why nothing more of the run comes, though no event of it says so. */
   get #obstacle(): TeletrainError | undefined {
-    return this.#failure ?? this.#refusal ?? this.#untoldEnd();
-  }
-
-  /** The worker says that the run failed, and its last event does not: its journal took no more. */
-  #untoldEnd(): TeletrainError | undefined {
-    const { state, lastSeq, worker } = this.view;
-    const isUntold = this.#summary?.state === 'failed' && this.#summary.lastSeq === lastSeq;
-    if (!isUntold || isFinal(state)) return undefined;
-    return journalFailedThere(this.id, worker ?? '');
+    return this.#failure ?? this.#refusal ?? this.#untoldEnd;
   }
 
   #isSettled(): boolean {
@@ -343,6 +337,7 @@ export class RunSession {
   #take(event: RunEvent): void {
     const { fold, journal } = this.#options;
     fold.apply(event);
+    this.#learnState();
     journal.append(event);
     if (journal.isFull) this.#waitForDisk();
     if (event.type === 'sample') this.#keepSample(fold.samples.at(-1), event.seq);
@@ -395,10 +390,21 @@ export class RunSession {
       this.#changed();
       return;
     }
+    this.#learnState();
     for (const { id, home } of fold.checkpoints) {
       if (home.state === 'absent' || home.state === 'failed') this.#wantCheckpoint(id);
     }
     this.#changed();
+  }
+
+  /** A run whose journal took no more is in a state that no event of it tells. */
+  #learnState(): void {
+    const { fold } = this.#options;
+    this.#untoldEnd = undefined;
+    if (this.#summary?.state !== 'failed' || this.#summary.lastSeq !== fold.lastSeq) return;
+    if (isFinal(fold.state)) return;
+    this.#untoldEnd = journalFailedThere(this.id, fold.worker ?? '');
+    fold.learnState('failed', this.#untoldEnd);
   }
 
   #fail(error: TeletrainError): void {

@@ -59,12 +59,16 @@ export class RunStore {
     return join(this.#runs, id);
   }
 
-  /** Makes a run known here; its run.json stays as it is where there is one. */
-  async create(record: RunRecord): Promise<void> {
+  /**
+   * Makes a run known here; its run.json stays as it is where there is one. It is written last: a run
+   * that is known can be found on its worker, whenever this program ends.
+   */
+  async create(record: RunRecord, place: RunPlace): Promise<void> {
     const directory = this.directoryOf(record.id);
     const { disk } = this.#system;
     await disk.mkdir(directory, { recursive: true, mode: 0o700 });
     await disk.chmod(directory, 0o700);
+    await this.setPlace(record.id, place);
     if (await this.read(record.id)) return;
     const text = `${JSON.stringify(record, null, 2)}\n`;
     await writePrivateFile(join(directory, 'run.json'), text, this.#system);

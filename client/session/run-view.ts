@@ -1,4 +1,5 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
+import type { TeletrainError } from '../../shared/errors.ts';
 import {
   type Drawing,
   type EventOf,
@@ -147,6 +148,15 @@ export class RunFold implements RunView {
   ): void {
     this.version += 1;
     setOrDelete(this, key, value);
+  }
+
+  /** The worker says what no event could: its journal took none. */
+  learnState(state: RunState, why: TeletrainError): void {
+    this.version += 1;
+    this.state = state;
+    this.stateReason = why.code;
+    this.stateMessage = why.message;
+    delete this.pending;
   }
 
   /** A sample that is being drawn; undefined where none is any more, or nobody tells of it. */

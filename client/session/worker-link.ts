@@ -120,7 +120,7 @@ export class WorkerLink {
 
   /** Begins to connect, or tries again at once. */
   start(): void {
-    this.#do(this.#machine.start(this.#clock.now()));
+    this.#do(this.#machine.start(this.#clock.monotonic()));
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
@@ -187,7 +187,7 @@ export class WorkerLink {
     const { signal } = options;
     if (signal?.aborted) throw cancelled('The request', signal);
     const { promise, resolve, reject } = Promise.withResolvers<Answer<unknown>>();
-    const { id, effects } = this.#machine.request(this.#clock.now(), method, params, options);
+    const { id, effects } = this.#machine.request(this.#clock.monotonic(), method, params, options);
     this.#waiters.set(id, { resolve, reject });
     this.#do(effects);
     const abort = (): void => {
@@ -207,12 +207,12 @@ export class WorkerLink {
   /** One follower a run; a second takes the place of the first. */
   follow(run: string, fromSeq: number, follower: RunFollower): void {
     this.#followers.set(run, follower);
-    this.#do(this.#machine.follow(this.#clock.now(), run, fromSeq));
+    this.#do(this.#machine.follow(this.#clock.monotonic(), run, fromSeq));
   }
 
   unfollow(run: string): void {
     if (!this.#followers.delete(run)) return;
-    this.#do(this.#machine.unfollow(this.#clock.now(), run));
+    this.#do(this.#machine.unfollow(this.#clock.monotonic(), run));
   }
 
   /**
@@ -274,8 +274,8 @@ export class WorkerLink {
     this.#stopTimer?.();
     const at = this.#machine.nextTickAt;
     if (at !== undefined) {
-      this.#stopTimer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
-        this.#do(this.#machine.tick(this.#clock.now()));
+      this.#stopTimer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => {
+        this.#do(this.#machine.tick(this.#clock.monotonic()));
       });
     }
   }
@@ -359,7 +359,7 @@ export class WorkerLink {
     }
     if (this.#ended.signal.aborted) return;
     if ('away' in endpoint) {
-      this.#do(this.#machine.closed(this.#clock.now(), 1006, endpoint.away));
+      this.#do(this.#machine.closed(this.#clock.monotonic(), 1006, endpoint.away));
       return;
     }
     const { url, auth, pin } = endpoint;
@@ -368,12 +368,12 @@ export class WorkerLink {
     const open = this.#options.openSocket ?? openSocket;
     const listener: SocketListener = {
       opened: () => {
-        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.now(), auth));
+        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.monotonic(), auth));
         else socket.terminate();
       },
       received: (message) => {
         if (!isCurrent()) return true;
-        const effects = this.#machine.received(this.#clock.now(), message);
+        const effects = this.#machine.received(this.#clock.monotonic(), message);
         this.#do(effects);
         // Results were copied from it; an answer's payload is its asker's.
         return effects.some(({ type }) => type === 'results');
@@ -384,7 +384,7 @@ export class WorkerLink {
       closed: (code, reason) => {
         if (!isCurrent()) return;
         this.#socket = undefined;
-        this.#do(this.#machine.closed(this.#clock.now(), code, reason));
+        this.#do(this.#machine.closed(this.#clock.monotonic(), code, reason));
       },
       untrusted: (error) => {
         if (!isCurrent()) return;

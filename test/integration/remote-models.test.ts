@@ -250,10 +250,9 @@ describe('an example', () => {
   test('completes a drawn digit with the weights of a run, and says which run is missing', async () => {
     await expect(run('complete-a-drawn-digit.ts')).rejects.toThrow('run digits-pixel-rnn --quick');
     const store = new RunStore(clientFolders({ TELETRAIN_HOME: home }).runs);
-    await store.create({
-      ...{ format: 1, id: 'digits-1', recipe, settings, quick: false, createdAt: 1 },
-      version: '0.1.0',
-    });
+    const record = { id: 'digits-1', recipe, settings, quick: false, createdAt: 1 };
+    const place = { worker: 'colab', url: 'ws://127.0.0.1:1/' };
+    await store.create({ format: 1, version: '0.1.0', ...record }, place);
     expect(await newestSavedModel({ home })).toBeUndefined();
     await cp(checkpoints, join(store.directoryOf('digits-1'), 'checkpoints'), { recursive: true });
     const { stdout, stderr } = await run('complete-a-drawn-digit.ts');

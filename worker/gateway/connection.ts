@@ -97,11 +97,11 @@ export class Connection implements AskingConnection {
     this.#socket = socket;
     this.#address = address;
     this.#host = host;
-    this.#session = new Session(clock.now());
+    this.#session = new Session(clock.monotonic());
     this.#clock = clock;
     this.#sender = new FrameSender(socket, () => this.#onRoom());
     socket.on('message', (data, isBinary) => {
-      const now = clock.now();
+      const now = clock.monotonic();
       const message = toBytes(data);
       const steps = isBinary ? this.#session.receive(message, now) : this.#session.receiveText(now);
       this.#carryOut(steps, () => releaseBytes(message));
@@ -127,7 +127,7 @@ export class Connection implements AskingConnection {
 
   sendControl(control: ControlState): void {
     if (!this.#takes.includes('control')) return;
-    this.#session.noteSent(this.#clock.now());
+    this.#session.noteSent(this.#clock.monotonic());
     this.#send('control', { control });
   }
 
@@ -147,7 +147,7 @@ export class Connection implements AskingConnection {
       hasRoom: () => this.#sender.hasRoom('calls'),
       isIdle: () => this.#sender.waitingBytes === 0,
       send: (frame: Uint8Array) => {
-        this.#session.noteSent(this.#clock.now());
+        this.#session.noteSent(this.#clock.monotonic());
         this.#sendFrame('calls', frame);
       },
     };
@@ -164,7 +164,7 @@ export class Connection implements AskingConnection {
   }
 
   sendResults(header: ResultsHeader, payload: Uint8Array): void {
-    this.#session.noteSent(this.#clock.now());
+    this.#session.noteSent(this.#clock.monotonic());
     const priority = header.ended ? 'control' : priorityOf('results', payload.byteLength);
     this.#send('results', header, payload, priority);
   }
@@ -176,17 +176,17 @@ export class Connection implements AskingConnection {
 
   /** Says why and closes; when the farewell is not taken in time, drops the socket. */
   end(error: TeletrainError, code: number): void {
-    this.#carryOut(this.#session.end(error, code, this.#clock.now()));
+    this.#carryOut(this.#session.end(error, code, this.#clock.monotonic()));
   }
 
   /** Resolves when its followers have sent all there is, or after `withinMs`. */
   async drained(withinMs: number): Promise<void> {
-    const deadline = this.#clock.now() + withinMs;
+    const deadline = this.#clock.monotonic() + withinMs;
     const isDone = () =>
       this.#socket.readyState !== this.#socket.OPEN ||
       ([...this.#followers.values()].every((follower) => follower.isCaughtUp) &&
         this.#sender.waitingBytes === 0);
-    while (!isDone() && this.#clock.now() < deadline) {
+    while (!isDone() && this.#clock.monotonic() < deadline) {
       await sleep(this.#clock, 10);
     }
   }
@@ -241,7 +241,7 @@ export class Connection implements AskingConnection {
       const { id, name } = hello.client;
       this.#caller = { id, name, role: verdict.welcome.role };
       this.#takes = hello.capabilities ?? [];
-      this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.now()));
+      this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.monotonic()));
       if (this.isWelcomed && this.isOpen) this.#host.welcomed(this);
     } catch (error) {
       this.end(this.#fault('authenticating', error), closeCodes.internal);
@@ -253,11 +253,13 @@ export class Connection implements AskingConnection {
     try {
       const outcome =
         request.method === 'file.read' ? await this.#inBulk(request) : await this.#do(request);
-      this.#carryOut(this.#session.answer(id, outcome.result, outcome.payload, this.#clock.now()));
+      this.#carryOut(
+        this.#session.answer(id, outcome.result, outcome.payload, this.#clock.monotonic()),
+      );
       if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
     } catch (error) {
       const told = error instanceof TeletrainError ? error : this.#fault(request.method, error);
-      this.#carryOut(this.#session.fail(id, told.toJSON(), this.#clock.now()));
+      this.#carryOut(this.#session.fail(id, told.toJSON(), this.#clock.monotonic()));
     } finally {
       this.#cancelled.delete(id);
     }
@@ -315,7 +317,7 @@ export class Connection implements AskingConnection {
   #onRoom(): void {
     if (this.#isDeaf) {
       // It is alive, though nothing is heard of it.
-      this.#session.noteHeard(this.#clock.now());
+      this.#session.noteHeard(this.#clock.monotonic());
       this.#isDeaf = this.#sender.waitingBytes > mostUntaken / 2;
       if (!this.#isDeaf) this.#socket.resume();
     }
@@ -330,8 +332,8 @@ export class Connection implements AskingConnection {
     this.#stopTimer?.();
     const at = this.#session.nextTickAt;
     if (!Number.isFinite(at) || this.#socket.readyState === this.#socket.CLOSED) return;
-    const now = this.#clock.now();
-    const tick = (): void => this.#carryOut(this.#session.tick(this.#clock.now()));
+    const now = this.#clock.monotonic();
+    const tick = (): void => this.#carryOut(this.#session.tick(this.#clock.monotonic()));
     this.#stopTimer = this.#clock.after(Math.max(0, at - now), tick, { background: true });
   }
 

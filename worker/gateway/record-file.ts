@@ -1,5 +1,6 @@
+import { dirname } from 'node:path';
 import type { OpenFile, System } from '../../shared/system.ts';
-import { isSystemError } from './durable-file.ts';
+import { isSystemError, syncFolder } from './durable-file.ts';
 
 /** How far a file is made of whole records. */
 export interface RecordExtent {
@@ -69,7 +70,10 @@ export class RecordFile {
       return await disk.open(this.#path, 'r+');
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
-      return await disk.open(this.#path, 'wx+', 0o600);
+      const file = await disk.open(this.#path, 'wx+', 0o600);
+      // Or a power failure may take the name, and with it what was synced.
+      await syncFolder(dirname(this.#path), this.#system);
+      return file;
     }
   }
 }

@@ -71,6 +71,14 @@ export class RunDirectory {
     await disk.rename(this.path, join(aside, `${this.path.split(/[\\/]/).at(-1)}-${now}`));
   }
 
+  /** `run.json` goes first: without it there is no run. */
+  async remove(): Promise<void> {
+    const { disk } = this.system;
+    await disk.rm(join(this.path, 'run.json'), { force: true });
+    await syncFolder(this.path, this.system);
+    await disk.rm(this.path, { recursive: true, force: true });
+  }
+
   /** @throws TeletrainError `run-unreadable`. */
   async read(): Promise<{ record: RunRecord; imported: ImportRecord | undefined }> {
     await requireNoLink(this.system, this.path);

@@ -115,6 +115,13 @@ export class Runs {
     return await this.#make(record, imported);
   }
 
+  /** Forgets a run that did not begin, with what is on disk of it. */
+  async discard(run: Run): Promise<void> {
+    this.#runs.delete(run.id);
+    await run.rest();
+    await run.directory.remove();
+  }
+
   async #make(record: RunRecord, imported: ImportRecord | undefined): Promise<Run> {
     const directory = new RunDirectory(join(this.#folder, record.id), this.#system);
     await directory.create(record, imported);

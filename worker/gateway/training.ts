@@ -70,7 +70,7 @@ export class Training {
       ended: (end) => void this.#inTurn(() => this.#engineEnded(end)),
     });
     this.#stopPinTimer = every(this.#clock, pinCheckMs, () => {
-      if (this.#pins.expire(this.#clock.now())) this.#sendPins();
+      if (this.#pins.expire(this.#clock.monotonic())) this.#sendPins();
     });
   }
 
@@ -96,7 +96,14 @@ export class Training {
     return await this.#inTurn(async () => {
       this.#refuseBusy();
       const run = await make();
-      await run.append({ type: 'state', state: 'starting' });
+      try {
+        await run.append({ type: 'state', state: 'starting' });
+      } catch (error) {
+        await this.#options.runs.discard(run).catch((cause: unknown) => {
+          this.#options.onWarning(`Run ${run.id} did not begin and cannot be removed: ${cause}`);
+        });
+        throw error;
+      }
       this.#begin(run);
       return run;
     });
@@ -171,7 +178,7 @@ export class Training {
   async change(run: Run, changed: { epochs?: number; patience?: number }): Promise<void> {
     await this.#inTurn(async () => {
       if (run === this.#active) {
-        await run.append({ type: 'change', ...changed });
+        await this.#note(run, changed);
         this.#tellEngine({ type: 'change', ...changed });
         return;
       }
@@ -193,7 +200,7 @@ export class Training {
   /** Somebody reads this checkpoint: keep it for a while. */
   pin(run: Run, checkpoint: string): void {
     if (run !== this.#active) return;
-    if (this.#pins.touch(checkpoint, this.#clock.now())) this.#sendPins();
+    if (this.#pins.touch(checkpoint, this.#clock.monotonic())) this.#sendPins();
   }
 
   /** Ends the engine; an active run leaves a checkpoint and becomes `interrupted`. */
@@ -248,7 +255,16 @@ export class Training {
   }
 
   async #ask(run: Run, asked: Asked): Promise<void> {
-    await run.append({ type: 'change', asked });
+    await this.#note(run, { asked });
+  }
+
+  /** Where the disk refused an earlier command, it may take this one: only a refused event of the engine's ends a run. */
+  async #note(
+    run: Run,
+    change: Omit<Extract<EventBody, { type: 'change' }>, 'type'>,
+  ): Promise<void> {
+    run.retryJournal();
+    await run.append({ type: 'change', ...change });
   }
 
   #begin(run: Run): void {

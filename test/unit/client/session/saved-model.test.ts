@@ -19,15 +19,8 @@ afterEach(() => rm(home, { recursive: true }));
 
 async function createRun(id: string, recipe: RecipeName, createdAt: number): Promise<void> {
   const settings = completeSettings(recipe, {});
-  await store.create({
-    format: 1,
-    id,
-    recipe,
-    settings,
-    quick: false,
-    createdAt,
-    version: '0.1.0',
-  });
+  const record = { id, recipe, settings, quick: false, createdAt, version: '0.1.0' };
+  await store.create({ format: 1, ...record }, { worker: 'colab', url: 'ws://127.0.0.1:1/' });
 }
 
 async function createCheckpoint(run: string, step: number, weights: string): Promise<string> {

@@ -58,6 +58,7 @@ class SlowSocket extends EventEmitter implements MessageSocket {
 
 const clock: Clock = {
   now: () => 0,
+  monotonic: () => 0,
   after: () => () => {},
   soon: (call) => void setImmediate(call),
 };

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { TeletrainError } from '../../shared/errors.ts';
+import { version } from '../../shared/version.ts';
+import {
+  Connection,
+  type ConnectionHost,
+  type MessageSocket,
+} from '../../worker/gateway/connection.ts';
+import { ControlKeeper } from '../../worker/gateway/control-keeper.ts';
+import { Door } from '../../worker/gateway/door.ts';
+import { createHandlers } from '../../worker/gateway/handlers.ts';
+import { LedgerFile } from '../../worker/gateway/ledger-file.ts';
+import { Pairing } from '../../worker/gateway/pairing.ts';
+import { RequestDesk } from '../../worker/gateway/request-desk.ts';
+import { Runs } from '../../worker/gateway/runs.ts';
+import { TensorSessions } from '../../worker/gateway/tensor-sessions.ts';
+import { Tokens } from '../../worker/gateway/tokens.ts';
+import { Training } from '../../worker/gateway/training.ts';
+import { Uploads } from '../../worker/gateway/uploads.ts';
+import { isDiskTrouble } from './faults.ts';
+import type { Machine, Program } from './machine.ts';
+import { type EngineHabits, SimulatedEngine } from './simulated-engine.ts';
+import { describe } from './world.ts';
+
+export const workerHome = '/home/worker';
+export const workerUrl = 'ws://worker:7070/';
+
+/** Where a part of the gateway is another one than the real: how the simulator is tested. */
+export interface Parts {
+  readonly openLedger: typeof LedgerFile.open;
+}
+
+export const realParts: Parts = {
+  openLedger: (path, system) => LedgerFile.open(path, system),
+};
+
+/** What runs while a gateway lives. */
+export interface RunningGateway {
+  readonly program: Program;
+  readonly runs: Runs;
+  readonly training: Training;
+  readonly engine: SimulatedEngine;
+  readonly ledgerFile: LedgerFile;
+}
+
+export interface GatewayOptions {
+  readonly machine: Machine;
+  readonly habits: EngineHabits;
+  readonly parts: Parts;
+  /** Called when its runs were read from disk. */
+  readonly onLoaded: (runs: Runs) => void;
+}
+
+/** A worker's gateway on a simulated machine: the real parts, put together as gateway.ts does. */
+export class SimulatedGateway {
+  readonly #options: GatewayOptions;
+  #running: RunningGateway | undefined;
+  #accept: ((socket: MessageSocket) => void) | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  get machine(): Machine {
+    return this.#options.machine;
+  }
+
+  get running(): RunningGateway | undefined {
+    return this.#running;
+  }
+
+  /** Takes a socket, where it listens. */
+  get accept(): ((socket: MessageSocket) => void) | undefined {
+    return this.#accept;
+  }
+
+  /** Tokens of these clients open it. */
+  pair(clients: readonly { id: string; token: string }[]): void {
+    const tokens = clients.map(({ id, token }) => ({
+      sha256: createHash('sha256').update(token).digest('hex'),
+      clientId: id,
+      clientName: id,
+      createdAt: 1,
+      role: 'control',
+    }));
+    this.machine.disk.place(`${workerHome}/tokens.json`, JSON.stringify({ format: 1, tokens }));
+  }
+
+  boot(): void {
+    const { machine } = this.#options;
+    const program = machine.launch();
+    machine.world.say(machine.name, () => 'starts');
+    this.#start(program).catch((error: unknown) => {
+      if (program.hasEnded) return;
+      if (!isDiskTrouble(error)) {
+        machine.world.violate(`the gateway did not start: ${describe(error)}`);
+        return;
+      }
+      machine.world.say(machine.name, () => `did not start: ${error}`);
+      program.end();
+      // Somebody, or a supervisor, starts it again.
+      machine.world.after(10_000, () => {
+        if (machine.program === program) this.boot();
+      });
+    });
+  }
+
+  /** What listens is gone, before the machine kills it. */
+  down(): void {
+    this.#running = undefined;
+    this.#accept = undefined;
+  }
+
+  async #start(program: Program): Promise<void> {
+    const { machine, habits, parts, onLoaded } = this.#options;
+    const { system } = program;
+    const { clock, random } = system;
+    const startedAt = clock.now();
+    const onFault = (what: string, error: unknown): void => {
+      machine.world.say(machine.name, () => `fault while ${what}: ${error}`);
+      if (isDiskTrouble(error)) return;
+      machine.world.violate(`a fault of the gateway's while ${what}: ${describe(error)}`);
+    };
+    const tokens = await Tokens.open(`${workerHome}/tokens.json`, system);
+    const ledgerFile = await parts.openLedger(`${workerHome}/ledger`, system);
+    const onWarning = (message: string): void => machine.world.say(machine.name, () => message);
+    const runs = await Runs.load(`${workerHome}/runs`, onWarning, () => {}, system);
+    onLoaded(runs);
+    const engine = new SimulatedEngine(program, machine.chance, habits);
+    const training = new Training({
+      ...{ runs, engine, dataDir: undefined, cacheDir: '/cache', clock, onWarning },
+      onStatus: () => {},
+      onProgress: () => {},
+      onReady: () => {},
+      onUnusable: () => {},
+    });
+    const tensors = new TensorSessions({
+      environment: async () => ({}),
+      start: () => {
+        throw new TeletrainError('no-tensors', 'No tensors here.', { hint: 'None.' });
+      },
+    });
+    const pairings = {
+      control: new Pairing((count) => random.bytes(count)),
+      observe: new Pairing((count) => random.bytes(count)),
+    };
+    const worker = { name: 'sim', version, startedAt };
+    const control = await ControlKeeper.open(`${workerHome}/control.json`, {
+      onPassed: () => {},
+      ...{ onFault, system },
+    });
+    const handlers = createHandlers({
+      ...{ runs, training, uploads: new Uploads(), tensors, control, system },
+      inviteObserver: () => pairings.observe.issue(clock.now()),
+      worker: { ...worker, home: workerHome },
+      stopWorker: () => {},
+    });
+    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
+    const epoch = random.bytes(8).toString('hex');
+    const door = new Door({
+      ...{ pairings, tokens },
+      worker: { ...worker, id: 'the-worker', epoch },
+      onPaired: () => {},
+    });
+    const host: ConnectionHost = {
+      authenticate: (hello, address) => door.authenticate(hello, address, clock.now()),
+      perform: (client, request, connection) => desk.perform(client, request, connection),
+      commands: (connection, header, payload, passedOn) =>
+        tensors.receive(connection, header, payload, passedOn),
+      hasRoom: (connection) => tensors.pump(connection),
+      welcomed: (connection) => control.arrived(connection),
+      closed: (connection, saidGoodbye) => {
+        tensors.detach(connection);
+        control.left(connection, saidGoodbye);
+      },
+      onFault,
+    };
+    this.#accept = (socket) => new Connection(socket, '10.0.0.1', host, clock);
+    this.#running = { program, runs, training, engine, ledgerFile };
+    await training.recover(true);
+    await engine.start();
+  }
+}
