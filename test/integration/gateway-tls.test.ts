@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
+import { limits } from '../../shared/limits.ts';
 import { pinPattern } from '../../shared/pin.ts';
 import { makeSelfSigned } from '../../worker/gateway/self-signed.ts';
 import { quickTimes } from './session-set-up.ts';
@@ -56,6 +57,16 @@ describe('a worker with a certificate of its own making', () => {
     await expect(pairing(wrong)).rejects.toMatchObject({ code: 'certificate-changed' });
     await expect(pairing('sha256:short')).rejects.toMatchObject({ code: 'bad-pin', exitCode: 2 });
     expect(await all.client.workers()).toEqual([]);
+  });
+
+  test('waits five seconds for a handshake, and no longer', async () => {
+    await using all = await place();
+    const { url } = await all.start('--tls', 'self-signed').line('listening');
+    const silent = connectTcp(Number(new URL(String(url)).port), '127.0.0.1');
+    await once(silent, 'connect');
+    const start = Date.now();
+    await once(silent, 'close');
+    expect(Date.now() - start).toBeLessThan(limits.authenticationMs + 3_000);
   });
 
   test('is made where other machines can reach the worker, and plain only where that is asked for', async () => {

@@ -7,6 +7,7 @@ interface Mark {
   readonly type: 'checkpoint' | 'epoch';
   readonly step: number;
   readonly epoch: number;
+  readonly before: Mark | undefined;
 }
 
 /** What a run's events add up to, as far as the gateway has to know. */
@@ -20,8 +21,8 @@ export interface RunFold {
   readonly asked: Asked | undefined;
   /** It left a checkpoint at some time, or came with one: it never starts over. */
   readonly hasCheckpoint: boolean;
-  /** Checkpoints and ends of epochs up to its step, oldest first: they tell the epoch of a step. */
-  readonly marks: readonly Mark[];
+  /** The newest of the checkpoints and ends of epochs up to its step, which tell the epoch of a step. */
+  readonly lastMark: Mark | undefined;
   /** When it was last done, which is when its test split was scored; void once it rewinds. */
   readonly done: { readonly step: number; readonly changed: RunFold['changed'] } | undefined;
   /** Restarts of the engine after a crash since the run was last started or resumed by somebody. */
@@ -51,7 +52,10 @@ export function foldOfNew(imported?: {
     changed: imported?.changed ?? {},
     asked: undefined,
     hasCheckpoint: imported !== undefined,
-    marks: imported ? [{ type: 'checkpoint', step: imported.step, epoch: imported.epoch }] : [],
+    lastMark: imported && {
+      ...{ type: 'checkpoint', step: imported.step, epoch: imported.epoch },
+      before: undefined,
+    },
     done: undefined,
     restarts: 0,
   };
@@ -77,7 +81,7 @@ export function foldEvent(fold: RunFold, event: RunEvent): RunFold {
       return {
         ...reached(fold, event),
         hasCheckpoint: fold.hasCheckpoint || type === 'checkpoint',
-        marks: [...fold.marks, { type, step, epoch }],
+        lastMark: { type, step, epoch, before: fold.lastMark },
       };
     }
     case 'rewind':
@@ -105,12 +109,20 @@ function reached(fold: RunFold, { step, epoch }: { step: number; epoch: number }
 
 /** The epoch is that of the checkpoint gone back to; of any other step, the one after the last that ended. */
 function rewound(fold: RunFold, toStep: number): RunFold {
-  const marks = fold.marks.filter(({ step }) => step <= toStep);
-  const source = marks.findLast(({ type, step }) => type === 'checkpoint' && step === toStep);
-  const ended = marks.findLast(({ type }) => type === 'epoch')?.epoch ?? 0;
+  const lastMark = markBefore(fold.lastMark, ({ step }) => step <= toStep);
+  const checkpoint = markBefore(lastMark, ({ type }) => type === 'checkpoint');
+  const source = checkpoint?.step === toStep ? checkpoint : undefined;
+  const ended = markBefore(lastMark, ({ type }) => type === 'epoch')?.epoch ?? 0;
   const epoch = toStep === 0 ? 0 : Math.min(fold.epoch, source?.epoch ?? ended + 1);
   const done = fold.done && fold.done.step <= toStep ? fold.done : undefined;
-  return { ...fold, step: Math.min(fold.step, toStep), epoch, marks, done };
+  return { ...fold, step: Math.min(fold.step, toStep), epoch, lastMark, done };
+}
+
+/** The newest that is so, from `mark` back. */
+function markBefore(mark: Mark | undefined, isSo: (mark: Mark) => boolean): Mark | undefined {
+  let found = mark;
+  while (found && !isSo(found)) found = found.before;
+  return found;
 }
 
 /** Whether a state is the effect of what was asked for, or makes it void. */

@@ -82,7 +82,7 @@ function pair(dashboard: Dashboard): void {
     form,
     check: checkPairingForm,
     submit: (filled) => {
-      const { url, code, name } = pairingOf(filled);
+      const { url, code, name, pin } = pairingOf(filled);
       if (firstError(checkPairingForm(filled))) {
         dashboard.dialog = { ...pairDialog(dashboard), form: checkPairingForm(filled) };
         return;
@@ -91,6 +91,7 @@ function pair(dashboard: Dashboard): void {
         const worker = await dashboard.client.connectWorker(url, {
           code,
           ...(name === undefined ? {} : { name }),
+          ...(pin === undefined ? {} : { pin }),
           signal,
         });
         dashboard.notice = { text: `Connected with ${worker.name}.`, style: 'good' };

@@ -1,3 +1,4 @@
+import { pinPattern } from '../../../shared/pin.ts';
 import { type Field, type Form, fieldOf, textOf } from './form.ts';
 import { textField } from './text-field.ts';
 
@@ -24,6 +25,11 @@ export function pairingForm(): Form {
         'name',
         'What to call this worker from now on, e.g. colab; empty: its own name',
       ),
+      field(
+        'pin',
+        'pin',
+        'Where the worker printed one, sha256:…: it made its certificate itself; empty: there is none',
+      ),
     ],
     focus: 0,
   };
@@ -45,14 +51,23 @@ function problemOf(key: string, text: string): string | undefined {
   if (key === 'url')
     return /^wss?:\/\/[^\s/]+/.test(text) ? undefined : 'an address begins with ws:// or wss://';
   if (key === 'code') return text === '' ? 'give the code that the worker printed' : undefined;
+  if (key === 'pin' && text !== '')
+    return pinPattern.test(text) ? undefined : 'a pin is sha256: and 43 letters';
   return text.length > 64 ? 'at most 64 characters' : undefined;
 }
 
-export function pairingOf(form: Form): { url: string; code: string; name?: string } {
+export function pairingOf(form: Form): {
+  url: string;
+  code: string;
+  name?: string;
+  pin?: string;
+} {
   const name = textOf(fieldOf(form, 'name'));
+  const pin = textOf(fieldOf(form, 'pin'));
   return {
     url: textOf(fieldOf(form, 'url')),
     code: textOf(fieldOf(form, 'code')),
     ...(name === '' ? {} : { name }),
+    ...(pin === '' ? {} : { pin }),
   };
 }

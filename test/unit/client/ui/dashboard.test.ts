@@ -547,6 +547,23 @@ test('a worker is paired by its address and code, which may be pasted', async ()
   expect(client.asked).toEqual(['connect wss://somewhere.example:443 4F7K-22QX colab']);
 });
 
+test('a worker that made its certificate itself is paired by its pin, too', async () => {
+  const client = new ScriptedClient();
+  await using open = openDashboard(client);
+  const { terminal } = open;
+  await terminal.waitFor('1 worker');
+  await terminal.press('c');
+  await terminal.waitFor('Connect to a worker');
+  const paste = (text: string) => `\x1b[200~${text}\x1b[201~`;
+  const before = [paste('wss://10.0.0.2:8787'), keys.tab, paste('4F7K-22QX'), keys.tab, keys.tab];
+  await terminal.press(...before, ...'sha256:short', keys.enter);
+  await terminal.waitFor('a pin is sha256: and 43 letters');
+  expect(client.asked).toEqual([]);
+  await terminal.press(keys.ctrlU, paste(`sha256:${'a'.repeat(43)}`), keys.enter);
+  await terminal.waitFor('2 workers');
+  expect(client.asked).toEqual([`connect wss://10.0.0.2:8787 4F7K-22QX sha256:${'a'.repeat(43)}`]);
+});
+
 test('an address that is none is refused before anybody is asked', async () => {
   const client = new ScriptedClient();
   await using open = openDashboard(client);

@@ -413,11 +413,11 @@ export class ScriptedClient implements TeletrainClient {
   }
   async connectWorker(
     url: string,
-    options: { code: string; name?: string },
+    { code, name, pin }: { code: string; name?: string; pin?: string },
   ): Promise<WorkerReference> {
-    this.asked.push(`connect ${url} ${options.code} ${options.name ?? ''}`.trim());
+    this.asked.push(['connect', url, code, name, pin].filter(Boolean).join(' '));
     this.#fail();
-    const worker = { name: options.name ?? 'colab', url, local: false, addedAt: Date.now() };
+    const worker = { name: name ?? 'colab', url, local: false, addedAt: Date.now() };
     this.workerList = [...this.workerList, worker];
     return worker;
   }
