@@ -35,7 +35,7 @@ test('50,000 mutated inputs are accepted or refused with a reason, and take no m
     'client: closes 4400 malformed-message',
     'tensors: malformed-batch',
     'tensor-link: malformed-batch',
-    'tensor-link: data',
+    'tensor-link: failed',
     'files: journal read',
     'files: ledger read',
     'files: tokens.json tokens-unreadable',
