@@ -226,6 +226,8 @@ test('a record whose settings are wrong is refused before anything is written', 
     client.ask('run.start', { record: { ...smallRun('one'), recipe, settings } });
   await expect(start({ epochs: -1 })).rejects.toMatchObject({ code: 'bad-setting' });
   await expect(start({ wings: 2 })).rejects.toMatchObject({ code: 'unknown-setting' });
-  await expect(start({}, 'no-such-recipe')).rejects.toMatchObject({ code: 'bad-params' });
+  await expect(start({}, 'no-such-recipe')).rejects.toMatchObject({
+    code: 'unknown-recipe',
+  });
   expect((await client.request('run.list', {})).result.runs).toEqual([]);
 });
