@@ -38,10 +38,10 @@ const digits: Workload = {
 
 /** An embedding whose rows are trained as they are read, and a checkpoint with tfjs' own files. */
 const reviews: Workload = {
-  recipe: 'imdb-lstm',
+  recipe: 'imdb-simple-rnn',
   settings: {
     ...common,
-    ...{ vocabulary: 2000, timesteps: 80, embeddingUnits: 16, units: 16, batchSize: 32 },
+    ...{ vocabulary: 2000, timesteps: 80, embeddingUnits: 16, units: 16, layers: 2, batchSize: 32 },
     ...{ trainExamples: 32 * stepsPerEpoch, optimizer: 'adam', clipNorm: 1 },
   },
   stepsPerEpoch,

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import type { EventBody } from '../../shared/events.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import { manifestSchema } from '../../shared/run.ts';
 import type { StartCommand } from '../../worker/channel.ts';
+import { sha256 } from '../../worker/engine/checkpoints/save.ts';
 import { realFilesFolder } from '../peers/real-files.ts';
 import { EngineDriver, startCommand } from './engine-driver.ts';
 
@@ -194,6 +195,22 @@ describe.each(available)(
       );
     });
 
+    test('a run goes on by the implementation that computed it, though another is faster now', async () => {
+      await cp(folder('undisturbed'), folder('otherwise'), { recursive: true });
+      await pretendComputedBy('operations', folder('otherwise'));
+      await using engine = await EngineDriver.start();
+      const lastStep = lastStepOf(undisturbed);
+      engine.send(startCommand(recipe, folder('otherwise'), settings, { resume: true, lastStep }));
+      const event = await engine.untilEvent(({ type }) => type === 'engine');
+      const layers = event.type === 'engine' ? (event.report.layers ?? []) : [];
+      expect(layers.length).toBeGreaterThan(0);
+      for (const { used, implementations } of layers) {
+        const isRight = implementations.some(({ name, agrees }) => name === 'operations' && agrees);
+        if (isRight) expect(used).toBe('operations');
+      }
+      expect(event).not.toHaveProperty('differs');
+    });
+
     test('a run that goes on with other threads says that its bits may differ', async () => {
       await using engine = await EngineDriver.start({ TF_NUM_INTRAOP_THREADS: '7' });
       const lastStep = lastStepOf(undisturbed);
@@ -286,6 +303,22 @@ async function finalTensors(directory: string): Promise<string[]> {
   return files
     .filter(({ name }) => name.endsWith('.safetensors'))
     .map(({ name, sha256 }) => `${last} ${name} ${sha256}`);
+}
+
+/** Has the newest checkpoint say so of every layer. */
+async function pretendComputedBy(used: string, directory: string): Promise<void> {
+  const checkpoint = join(directory, 'checkpoints', (await listOf(directory)).at(-1) ?? '');
+  const read = async (name: string) => JSON.parse(await readFile(join(checkpoint, name), 'utf8'));
+  const state = await read('state.json');
+  for (const layer of state.engine.layers) layer.used = used;
+  const bytes = Buffer.from(JSON.stringify(state));
+  const manifest = await read('manifest.json');
+  for (const file of manifest.files) {
+    if (file.name === 'state.json')
+      Object.assign(file, { bytes: bytes.length, sha256: sha256(bytes) });
+  }
+  await writeFile(join(checkpoint, 'state.json'), bytes);
+  await writeFile(join(checkpoint, 'manifest.json'), JSON.stringify(manifest));
 }
 
 /** Ids of a run's checkpoints, oldest first. */

@@ -27,6 +27,44 @@ export async function chooseImplementations(folder: string): Promise<LayerReport
 }
 
 /**
+ * Has the layers computed as they were before where that is right here too, though another way may be
+ * faster now: which is fastest is a matter of what else the machine does, and another way gives other
+ * bits.
+ *
+ * @param found what the probe found on the backend in use
+ * @param before what computed the run until now; nothing for a run that begins
+ * @returns what is used from now on
+ */
+export function keepImplementations(
+  found: readonly LayerReport[],
+  before: readonly LayerReport[] = [],
+): LayerReport[] {
+  const kernelsAreTrusted = layerOfWrongKernel(found) === undefined;
+  const kept = found.map((report) => {
+    const used = before.find(({ layer }) => layer === report.layer)?.used;
+    const isRight = report.implementations.some(
+      ({ name, agrees }) => name === used && agrees === true,
+    );
+    const isUsable = isRight && (used !== 'kernel' || kernelsAreTrusted);
+    return used === undefined || used === report.used || !isUsable ? report : keep(report, used);
+  });
+  setRanking(rankingOf(kept));
+  return kept;
+}
+
+function keep(report: LayerReport, used: LayerReport['used']): LayerReport {
+  return {
+    ...report,
+    used,
+    implementations: report.implementations.map((implementation) =>
+      implementation.name === used
+        ? { ...implementation, reason: `${implementation.reason}; it computed the run before` }
+        : implementation,
+    ),
+  };
+}
+
+/**
  * What each layer may be computed by on the backend in use, and what is best.
  *
  * @param native absent on WebAssembly

@@ -10,6 +10,7 @@ import { initialProgress, type Progress } from '../checkpoints/state.ts';
 import { loadDataset } from '../datasets/load.ts';
 import { createModel } from '../models/create.ts';
 import { createOptimizer } from '../optimizers/create.ts';
+import { keepImplementations } from '../probe/choose-implementations.ts';
 import { gatherPictures, gatherReviews } from './batches.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { type RunControls, StopRequested } from './controls.ts';
@@ -42,8 +43,8 @@ export async function performRun(command: StartCommand, surroundings: RunSurroun
   const status = new StatusReporter(command.record.id, gauges, sendStatus);
   const release: (() => void)[] = [() => status.close()];
   try {
-    const parts = await assemble(command, surroundings, status, release);
-    const { progress, isSaved } = await takeUp(command, parts);
+    const assembled = await assemble(command, surroundings, status, release);
+    const { parts, progress, isSaved } = await takeUp(command, assembled);
     const keeper = new CheckpointKeeper(parts, isSaved ? progress : undefined);
     await train(parts, progress, keeper, command.testedStep);
   } catch (caught) {
@@ -93,10 +94,12 @@ async function assemble(
 }
 
 /** Sets the weights to where the run begins and says what runs from there. */
-async function takeUp(command: StartCommand, parts: RunParts) {
-  const { record, settings, engine, dataset, model, journal, status, version } = parts;
-  const checkpoint = command.resume ? await newestCheckpoint(parts, command) : undefined;
-  if (checkpoint) restore(checkpoint, parts);
+async function takeUp(command: StartCommand, assembled: RunParts) {
+  const { record, settings, dataset, model, journal, status, version } = assembled;
+  const checkpoint = command.resume ? await newestCheckpoint(assembled, command) : undefined;
+  if (checkpoint) restore(checkpoint, assembled);
+  const engine = computingAsBefore(assembled.engine, checkpoint);
+  const parts: RunParts = { ...assembled, engine };
   const progress: Progress = {
     ...(checkpoint?.state.progress ?? initialProgress(settings)),
     ...command.changed,
@@ -125,7 +128,18 @@ async function takeUp(command: StartCommand, parts: RunParts) {
   } else if (command.resume) {
     logTo(journal).info('The run has no checkpoint yet and starts from its beginning.');
   }
-  return { progress, isSaved: checkpoint !== undefined };
+  return { parts, progress, isSaved: checkpoint !== undefined };
+}
+
+/** A run keeps the implementations of its layers, and so its bits, where they are right here too. */
+function computingAsBefore(
+  engine: RunParts['engine'],
+  checkpoint: LoadedCheckpoint | undefined,
+): RunParts['engine'] {
+  const { report } = engine;
+  if (!report.layers) return engine;
+  const layers = keepImplementations(report.layers, checkpoint?.state.engine.layers);
+  return { report: { ...report, layers }, liveTensors: () => engine.liveTensors() };
 }
 
 /** @throws TeletrainError `no-checkpoint` where there were some and none is whole any more. */

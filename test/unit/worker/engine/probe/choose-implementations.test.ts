@@ -2,8 +2,17 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type {
+  ImplementationName,
+  LayerName,
+  LayerReport,
+} from '../../../../../shared/engine-report.ts';
 import { openEngine } from '../../../../../worker/engine/backend/engine.ts';
-import { findImplementations } from '../../../../../worker/engine/probe/choose-implementations.ts';
+import { chooseForLayer } from '../../../../../worker/engine/ops/choose.ts';
+import {
+  findImplementations,
+  keepImplementations,
+} from '../../../../../worker/engine/probe/choose-implementations.ts';
 import { emulateCudnn } from '../ops/emulated-cudnn.ts';
 
 const engine = await openEngine();
@@ -20,6 +29,46 @@ it('WebAssembly has one way to compute a layer, and none is tried', async () => 
     expect(used).toBe('composed');
     expect(implementations).toEqual([{ name: 'composed', reason: 'WebAssembly has no other' }]);
   }
+});
+
+describe.runIf(canEmulate)('a run that goes on', () => {
+  const { layers = [] } = engine.report;
+  /** As an engine would have reported that found another way the fastest. */
+  const computedBy = (layer: LayerName, used: ImplementationName) =>
+    layers.map((report) => (report.layer === layer ? { ...report, used } : report));
+  const able = ['kernel', 'block', 'operations', 'composed'] as const;
+  const nameFor = (layer: LayerName) => chooseForLayer(layer, 'best', able).name;
+  const usedOf = (reports: readonly LayerReport[], layer: LayerName) =>
+    reports.find((report) => report.layer === layer)?.used;
+  afterAll(() => {
+    keepImplementations(layers);
+  });
+
+  it('computes its layers as before, whatever is fastest now, and the next run by that again', () => {
+    for (const before of ['block', 'operations', 'kernel'] as const) {
+      const kept = keepImplementations(layers, computedBy('LSTM', before));
+      expect([usedOf(kept, 'LSTM'), nameFor('LSTM')]).toEqual([before, before]);
+      expect(usedOf(kept, 'GRU')).toBe(usedOf(layers, 'GRU'));
+    }
+    expect(keepImplementations(layers)).toEqual(layers);
+    expect(nameFor('LSTM')).toBe(usedOf(layers, 'LSTM'));
+  });
+
+  it('keeps nothing that is not right here', () => {
+    const wrong = layers.map((report) => ({
+      ...report,
+      used: 'operations' as const,
+      implementations: report.implementations.map((implementation) =>
+        implementation.name === 'block' || implementation.name === 'kernel'
+          ? { ...implementation, agrees: false }
+          : implementation,
+      ),
+    }));
+    for (const before of ['block', 'kernel', 'cudnn'] as const) {
+      expect(keepImplementations(wrong, computedBy('LSTM', before))).toEqual(wrong);
+      expect(nameFor('LSTM')).toBe('operations');
+    }
+  });
 });
 
 describe.runIf(canEmulate)('an engine on a GPU', () => {
