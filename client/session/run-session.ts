@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, type RunEvent } from '../../shared/events.ts';
@@ -102,11 +103,16 @@ export class RunSession {
     const { fold, system } = this.#options;
     // A disk that cannot be written to can still be read from.
     await writeMissingSamples(fold.directory, fold.samples, system).catch(() => {});
-    for (const { id } of [...fold.checkpoints]) {
+    for (const { id, removedOnWorker } of [...fold.checkpoints]) {
       const hash = fold.manifestHashes.get(id) ?? '';
       const folder = `${fold.directory}/checkpoints`;
       const directory = await checkpointAtHome(folder, id, hash, system);
       if (directory) fold.setCheckpoint(id, { home: { state: 'verified', directory } });
+      else if (removedOnWorker) {
+        // The rest of it is nowhere to be had.
+        const partial = join(folder, `${id}.partial`);
+        await system.disk.rm(partial, { recursive: true, force: true }).catch(() => {});
+      }
     }
     this.#changed();
   }

@@ -49,6 +49,11 @@ export class ClientAttempts {
     return this.#child?.kill('SIGKILL') ?? false;
   }
 
+  /** Has a client of kind `program` say on its standard error what it waits for. */
+  ask(): void {
+    if (this.#options.kind === 'program') this.#child?.kill('SIGUSR2');
+  }
+
   /** Does what is to be done next, to its end. */
   async next(): Promise<ClientEnd> {
     const args = await this.#command();

@@ -37,6 +37,12 @@ async function open() {
 let code: number;
 try {
   const handle = await open();
+  // What it waits for, where it seems to wait for ever.
+  process.on('SIGUSR2', () => {
+    const { state, lastSeq, connection, pending, checkpoints } = handle.view;
+    const atHome = checkpoints.map(({ id, home }) => `${id} ${home.state}`);
+    output.notice(JSON.stringify({ state, lastSeq, connection, pending, atHome }));
+  });
   code = await followRun(handle, output, { signal: new AbortController().signal, lostAfterMs });
   await client.close();
 } catch (error) {

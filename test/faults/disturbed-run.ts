@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import type { RunEvent } from '../../shared/events.ts';
 import { createRandom } from '../../worker/engine/random.ts';
 import { workerFolders } from '../../worker/folders.ts';
 import { WorkerProcess } from '../integration/support/worker-process.ts';
+import { childrenOf, isAlive } from './child-processes.ts';
 import { ClientAttempts, type ClientEnd } from './client-attempts.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { FillingDisk } from './filling-disk.ts';
@@ -18,6 +19,7 @@ import type { Fault, Schedule, Trouble } from './schedule.ts';
 
 /** A run that has not ended by then hangs. Undisturbed it takes 3 s on two idle cores. */
 const longestMs = 180_000;
+const answerMs = 1_000;
 const mostAttempts = 25;
 const workerName = 'worker';
 /** Errors of a client that no fault of ours may cause. */
@@ -150,9 +152,11 @@ class DisturbedRun implements AsyncDisposable {
   async toTheEnd(): Promise<DisturbedRunReport> {
     const tooLong = AbortSignal.timeout(longestMs);
     const hangs = new Promise<never>((_, reject) => {
-      tooLong.addEventListener('abort', () =>
-        reject(new Error(`the run did not end within ${longestMs / 1000} s`)),
-      );
+      tooLong.addEventListener('abort', async () => {
+        this.#client.ask();
+        await sleep(answerMs);
+        reject(new Error(`the run did not end within ${longestMs / 1000} s`));
+      });
     });
     const faults = this.#schedule.faults.map((fault) => this.#perform(fault));
     // Looked at below; a failure in between must not end the process.
@@ -213,6 +217,8 @@ class DisturbedRun implements AsyncDisposable {
       environment: {
         // Set up once, not for each home.
         TELETRAIN_CACHE: workerFolders().cache,
+        // Else what else the machine does decides by which way a run is computed, and so its bits.
+        TELETRAIN_IMPLEMENTATION: 'kernel',
         ...this.#disks?.worker.environment,
       },
     });
@@ -324,6 +330,7 @@ class DisturbedRun implements AsyncDisposable {
     for (let attempt = 1; attempt <= mostAttempts; attempt += 1) {
       const end = await this.#client.next();
       this.#note(`client "${end.args.slice(0, 2).join(' ')}" ended: ${howIt(end)}`);
+      for (const line of end.stderr.trim().split('\n')) if (line) this.#note(`client: ${line}`);
       if (end.code === 0) return end;
       if (neverTold.has(end.error ?? '')) throw new Error(`the client told ${lastWords(end)}`);
       const isTold = end.killed || end.error !== undefined || end.code === 1 || end.code === 3;
@@ -365,26 +372,4 @@ function howIt({ code, killed, error }: ClientEnd): string {
 
 function lastWords({ stdout, stderr }: ClientEnd): string {
   return `${stdout.trimEnd().split('\n').at(-1)} ${stderr}`;
-}
-
-/** Processes that this one started and that live. */
-async function childrenOf(pid: number): Promise<number[]> {
-  const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(
-    processes.map((name) => readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')),
-  );
-  return stats.flatMap((stat) => {
-    // After the name in parentheses, which may hold anything: state, parent.
-    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return Number(parent) === pid ? [Number.parseInt(stat, 10)] : [];
-  });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
 import { endsWithTest, quickTimes, recipe, until } from '../integration/session-set-up.ts';
 import { temporaryHome, WorkerProcess } from '../integration/support/worker-process.ts';
+import { childrenOf } from './child-processes.ts';
 import { FillingDisk, fullDiskLibrary } from './filling-disk.ts';
 
 const library = await fullDiskLibrary();
@@ -11,31 +12,44 @@ test.runIf('lacking' in library)('a full disk could not be checked here', () => 
   console.warn('lacking' in library ? library.lacking : '');
 });
 
+/** A worker with the small engine on a disk of its own, and a client that is paired with it. */
+async function pairedOnDisk(environment: Readonly<Record<string, string>> = {}) {
+  const stack = new AsyncDisposableStack();
+  const folder = stack.use(await temporaryHome());
+  const workerHome = join(folder.path, 'worker');
+  const path = 'path' in library ? library.path : '';
+  const disk = await FillingDisk.of(workerHome, path, join(folder.path, 'room'));
+  const worker = stack.use(
+    new WorkerProcess(workerHome, {
+      args: endsWithTest,
+      environment: { ...disk.environment, ...environment },
+    }),
+  );
+  const { url, code } = await worker.listening();
+  const home = join(folder.path, 'client');
+  const client = createClient({ home, times: quickTimes });
+  stack.defer(() => client.close());
+  await client.connectWorker(url, { code, name: 'worker' });
+  return { worker, disk, client, home, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const told = {
+  code: 'journal-failed',
+  message: expect.stringContaining('whose disk took no more of its events'),
+  hint: expect.stringContaining('teletrain resume'),
+};
+
 test.skipIf('lacking' in library)(
   'a run whose journal takes no more is told to who follows it and to who attaches later, and goes on once there is room',
   async () => {
-    await using folder = await temporaryHome();
-    const workerHome = join(folder.path, 'worker');
-    const path = 'path' in library ? library.path : '';
-    const disk = await FillingDisk.of(workerHome, path, join(folder.path, 'room'));
-    await using worker = new WorkerProcess(workerHome, {
-      args: endsWithTest,
-      environment: disk.environment,
-    });
-    const { url, code } = await worker.listening();
-    const client = createClient({ home: join(folder.path, 'client'), times: quickTimes });
-    await client.connectWorker(url, { code, name: 'worker' });
+    await using all = await pairedOnDisk();
+    const { client, disk } = all;
     const handle = await client.startRun({ recipe, settings: { epochs: 30 }, on: 'worker' });
     await until(handle, ({ checkpoints }) => checkpoints.length > 0);
 
     await disk.fill(200);
-    const told = {
-      code: 'journal-failed',
-      message: expect.stringContaining('whose disk took no more of its events'),
-      hint: expect.stringContaining('teletrain resume'),
-    };
     await expect(handle.finished()).rejects.toMatchObject(told);
-    const other = createClient({ home: join(folder.path, 'client'), times: quickTimes });
+    const other = createClient({ home: all.home, times: quickTimes });
     const later = await other.openRun(handle.id);
     await expect(later.finished()).rejects.toMatchObject(told);
     await other.close();
@@ -47,7 +61,27 @@ test.skipIf('lacking' in library)(
     const seqs: number[] = [];
     for await (const { seq } of handle.events()) seqs.push(seq);
     expect(seqs).toEqual(seqs.map((_, index) => index + 1));
-    await client.close();
+  },
+  60_000,
+);
+
+test.skipIf('lacking' in library)(
+  'a run whose engine crashes while the disk is full can be resumed once there is room',
+  async () => {
+    // Its first step lasts: no event but that of the crash meets the full disk.
+    await using all = await pairedOnDisk({ SMALL_ENGINE_STEP_MS: '600000' });
+    const { client, disk, worker } = all;
+    const handle = await client.startRun({ recipe, settings: { epochs: 30 }, on: 'worker' });
+    await until(handle, ({ state }) => state === 'running');
+    await disk.fill(0);
+    const [engine = 0] = await childrenOf(worker.child.pid ?? 0);
+    process.kill(engine, 'SIGKILL');
+    await expect(handle.finished()).rejects.toMatchObject(told);
+    await disk.free();
+    const { lastSeq } = handle.view;
+    await handle.resume();
+    await until(handle, (view) => view.state === 'running' && view.lastSeq > lastSeq);
+    await handle.stop('now');
   },
   60_000,
 );

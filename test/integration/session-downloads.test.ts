@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
@@ -177,5 +177,20 @@ describe('a checkpoint that is brought home', () => {
     const found = await (await later.openRun('last')).finished();
     expect(homeOf(found)).toMatchObject({ state: 'failed', code: 'disk-failed' });
     await later.close();
+  });
+
+  test('half of which came before its worker removed it is cleared away when the run is opened again', async () => {
+    await using all = await pairedClient();
+    const handle = await all.client.startRun({ recipe, settings: { epochs: 10 }, on: 'colab' });
+    const { checkpoints, directory } = await handle.finished();
+    const [gone] = checkpoints.filter(({ removedOnWorker }) => removedOnWorker);
+    const folder = join(directory, 'checkpoints', `${gone?.id}`);
+    const kept = join(directory, 'checkpoints', `${checkpoints.at(-1)?.id}`);
+    await handle.close();
+    for (const whole of [folder, kept]) await rename(whole, `${whole}.partial`);
+    await (await all.client.openRun(handle.id, { offline: true })).close();
+    expect([folder, `${folder}.partial`].map(existsSync)).toEqual([false, false]);
+    // The other one can still arrive.
+    expect(existsSync(`${kept}.partial`)).toBe(true);
   });
 });

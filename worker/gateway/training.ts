@@ -400,6 +400,8 @@ export class Training {
       return;
     }
     await this.#keeper.append(run, recovery.event);
+    // The disk refused that, by which the run ended: nobody is to take it for the active one.
+    if (isFinal(run.fold.state) && !isFinal(recovery.event.state)) return;
     if (recovery.kind === 'settle') {
       if (isFinal(recovery.event.state)) await this.#leave(run);
       else this.#active = run;

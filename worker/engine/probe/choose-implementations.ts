@@ -20,7 +20,8 @@ const known = new WeakMap<object, LayerReport[]>();
  */
 export async function chooseImplementations(folder: string): Promise<LayerReport[]> {
   const backend = tf.backend();
-  const reports = known.get(backend) ?? (await findImplementations(nativeDispatch(), folder));
+  const reports =
+    known.get(backend) ?? asWished(await findImplementations(nativeDispatch(), folder));
   known.set(backend, reports);
   setRanking(rankingOf(reports));
   return reports;
@@ -39,29 +40,34 @@ export function keepImplementations(
   found: readonly LayerReport[],
   before: readonly LayerReport[] = [],
 ): LayerReport[] {
-  const kernelsAreTrusted = layerOfWrongKernel(found) === undefined;
-  const kept = found.map((report) => {
-    const used = before.find(({ layer }) => layer === report.layer)?.used;
-    const isRight = report.implementations.some(
-      ({ name, agrees }) => name === used && agrees === true,
-    );
-    const isUsable = isRight && (used !== 'kernel' || kernelsAreTrusted);
-    return used === undefined || used === report.used || !isUsable ? report : keep(report, used);
-  });
+  const usedBefore = (layer: string) => before.find((report) => report.layer === layer)?.used;
+  const kept = preferring(found, usedBefore, 'it computed the run before');
   setRanking(rankingOf(kept));
   return kept;
 }
 
-function keep(report: LayerReport, used: LayerReport['used']): LayerReport {
-  return {
-    ...report,
-    used,
-    implementations: report.implementations.map((implementation) =>
-      implementation.name === used
-        ? { ...implementation, reason: `${implementation.reason}; it computed the run before` }
-        : implementation,
-    ),
-  };
+/** As TELETRAIN_IMPLEMENTATION wishes, by the name of one: for runs whose bits are to be compared. */
+function asWished(found: readonly LayerReport[]): LayerReport[] {
+  const wished = process.env.TELETRAIN_IMPLEMENTATION;
+  return preferring(found, () => wished, 'TELETRAIN_IMPLEMENTATION asks for it');
+}
+
+/** The reports with a wish fulfilled wherever it agrees with the reference. */
+function preferring(
+  found: readonly LayerReport[],
+  wish: (layer: string) => string | undefined,
+  why: string,
+): LayerReport[] {
+  const kernelsAreTrusted = layerOfWrongKernel(found) === undefined;
+  return found.map((report) => {
+    const wished = report.implementations.find(({ name }) => name === wish(report.layer));
+    if (wished?.agrees !== true || wished.name === report.used) return report;
+    if (wished.name === 'kernel' && !kernelsAreTrusted) return report;
+    const implementations = report.implementations.map((other) =>
+      other === wished ? { ...other, reason: `${other.reason}; ${why}` } : other,
+    );
+    return { ...report, used: wished.name, implementations };
+  });
 }
 
 /**
