@@ -49,7 +49,8 @@ async function throughProxy(options: Partial<FaultProxyOptions> = {}) {
     const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1');
     stack.defer(() => void socket.destroy());
     const end = new End(socket);
-    await once(socket, 'connect');
+    // Where the line is down, the reset may be all that comes.
+    await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => {});
     return end;
   };
   const near = await dial();

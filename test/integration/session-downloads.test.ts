@@ -1,10 +1,20 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
 import { sha256 } from '../../client/session/download-checkpoint.ts';
 import type { RunView } from '../../client/session/types.ts';
+import { encodeRecord } from '../../shared/journal.ts';
 import { limits } from '../../shared/limits.ts';
 import { manifestSchema } from '../../shared/run.ts';
 import { pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
@@ -182,11 +192,13 @@ describe('a checkpoint that is brought home', () => {
   test('half of which came before its worker removed it is cleared away when the run is opened again', async () => {
     await using all = await pairedClient();
     const handle = await all.client.startRun({ recipe, settings: { epochs: 10 }, on: 'colab' });
-    const { checkpoints, directory } = await handle.finished();
-    const [gone] = checkpoints.filter(({ removedOnWorker }) => removedOnWorker);
-    const folder = join(directory, 'checkpoints', `${gone?.id}`);
-    const kept = join(directory, 'checkpoints', `${checkpoints.at(-1)?.id}`);
+    const { checkpoints, directory, lastSeq } = await handle.finished();
+    const [gone = '', other = ''] = checkpoints.map(({ id }) => id);
+    const folder = join(directory, 'checkpoints', gone);
+    const kept = join(directory, 'checkpoints', other);
     await handle.close();
+    const removed = { type: 'checkpoint-removed', id: gone, run: handle.id, time: 1 } as const;
+    await appendFile(join(directory, 'journal'), encodeRecord({ ...removed, seq: lastSeq + 1 }));
     for (const whole of [folder, kept]) await rename(whole, `${whole}.partial`);
     await (await all.client.openRun(handle.id, { offline: true })).close();
     expect([folder, `${folder}.partial`].map(existsSync)).toEqual([false, false]);
