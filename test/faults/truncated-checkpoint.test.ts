@@ -25,7 +25,7 @@ import { temporaryHome } from '../integration/support/worker-process.ts';
 const run = 'one';
 const steps = { before: 10, newest: 20 };
 const newest = checkpointId(steps.newest);
-const flips = 300;
+const flips = 100;
 
 const report: EngineReport = {
   ...{ kind: 'wasm', device: 'cpu', tfjsVersion: '4.22.0', nodeVersion: process.version },
@@ -126,7 +126,7 @@ test('a run goes on from the checkpoint before one of whose files any end is mis
     }
     count += 1;
   }
-  expect(count).toBeGreaterThan(1500);
+  expect(count).toBeGreaterThan(1000);
 });
 
 test('no checkpoint of which any end is missing or any bit is changed comes home', async () => {

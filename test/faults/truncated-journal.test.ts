@@ -25,7 +25,7 @@ const bodies: readonly EventBody[] = [
   { type: 'metric', step: 2, epoch: 1, split: 'train', per: 'step', name: 'loss', value: 0.25 },
   { type: 'state', state: 'interrupted', reason: 'shutdown' },
 ];
-const flips = 300;
+const flips = 100;
 
 /** A worker's folder of runs with one in it. */
 async function workerRuns(folder: string): Promise<{ path: string; whole: Buffer }> {
@@ -58,7 +58,7 @@ async function goOn(folder: string) {
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
-/** Every byte of it changed in one bit, or so many of them. */
+/** So many copies of it, each with one bit changed. */
 function* spoiled(whole: Buffer): Generator<{ bytes: Buffer; at: number }> {
   const random = createRandom(7, 'flips');
   for (let count = 0; count < flips; count += 1) {
@@ -118,7 +118,7 @@ test("a client's journal that ends at any byte, or has a changed bit, is whole a
   const { records } = scanRecords(whole);
   const events = records.map(({ body }) => decodeEvent(body));
   const store = new RunStore(join(folder.path, 'client'));
-  await store.create(record);
+  await store.create(record, { worker: 'worker', url: 'ws://127.0.0.1:1/' });
   const path = store.journalPath(record.id);
   const requireMended = async (kept: number): Promise<void> => {
     const { fold, journal } = await store.open(record.id);
