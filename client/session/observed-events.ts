@@ -102,7 +102,7 @@ export class ObservedEvents implements RunFollower, Disposable {
     clearTimeout(this.#lostTimer);
     this.#stopListening();
     this.#options.signal?.removeEventListener('abort', this.#abort);
-    this.#options.link.unfollow(this.#options.run);
+    this.#options.link.unfollow(this.#options.run, this);
     this.#goOn();
   }
 

@@ -22,7 +22,7 @@ import { type JournalFile, journalChunks } from './journal-file.ts';
 import type { RunFold } from './run-view.ts';
 import { writeMissingSamples, writeSample } from './sample-images.ts';
 import type { RunView, Sample } from './types.ts';
-import type { WorkerLink } from './worker-link.ts';
+import type { RunFollower, WorkerLink } from './worker-link.ts';
 
 /** A command waits for this long for a worker that is away. */
 const commandPatienceMs = 20_000;
@@ -44,6 +44,7 @@ export class RunSession {
   readonly #listeners = new Set<() => void>();
   readonly #stopListening: (() => void)[] = [];
   #link: WorkerLink | undefined;
+  #follower: RunFollower | undefined;
   #announced = false;
   #isWaitingForDisk = false;
   /** What the worker said it has, since the last connection. */
@@ -56,6 +57,7 @@ export class RunSession {
   /** Why this worker does not give the run's events. */
   #refusal: TeletrainError | undefined;
   #disconnectedAt: number;
+  #isClosed = false;
 
   constructor(options: RunSessionOptions) {
     this.#options = options;
@@ -117,8 +119,13 @@ export class RunSession {
     this.#changed();
   }
 
-  /** Follows the run on a worker from now on, in place of an earlier one. */
+  /**
+   * Follows the run on a worker from now on, in place of an earlier one.
+   * @throws TeletrainError `cancelled` once it was closed: what was asked of it before must not take
+   *   the run's events from who follows it now.
+   */
   attach(link: WorkerLink, workerName: string): void {
+    if (this.#isClosed) throw cancelled('Following the run');
     this.detach('another worker');
     const { fold } = this.#options;
     const clock = this.#clock;
@@ -146,7 +153,7 @@ export class RunSession {
         this.#changed();
       }),
     );
-    link.follow(this.id, fold.lastSeq + 1, {
+    this.#follower = {
       event: (event) => this.#take(event),
       status: (status) => {
         fold.set('status', { ...status, receivedAt: clock.now() });
@@ -161,7 +168,8 @@ export class RunSession {
         this.#refusal = error;
         this.#changed();
       },
-    });
+    };
+    link.follow(this.id, fold.lastSeq + 1, this.#follower);
     link.start();
     this.#changed();
   }
@@ -193,7 +201,7 @@ export class RunSession {
   /** Lets go of the worker; what was received is kept. */
   detach(reason: string): void {
     for (const stop of this.#stopListening.splice(0)) stop();
-    this.#link?.unfollow(this.id);
+    this.#unfollow();
     this.#link = undefined;
     this.#downloads.interrupt();
     const { fold } = this.#options;
@@ -205,6 +213,7 @@ export class RunSession {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.detach('closed');
     await this.#downloads.close();
     await this.#samples;
@@ -391,7 +400,7 @@ export class RunSession {
     this.#summary = summary;
     if (!contains(summary, fold)) {
       // Its events have the numbers that come next here, and are not those that do.
-      this.#link?.unfollow(this.id);
+      this.#unfollow();
       this.#refusal = runDiverged(this.id, fold.worker ?? '', summary, fold);
       this.#changed();
       return;
@@ -411,6 +420,11 @@ export class RunSession {
     if (isFinal(fold.state)) return;
     this.#untoldEnd = journalFailedThere(this.id, fold.worker ?? '');
     fold.learnState('failed', this.#untoldEnd);
+  }
+
+  /** Another session of the run may follow it by now, where this one took long to end. */
+  #unfollow(): void {
+    if (this.#follower) this.#link?.unfollow(this.id, this.#follower);
   }
 
   #fail(error: TeletrainError): void {

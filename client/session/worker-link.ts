@@ -210,8 +210,10 @@ export class WorkerLink {
     this.#do(this.#machine.follow(this.#clock.monotonic(), run, fromSeq));
   }
 
-  unfollow(run: string): void {
-    if (!this.#followers.delete(run)) return;
+  /** Does nothing where another follower has taken its place. */
+  unfollow(run: string, follower: RunFollower): void {
+    if (this.#followers.get(run) !== follower) return;
+    this.#followers.delete(run);
     this.#do(this.#machine.unfollow(this.#clock.monotonic(), run));
   }
 

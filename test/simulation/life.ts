@@ -38,7 +38,11 @@ export interface Lived {
 
 /** Lives one plan through. The same plan always lives the same. */
 export async function live(plan: Plan, options: LifeOptions = {}): Promise<Lived> {
-  const world = new World({ traced: options.traced ?? false });
+  const { traced = false } = options;
+  const world = new World({ traced });
+  // Many errors are made on purpose; where they come from is told when somebody reads it.
+  const { stackTraceLimit } = Error;
+  if (!traced) Error.stackTraceLimit = 0;
   const life = new Life(plan, world, { ...realParts, ...options.parts });
   let violation: string | undefined;
   try {
@@ -47,6 +51,8 @@ export async function live(plan: Plan, options: LifeOptions = {}): Promise<Lived
     if (!(error instanceof Violation)) throw error;
     violation = error.message;
     world.say('VIOLATION', () => error.message);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
   return { ms: world.now, steps: world.steps, violation, trace: world.trace ?? [] };
 }

@@ -64,7 +64,7 @@ export function planOf(seed: number): Plan {
   const habits: EngineHabits = {
     stepMs: chance.spread(50, ms / 12),
     weightBytes: chance.happens(0.05) ? 600_000 : chance.below(5_000),
-    pictureBytes: chance.happens(0.05) ? 60_000 : chance.happens(0.1) ? 20 : 0,
+    pictureBytes: chance.happens(0.05) ? 200_000 : chance.happens(0.1) ? 20 : 0,
     kept: 1 + chance.below(3),
   };
   const entries: Entry[] = [];
@@ -82,6 +82,12 @@ export function planOf(seed: number): Plan {
     });
   }
   some(chance.below(7), (at) => ({ at, kind: 'deed', client: somebody(), deed: deedOf(chance) }));
+  for (const entry of [...entries]) {
+    if (entry.kind !== 'deed' || !chance.happens(0.2)) continue;
+    // The moment in which an answer is lost, and what was asked must not be done again.
+    const at = entry.at + chance.spread(5, 500);
+    entries.push({ at, kind: 'cut', client: entry.client, isHalfOpen: false });
+  }
   // Some lives have trouble of one kind only, others of every kind.
   const kinds = chance.happens(0.5) ? troubles : [chance.oneOf(troubles), chance.oneOf(troubles)];
   const count = chance.happens(0.1) ? 0 : 1 + chance.below(9);

@@ -169,6 +169,19 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 6_000, kind: 'disk', client: -1, code: 'ENOSPC', probability: 1, ms: 7_000 },
     { at: 8_000, kind: 'deed', client: 0, deed: { do: 'resume' } },
   ],
+  'a run that is opened again goes on being shown, though its first session takes long to close': [
+    start,
+    { at: 1_000, kind: 'slow-disk', client: 0, times: 300, ms: 6_000 },
+    { at: 1_200, kind: 'deed', client: 0, deed: { do: 'close' } },
+    { at: 1_400, kind: 'deed', client: 0, deed: { do: 'open' } },
+  ],
+  'what was asked of a run before it was closed takes nothing from who opens it again': [
+    start,
+    { at: 1_000, kind: 'silence', client: 0, way: 'both', ms: 72_000 },
+    { at: 15_000, kind: 'deed', client: 0, deed: { do: 'resume' } },
+    { at: 50_000, kind: 'deed', client: 0, deed: { do: 'close' } },
+    { at: 74_500, kind: 'deed', client: 0, deed: { do: 'open' } },
+  ],
   'a run that ended because its journal took no more is shown as ended': [
     start,
     { at: 1_000, kind: 'disk', client: -1, code: 'ENOSPC', probability: 1, ms: 5_000 },
