@@ -1,6 +1,7 @@
 import type { TeletrainClient } from '../../client/session/types.ts';
 import { exitCodes } from '../../shared/errors.ts';
-import { ScriptedClient, type ScriptedRun } from '../unit/client/ui/scripted-client.ts';
+import { ScriptedClient } from '../unit/client/ui/scripted-client.ts';
+import type { ScriptedRun } from '../unit/client/ui/scripted-run.ts';
 import { digitsRun, seeded } from '../unit/client/ui/scripts.ts';
 
 /**

@@ -7,7 +7,7 @@ import {
   headerLine,
   lossText,
 } from '../../../../client/cli/run-text.ts';
-import { nativeEngine } from '../ui/scripted-client.ts';
+import { nativeEngine } from '../ui/scripted-run.ts';
 import { runView, withMetrics } from './run-views.ts';
 
 describe('a loss or an accuracy in text', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type RunLimits, requireMoreToTrain } from '../../../../client/session/run-done.ts';
-import { recordOf, ScriptedRun } from '../ui/scripted-client.ts';
+import { recordOf, ScriptedRun } from '../ui/scripted-run.ts';
 
 /** A run with a validation loss an epoch, done at its end. */
 function doneRun(losses: readonly number[], limits: { epochs: number; patience: number }) {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TeletrainError } from '../../../../shared/errors.ts';
-import { listed, ScriptedClient, type ScriptedRun, sampleEvent } from './scripted-client.ts';
+import { listed, ScriptedClient } from './scripted-client.ts';
+import { type ScriptedRun, sampleEvent } from './scripted-run.ts';
 import { digitsRun, sentimentRun } from './scripts.ts';
 import { keySequences as keys, type OpenOptions, openDashboard } from './terminal.ts';
 

@@ -1,4 +1,4 @@
-import { nativeEngine, recordOf, ScriptedRun, sampleEvent } from './scripted-client.ts';
+import { nativeEngine, recordOf, ScriptedRun, sampleEvent } from './scripted-run.ts';
 
 /** A repeatable stream of numbers in [0, 1) (mulberry32), so that screens are the same in every test. */
 export function seeded(seed: number): () => number {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { alertsOf } from '../../../../../client/ui/state/alerts.ts';
 import type { EngineReport } from '../../../../../shared/engine-report.ts';
-import { nativeEngine, recordOf, ScriptedRun } from '../scripted-client.ts';
+import { nativeEngine, recordOf, ScriptedRun } from '../scripted-run.ts';
 
 const gpu = { name: 'Tesla T4', memoryBytes: 15 * 2 ** 30 };
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RunFeed } from '../../../../../client/ui/state/run-feed.ts';
-import { type ScriptedRun, sampleEvent } from '../scripted-client.ts';
+import { type ScriptedRun, sampleEvent } from '../scripted-run.ts';
 import { digitsRun } from '../scripts.ts';
 
 const minuteMs = 60_000;
