@@ -1,5 +1,6 @@
 import type { TeletrainClient } from '../../client/session/types.ts';
 import { exitCodes } from '../../shared/errors.ts';
+import { live } from '../unit/client/ui/live-run.ts';
 import { ScriptedClient } from '../unit/client/ui/scripted-client.ts';
 import type { ScriptedRun } from '../unit/client/ui/scripted-run.ts';
 import { digitsRun, seeded } from '../unit/client/ui/scripts.ts';
@@ -34,17 +35,17 @@ class CrashingClient extends ScriptedClient {
 const mode = process.argv[2] ?? 'still';
 const client: TeletrainClient = mode === 'crash' ? new CrashingClient() : new ScriptedClient();
 const run = mode === 'home' || mode === 'crash' ? undefined : digitsRun();
-if (run?.view.status) run.view.status = { ...run.view.status, receivedAt: Date.now() };
+if (run) live(run);
 if (mode === 'still') run?.push({ type: 'state', state: 'paused' });
 
 /** A thousand events a second: five metrics every 5 ms, and a download that goes on. */
-function feed(live: ScriptedRun): NodeJS.Timeout {
+function feed(training: ScriptedRun): NodeJS.Timeout {
   const random = seeded(3);
-  let step = live.view.step;
+  let step = training.view.step;
   return setInterval(() => {
     for (let more = 0; more < 5; more += 1) {
       step += 1;
-      live.push({
+      training.push({
         type: 'metric',
         step,
         epoch: Math.ceil(step / 780),
@@ -54,7 +55,7 @@ function feed(live: ScriptedRun): NodeJS.Timeout {
         value: 82 + random() * 9,
       });
     }
-    live.checkpointHome('step-000002500', {
+    training.checkpointHome('step-000002500', {
       state: 'arriving',
       received: (step * 977) % 634_880,
       bytesPerSecond: 1_400_000,
