@@ -1,6 +1,8 @@
 import type { Look } from '../style/look.ts';
 import { type Line, paintLine, type Row } from '../text/line.ts';
-import { bindings, type Context, shownKey } from './table.ts';
+import type { Context } from './binding.ts';
+import { shownKey } from './shown-key.ts';
+import { bindings } from './table.ts';
 
 /** The help, from the key table: what means something in `context` first. In columns where there is room. */
 export function helpRows(context: Context, width: number, look: Look): Row[] {

@@ -1,6 +1,8 @@
 import type { Look } from '../style/look.ts';
 import { joinFitting, type Line, lineWidth, paintLine, type Row } from '../text/line.ts';
-import { bindings, type Command, type Context, shownKey } from './table.ts';
+import type { Command, Context } from './binding.ts';
+import { shownKey } from './shown-key.ts';
+import { bindings } from './table.ts';
 
 /** Words of the footer that depend on how things stand, e.g. `resume` in place of `pause`. */
 export type HintWords = Partial<Record<Command, string | undefined>>;

@@ -7,8 +7,8 @@ import {
   formatPercent,
   formatRate,
 } from '../formatting.ts';
+import type { Command } from '../keys/binding.ts';
 import { hintRow } from '../keys/hints.ts';
-import type { Command } from '../keys/table.ts';
 import { chartPane, secondChartPane } from '../panes/chart-pane.ts';
 import { checkpointsPane } from '../panes/checkpoints-pane.ts';
 import { epochsPane } from '../panes/epochs-pane.ts';

@@ -1,7 +1,8 @@
 import { type ExitCode, exitCodes } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
-import { type Command, type Context, commandOf } from '../keys/table.ts';
+import type { Command, Context } from '../keys/binding.ts';
+import { commandOf } from '../keys/table.ts';
 import type { Answer, Dialog } from './dialog.ts';
 import { editForm, type FormEdit, firstError } from './form.ts';
 import {

@@ -1,5 +1,5 @@
 import { recipeNames } from '../../../shared/recipes.ts';
-import type { Command } from '../keys/table.ts';
+import type { Command } from '../keys/binding.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { Dialog } from './dialog.ts';
 import { firstError } from './form.ts';

@@ -1,6 +1,6 @@
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, RunView } from '../../session/types.ts';
-import type { Command } from '../keys/table.ts';
+import type { Command } from '../keys/binding.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { Dialog } from './dialog.ts';
 import { batchesOf } from './run-curves.ts';

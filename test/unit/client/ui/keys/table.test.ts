@@ -1,13 +1,10 @@
 import { expect, test } from 'vitest';
+import type { Context } from '../../../../../client/ui/keys/binding.ts';
 import { helpRows } from '../../../../../client/ui/keys/help.ts';
 import { hintRow } from '../../../../../client/ui/keys/hints.ts';
 import { keyNames } from '../../../../../client/ui/keys/key-name.ts';
-import {
-  bindings,
-  type Context,
-  commandOf,
-  shownKey,
-} from '../../../../../client/ui/keys/table.ts';
+import { shownKey } from '../../../../../client/ui/keys/shown-key.ts';
+import { bindings, commandOf } from '../../../../../client/ui/keys/table.ts';
 import { createLook } from '../../../../../client/ui/style/look.ts';
 
 const look = createLook({ depth: 'none', unicode: true });
