@@ -5,6 +5,7 @@ import type { RunHandle, TeletrainClient } from '../session/types.ts';
 import { App, SpokenApp } from './app.tsx';
 import { Speech } from './screens/spoken.ts';
 import { Dashboard } from './state/dashboard.ts';
+import { prepareLocalWorker } from './state/local-worker.ts';
 import { closingLines } from './state/summary.ts';
 import { type Environment, lookOfEnvironment } from './style/look.ts';
 
@@ -75,7 +76,7 @@ export async function runDashboard(
   if (options.openRun) dashboard.showRun(options.openRun);
   else if (options.run === undefined) {
     dashboard.refreshHome();
-    if (options.startWorker) dashboard.prepareLocalWorker();
+    if (options.startWorker) prepareLocalWorker(dashboard);
   }
   const instance = render(app(), {
     stdin,

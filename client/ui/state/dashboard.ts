@@ -3,19 +3,14 @@ import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
 import type { Command, Context } from '../keys/binding.ts';
 import { commandOf } from '../keys/table.ts';
-import type { Answer, Dialog } from './dialog.ts';
-import { editForm, type FormEdit, firstError } from './form.ts';
-import {
-  type HomeState,
-  initialHome,
-  loadHome,
-  localWorkerName,
-  type WorkerState,
-} from './home.ts';
+import type { Dialog } from './dialog.ts';
+import { answerByKey, performInDialog } from './dialog-commands.ts';
+import { editShownForm, performInForm } from './form-commands.ts';
+import { type HomeState, initialHome, loadHome } from './home.ts';
 import { performAtHome } from './home-commands.ts';
 import { CurrentNotice, type Notice } from './notice.ts';
 import { type Problem, problemOf } from './problem.ts';
-import { checkRecipeForm, type RecipeForm, startOf } from './recipe-form.ts';
+import type { RecipeForm } from './recipe-form.ts';
 import { performInRun, runActions } from './run-commands.ts';
 import { RunCurves } from './run-curves.ts';
 import * as runDialogs from './run-dialogs.ts';
@@ -57,7 +52,7 @@ export class Dashboard {
   #version = 0;
   #interrupts = 0;
   #left = false;
-  #preparing: AbortController | undefined;
+  readonly #closing = new AbortController();
 
   constructor(client: TeletrainClient, options: DashboardOptions) {
     this.client = client;
@@ -82,6 +77,16 @@ export class Dashboard {
   }
   set notice(notice: Notice | undefined) {
     this.#notice.show(notice);
+  }
+
+  /** The folder of data sets for a worker that is started on this machine. */
+  get dataDir(): string | undefined {
+    return this.#options.dataDir;
+  }
+
+  /** Aborts when the dashboard is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** The keys that mean something now, the innermost first. */
@@ -146,7 +151,7 @@ export class Dashboard {
       'Starting the run',
       { message: 'asking the worker' },
       async (signal, onProgress) => {
-        const dataDir = this.#options.dataDir;
+        const { dataDir } = this;
         this.showRun(
           await this.client.startRun({
             ...options,
@@ -175,55 +180,6 @@ export class Dashboard {
     );
   }
 
-  startLocalWorker(): void {
-    const { dataDir } = this.#options;
-    this.waitFor(
-      'Starting the worker of this machine',
-      { message: 'looking for an engine' },
-      async (signal, onProgress) => {
-        const worker = await this.client.ensureLocalWorker({
-          ...(dataDir === undefined ? {} : { dataDir }),
-          signal,
-          onProgress,
-        });
-        this.notice = { text: `${worker.name} is there.`, style: 'good' };
-        this.refreshHome();
-      },
-    );
-  }
-
-  /**
-   * Starts the worker of this machine behind the screen, its progress in the list of workers. That
-   * it cannot be had (no engine on a laptop that only drives Colab) is a state of it, not a problem.
-   */
-  prepareLocalWorker(): void {
-    const { dataDir } = this.#options;
-    const set = (state: WorkerState) => {
-      const workerStates = new Map(this.home.workerStates).set(localWorkerName, state);
-      this.home = { ...this.home, workerStates };
-      this.changed();
-    };
-    const controller = new AbortController();
-    this.#preparing = controller;
-    set({ kind: 'starting', progress: { message: 'looking for the worker of this machine' } });
-    this.attempt(
-      this.client
-        .ensureLocalWorker({
-          ...(dataDir === undefined ? {} : { dataDir }),
-          signal: controller.signal,
-          onProgress: (progress) => {
-            if (!controller.signal.aborted) set({ kind: 'starting', progress });
-          },
-        })
-        .then(
-          () => this.refreshHome(),
-          (error: unknown) => {
-            if (!controller.signal.aborted) set({ kind: 'unavailable', problem: problemOf(error) });
-          },
-        ),
-    );
-  }
-
   /** Leaves the dashboard; runs go on. */
   leave(code: ExitCode = this.exitCode): void {
     if (this.#left) return;
@@ -241,7 +197,7 @@ export class Dashboard {
 
   /** Stops timers and subscriptions. The client and its handles are the caller's. */
   close(): void {
-    this.#preparing?.abort();
+    this.#closing.abort();
     this.notice = undefined;
     if (this.screen.kind === 'run') this.screen.feed.close();
     this.#listeners.clear();
@@ -252,89 +208,21 @@ export class Dashboard {
     this.notice = undefined;
     const command = commandOf(key, [this.context]);
     if (command !== 'app.interrupt') this.#interrupts = 0;
-    if (!this.#answerByKey(key)) {
-      if (this.context === 'form') this.#pressInForm(key, command);
-      else if (command) this.#perform(command);
-    }
+    const isDone = answerByKey(this, key) || performInForm(this, key, command);
+    if (!isDone && command) this.#perform(command);
     this.changed();
   }
 
   paste(text: string): void {
     if (this.context !== 'form') return;
-    this.#edit({ kind: 'type', text });
+    editShownForm(this, { kind: 'type', text });
     this.changed();
-  }
-
-  #answerByKey(key: string): boolean {
-    const answer =
-      this.dialog?.kind === 'choice' && this.help === undefined
-        ? this.dialog.answers.find((item) => item.key === key)
-        : undefined;
-    if (answer) this.#take(answer);
-    return answer !== undefined;
-  }
-
-  #take(answer: Answer): void {
-    this.dialog = undefined;
-    answer.take();
-  }
-
-  #pressInForm(key: string, command: Command | undefined): void {
-    // A single character is text here, whatever it means elsewhere.
-    if (key.length === 1 || key === 'space') {
-      this.#edit({ kind: 'type', text: key === 'space' ? ' ' : key });
-      return;
-    }
-    const edits: Partial<Record<Command, FormEdit>> = {
-      'field.next': { kind: 'move', by: 1 },
-      'field.previous': { kind: 'move', by: -1 },
-      'field.earlierValue': { kind: 'turn', by: -1 },
-      'field.laterValue': { kind: 'turn', by: 1 },
-      'field.erase': { kind: 'erase' },
-      'field.clear': { kind: 'clear' },
-    };
-    const edit = command && edits[command];
-    if (edit) this.#edit(edit);
-    else if (command === 'form.submit') this.#submit();
-    else if (command) this.#perform(command);
-  }
-
-  #edit(edit: FormEdit): void {
-    if (this.dialog?.kind === 'form') {
-      const { form, check } = this.dialog;
-      this.dialog = { ...this.dialog, form: check(editForm(form, edit)) };
-    } else if (this.screen.kind === 'start') {
-      const { form } = this.screen;
-      const edited: RecipeForm = { ...editForm(form, edit), recipe: form.recipe };
-      this.screen = { kind: 'start', form: checkRecipeForm(edited, form) };
-    }
-  }
-
-  #submit(): void {
-    const form =
-      this.dialog?.kind === 'form'
-        ? this.dialog.form
-        : this.screen.kind === 'start'
-          ? this.screen.form
-          : undefined;
-    if (!form) return;
-    const wrong = firstError(form);
-    if (wrong) {
-      this.notice = { text: `${wrong.label}: ${wrong.error}`, style: 'bad' };
-      this.#edit({ kind: 'move', by: form.fields.indexOf(wrong) - form.focus });
-      return;
-    }
-    if (this.dialog?.kind === 'form') {
-      const { submit } = this.dialog;
-      this.dialog = undefined;
-      submit(form);
-    } else if (this.screen.kind === 'start') this.startRun(startOf(this.screen.form));
   }
 
   #perform(command: Command): void {
     if (command.startsWith('app.')) this.#performApp(command);
     else if (this.help !== undefined) this.#scrollHelp(command);
-    else if (this.dialog) this.#performInDialog(command);
+    else if (this.dialog) performInDialog(this, command);
     else if (this.screen.kind === 'home') performAtHome(this, command);
     else if (this.screen.kind === 'run') performInRun(this, command, this.screen.feed);
   }
@@ -395,16 +283,6 @@ export class Dashboard {
       'list.pageDown': 10,
     };
     this.help = Math.max(0, (this.help ?? 0) + (by[command] ?? 0));
-  }
-
-  #performInDialog(command: Command): void {
-    if (this.dialog?.kind !== 'choice') return;
-    const { answers, chosen } = this.dialog;
-    const by = command === 'choice.next' ? 1 : command === 'choice.previous' ? -1 : 0;
-    if (by !== 0)
-      this.dialog = { ...this.dialog, chosen: (chosen + by + answers.length) % answers.length };
-    const answer = answers[chosen];
-    if (command === 'choice.take' && answer) this.#take(answer);
   }
 
   #leaveRun(): void {

@@ -4,6 +4,7 @@ import type { Dashboard } from './dashboard.ts';
 import type { Dialog } from './dialog.ts';
 import { firstError } from './form.ts';
 import { homeLists, moveChosen, turnList } from './home.ts';
+import { startLocalWorker } from './local-worker.ts';
 import { checkPairingForm, pairingForm, pairingOf } from './pairing-form.ts';
 import { recipeForm } from './recipe-form.ts';
 
@@ -35,7 +36,7 @@ export function performAtHome(dashboard: Dashboard, command: Command): void {
       dashboard.refreshHome();
       return;
     case 'home.startWorker':
-      dashboard.startLocalWorker();
+      startLocalWorker(dashboard);
       return;
     case 'home.pair':
       pair(dashboard);
