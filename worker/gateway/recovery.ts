@@ -1,5 +1,6 @@
 import { type EventBody, isFinal } from '../../shared/events.ts';
 import { limits } from '../../shared/limits.ts';
+import type { WireError } from '../../shared/messages.ts';
 import { type RunFold, stateReasons } from './run-fold.ts';
 
 type StateEvent = Extract<EventBody, { type: 'state' }>;
@@ -41,6 +42,11 @@ export function afterEngineCrash(fold: RunFold, how: string): Recovery {
     waitMs,
     event: { type: 'state', state: 'recovering', reason, message },
   };
+}
+
+/** What becomes of the active run when no engine can work here. */
+export function afterUnusableEngine({ code, message, hint }: WireError): Recovery {
+  return settled('failed', code, `${message} ${hint}`);
 }
 
 /** What becomes of a run when the gateway starts and finds it in this state. */

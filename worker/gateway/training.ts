@@ -1,17 +1,29 @@
 import { type Clock, every, systemClock } from '../../shared/clock.ts';
 import type { EngineReport } from '../../shared/engine-report.ts';
-import { TeletrainError } from '../../shared/errors.ts';
+import type { TeletrainError } from '../../shared/errors.ts';
 import { type EventBody, isFinal, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
-import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
-import type { FromEngine, StartCommand } from '../channel.ts';
+import type { FromEngine } from '../channel.ts';
 import type { Engine, EngineEnd } from './engine-process.ts';
 import { EventKeeper } from './event-keeper.ts';
 import { Pins } from './pins.ts';
-import { afterEngineCrash, afterWorkerRestart, type Recovery } from './recovery.ts';
+import {
+  afterEngineCrash,
+  afterUnusableEngine,
+  afterWorkerRestart,
+  type Recovery,
+} from './recovery.ts';
 import type { Run } from './run.ts';
 import { type Asked, stateReasons } from './run-fold.ts';
 import type { Runs } from './runs.ts';
+import { startCommand } from './start-command.ts';
+import {
+  refuseDone,
+  requireCheckpoint,
+  runNotActive,
+  workerBusy,
+  workerStopping,
+} from './training-refusals.ts';
 
 export interface TrainingOptions {
   readonly runs: Runs;
@@ -232,26 +244,12 @@ export class Training {
   }
 
   #refuseBusy(): void {
-    if (this.#isEnding) {
-      throw new TeletrainError('worker-stopping', 'The worker is stopping.', {
-        hint: 'Start it again first.',
-      });
-    }
-    if (!this.#active) return;
-    throw new TeletrainError('worker-busy', `This worker is busy with run "${this.#active.id}".`, {
-      hint: `Wait for it, or stop it with "teletrain stop ${this.#active.id}".`,
-    });
+    if (this.#isEnding) throw workerStopping();
+    if (this.#active) throw workerBusy(this.#active);
   }
 
   #refuseInactive(run: Run): void {
-    if (run === this.#active) return;
-    throw new TeletrainError(
-      'run-not-active',
-      `Run "${run.id}" is not active: it is ${run.fold.state}.`,
-      {
-        hint: `Go on with it by "teletrain resume ${run.id}".`,
-      },
-    );
+    if (run !== this.#active) throw runNotActive(run);
   }
 
   async #ask(run: Run, asked: Asked): Promise<void> {
@@ -278,7 +276,7 @@ export class Training {
   /** Starts the engine if it is not there, else gives it the active run. */
   #launch(): void {
     const run = this.#active;
-    const { engine } = this.#options;
+    const { engine, dataDir, cacheDir } = this.#options;
     if (
       !run ||
       this.#isEngineOnIt ||
@@ -293,28 +291,11 @@ export class Training {
       return;
     }
     this.#isEngineOnIt = true;
-    engine.send(this.#startCommand(run));
+    engine.send(startCommand(run, { dataDir, cacheDir }));
     this.#sendPins();
     if (run.fold.asked === 'pause') engine.send({ type: 'pause' });
     if (run.fold.asked === 'stop-epoch') engine.send({ type: 'stop', when: 'epoch' });
     if (run.fold.asked === 'stop-now') engine.send({ type: 'stop', when: 'now' });
-  }
-
-  #startCommand(run: Run): StartCommand {
-    const { dataDir, cacheDir } = this.#options;
-    const { changed, step, hasCheckpoint, done } = run.fold;
-    return {
-      type: 'start',
-      record: run.record,
-      directory: run.directory.path,
-      resume: run.imported !== undefined || run.lastSeq > run.firstSeq,
-      needsCheckpoint: hasCheckpoint,
-      lastStep: step,
-      ...(done ? { testedStep: done.step } : {}),
-      cacheDir,
-      ...(Object.keys(changed).length > 0 ? { changed } : {}),
-      ...(dataDir === undefined ? {} : { dataDir }),
-    };
   }
 
   #tellEngine(message: Parameters<Engine['send']>[0]): void {
@@ -383,15 +364,11 @@ export class Training {
       const message = `The engine's last words:\n${end.lastWords.join('\n')}`.slice(0, 8000);
       await this.#keeper.append(run, { type: 'log', level: 'error', message });
     }
-    if (end.unusable) {
-      const { code, message, hint } = end.unusable;
-      await this.#carryOut(run, {
-        kind: 'settle',
-        event: { type: 'state', state: 'failed', reason: code, message: `${message} ${hint}` },
-      });
-      return;
-    }
-    await this.#carryOut(run, afterEngineCrash(run.fold, end.how));
+    const { unusable, how } = end;
+    await this.#carryOut(
+      run,
+      unusable ? afterUnusableEngine(unusable) : afterEngineCrash(run.fold, how),
+    );
   }
 
   async #carryOut(run: Run, recovery: Recovery): Promise<void> {
@@ -413,38 +390,6 @@ export class Training {
       this.#launch();
     });
   }
-}
-
-/** Without what it was imported to go on from, a run would silently start over. */
-async function requireCheckpoint(run: Run, id: string): Promise<void> {
-  const whole = await run.directory.checkpoints();
-  if (whole.some((checkpoint) => checkpoint.id === id)) return;
-  throw new TeletrainError(
-    'no-checkpoint',
-    `Checkpoint ${id}, from which run "${run.id}" is to go on, has not wholly arrived here.`,
-    { hint: `Send the rest of it: teletrain resume ${run.id} --on <this worker>.` },
-  );
-}
-
-/**
- * A run that is done has nothing left to train until its limits are raised; resumed all the same it
- * would only score the test split again.
- */
-function refuseDone({ id, record, fold }: Run): void {
-  const { state, reason, epoch, changed, done } = fold;
-  if (state !== 'done') return;
-  const settings = completeSettings(recipeNamed(record.recipe).name, record.settings);
-  const { epochs, patience } = { ...settings, ...changed };
-  const endedBy = { ...settings, ...done?.changed };
-  const isPatienceOver = reason === 'patience' && patience > 0 && patience <= endedBy.patience;
-  if (epochs > epoch && !isPatienceOver) return;
-  const why = isPatienceOver ? `with patience ${patience}` : `after ${epoch} of ${epochs} epochs`;
-  const raise = isPatienceOver
-    ? `Raise the patience first (0: never), with "teletrain change ${id} --patience N"`
-    : `Raise the epochs first, with "teletrain change ${id} --epochs N"`;
-  throw new TeletrainError('run-done', `Run "${id}" is done ${why}.`, {
-    hint: `${raise}; then resume it.`,
-  });
 }
 
 function neverReady({ how, lastWords }: EngineEnd): WireError {
