@@ -17,6 +17,8 @@ import { Violation, World } from './world.ts';
 
 /** All must be as it should be so long after the last trouble. */
 const calmMs = 30 * 60_000;
+/** So long after the last trouble whoever is connected must show the state that the run is in. */
+const quietMs = 20_000;
 /** A socket may hold the bytes above which more waits, and what was put on top of them. */
 const socketBytes = mostWaiting.calls + 2 * limits.chunkBytes;
 /** How much later than `silenceMs` a dead line may be noticed. */
@@ -243,6 +245,8 @@ class Life {
       client.route.trouble = {};
       client.program?.wake();
     }
+    await world.until(world.now + quietMs);
+    this.#compareStates();
     const end = world.now + calmMs;
     for (const client of this.#clients) {
       // A program whose disk failed it says so and keeps nothing more: a person starts it again.
@@ -264,6 +268,19 @@ class Life {
     if (!(await world.until(end, isSettled))) this.#tellWhatIsMissing();
     else this.#compareAll();
     await world.until(world.now);
+  }
+
+  #compareStates(): void {
+    for (const { handles, machine } of this.#clients) {
+      for (const { id, view } of handles.values()) {
+        const run = this.#gateway.running?.runs.find(id);
+        if (view.connection.kind !== 'connected' || view.lastSeq !== run?.lastSeq) continue;
+        if (machine.disk.hasFailed || view.state === run.fold.state) continue;
+        this.#world.violate(
+          `${machine.name} shows ${view.state}, and the run is ${run.fold.state}`,
+        );
+      }
+    }
   }
 
   /** What a person does who wants to see the runs end. */

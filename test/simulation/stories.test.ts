@@ -177,10 +177,10 @@ const stories: Record<string, readonly Entry[]> = {
   ],
   'what was asked of a run before it was closed takes nothing from who opens it again': [
     start,
-    { at: 1_000, kind: 'silence', client: 0, way: 'both', ms: 72_000 },
-    { at: 15_000, kind: 'deed', client: 0, deed: { do: 'resume' } },
-    { at: 50_000, kind: 'deed', client: 0, deed: { do: 'close' } },
-    { at: 74_500, kind: 'deed', client: 0, deed: { do: 'open' } },
+    { at: 1_000, kind: 'silence', client: 0, way: 'both', ms: 45_000 },
+    { at: 24_000, kind: 'deed', client: 0, deed: { do: 'resume' } },
+    { at: 45_000, kind: 'deed', client: 0, deed: { do: 'close' } },
+    { at: 45_600, kind: 'deed', client: 0, deed: { do: 'open' } },
   ],
   'a run that ended because its journal took no more is shown as ended': [
     start,
