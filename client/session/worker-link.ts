@@ -228,7 +228,7 @@ export class WorkerLink {
     return () => {
       if (!this.#holders.delete(holder) || this.#holders.size > 0) return;
       this.#socket?.resume();
-      this.#do(this.#machine.release(this.#clock.now()));
+      this.#do(this.#machine.release(this.#clock.monotonic()));
     };
   }
 
@@ -391,7 +391,7 @@ export class WorkerLink {
       untrusted: (error) => {
         if (!isCurrent()) return;
         this.#socket = undefined;
-        this.#do(this.#machine.untrusted(this.#clock.now(), error));
+        this.#do(this.#machine.untrusted(this.#clock.monotonic(), error));
       },
     };
     const socket = open(url, listener, pin);
