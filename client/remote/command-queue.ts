@@ -202,7 +202,13 @@ export class CommandQueue {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      if (!this.#ended) this.flush();
+      if (this.#ended) return;
+      try {
+        this.flush();
+      } catch (error) {
+        // Nobody could catch it here; the program's next call throws it.
+        if (error !== this.#ended) throw error;
+      }
     });
   }
 
