@@ -40,7 +40,10 @@ export function decodeBatch(payload: Uint8Array): Batch {
   if (bytes.length < prefixBytes) throw malformed(`${bytes.length} bytes are too few`);
   const listBytes = bytes.readUInt32LE(0);
   const rawAt = prefixBytes + alignedLength(listBytes);
-  if (rawAt > bytes.length) throw malformed(`its list of ${listBytes} bytes is cut off`);
+  // Lengths from 2^31 on would be aligned to negative ones.
+  if (listBytes > bytes.length || rawAt > bytes.length) {
+    throw malformed(`its list of ${listBytes} bytes is cut off`);
+  }
   let list: unknown;
   try {
     list = unpack(bytes.subarray(prefixBytes, prefixBytes + listBytes));

@@ -33,6 +33,14 @@ describe('a batch', () => {
     );
   });
 
+  test('whose list is said to be longer than all of it is refused, however long', () => {
+    const whole = batchOf([['read', 1, 2]]);
+    for (const length of [whole.length, 2 ** 31, 2 ** 32 - 16, 2 ** 32 - 1]) {
+      whole.writeUInt32LE(length, 0);
+      expect(() => decodeBatch(whole)).toThrow('is cut off');
+    }
+  });
+
   test('with one byte changed is read or refused, and nothing else', () => {
     const whole = batchOf(
       [
