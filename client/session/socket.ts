@@ -59,13 +59,17 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
     ...(isLoopback(url) && { generateMask: withoutMask }),
   });
   let reason = '';
+  let wasOpened = false;
   let ended = false;
   const end = (code: number, why: string): void => {
     if (ended) return;
     ended = true;
     listener.closed(code, why);
   };
-  socket.on('open', () => listener.opened());
+  socket.on('open', () => {
+    wasOpened = true;
+    listener.opened();
+  });
   socket.on('message', (data, isBinary) => {
     if (ended) return;
     if (!isBinary || !Buffer.isBuffer(data)) {
@@ -86,7 +90,7 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
       ended = true;
       listener.untrusted(refusal);
     }
-    reason ||= sentence(error);
+    reason ||= sentence(error, wasOpened ? undefined : url);
   });
   socket.on('close', (code, text) => end(code, reason || text.toString()));
   const sender = new FrameSender(socket, () => listener.drained());
@@ -121,11 +125,17 @@ function isLoopback(url: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
-function sentence(error: Error): string {
+/** @param url where the connection broke before it was one. */
+function sentence(error: Error, url?: string): string {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED') return 'nothing listens there';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name cannot be resolved';
-  if (code === 'ECONNRESET') return 'the connection was reset';
+  if (code === 'ECONNRESET') {
+    if (url === undefined) return 'the connection was reset';
+    // So ends a greeting in plain text at a port of TLS, and one of TLS at a port that speaks none.
+    const [given, other] = url.startsWith('wss:') ? ['wss', 'ws'] : ['ws', 'wss'];
+    return `the connection was reset; its address may begin with ${other}:// and not with ${given}://`;
+  }
   if (code === 'ETIMEDOUT') return 'it does not answer';
   return error.message;
 }

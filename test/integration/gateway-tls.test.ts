@@ -59,6 +59,21 @@ describe('a worker with a certificate of its own making', () => {
     expect(await all.client.workers()).toEqual([]);
   });
 
+  test.each([
+    ['without TLS', 'self-signed', 'wss', 'ws'],
+    ['with TLS, where it speaks none,', 'off', 'ws', 'wss'],
+  ])('asked %s names the other way', async (_how, tls, right, wrong) => {
+    await using all = await place();
+    const { url, code } = await all.start('--tls', tls).line('listening');
+    const pairing = all.client.connectWorker(String(url).replace(`${right}:`, `${wrong}:`), {
+      code: String(code),
+    });
+    await expect(pairing).rejects.toMatchObject({
+      code: 'worker-lost',
+      message: expect.stringContaining(`may begin with ${right}:// and not with ${wrong}://`),
+    });
+  });
+
   test('waits five seconds for a handshake, and no longer', async () => {
     await using all = await place();
     const { url } = await all.start('--tls', 'self-signed').line('listening');
