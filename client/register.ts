@@ -10,6 +10,7 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { TeletrainError } from '../shared/errors.ts';
+import { engineText } from './cli/run-text.ts';
 import { connect } from './remote/connect.ts';
 
 // Threads of the program, and the one that holds the connection, are started with the same options.
@@ -21,8 +22,7 @@ if (isMainThread) {
     // It imports tfjs, whose absence `connect` explains.
     const { shareTfjs } = await import('./remote/share-tfjs.ts');
     await shareTfjs();
-    const { kind, device } = session.engine;
-    console.error(`teletrain: tfjs runs on ${session.worker} (${kind}, ${device})`);
+    console.error(`teletrain: tfjs runs on ${session.worker} (${engineText(session.engine)})`);
   } catch (error) {
     if (!(error instanceof TeletrainError)) throw error;
     console.error(`teletrain: ${error.message} ${error.hint}`);

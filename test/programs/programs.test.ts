@@ -43,7 +43,7 @@ describe('a program written for tfjs, started with `--import teletrain/register`
     expect(result.backend).toBe('remote');
     expect(result.accuracy).toBeGreaterThan(0.8);
     expect((await readdir(saved)).sort()).toEqual(['model.json', 'weights.bin']);
-    expect(stderr).toMatch(/tfjs runs on .+ \((native|wasm),/);
+    expect(stderr).toMatch(/tfjs runs on .+ \((native (CPU|GPU)|WebAssembly)/);
   });
 
   test("trains tfjs' own recurrent layers to add numbers", async () => {
