@@ -194,6 +194,14 @@ export class Connection {
     return this.#drain();
   }
 
+  /**
+   * Bytes arrived, perhaps not yet a whole message. Were only messages to count, a line on which one
+   * takes longer than `silenceMs` would be given up in the middle of it, each time anew.
+   */
+  heard(now: number): void {
+    this.#lastHeard = now;
+  }
+
   received(now: number, message: Uint8Array): ConnectionEffect[] {
     if (this.#phase.kind !== 'greeting' && this.#phase.kind !== 'connected') return [];
     this.#lastHeard = now;

@@ -9,6 +9,8 @@ import { connectPinned, untrusted } from './trust.ts';
 
 export interface SocketListener {
   opened(): void;
+  /** Bytes arrived: of a message that is told when it is whole, which may take long on a slow line. */
+  heard(): void;
   /** @returns whether its bytes are not looked at any more. */
   received(message: Uint8Array): boolean;
   /** Called once, also where the socket never opened; code 1006 where no close frame came. */
@@ -66,6 +68,10 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
     ended = true;
     listener.closed(code, why);
   };
+  // Not before it is open: by then ws reads too, and gets what came with the answer to the upgrade.
+  socket.on('upgrade', ({ socket: line }) => {
+    socket.once('open', () => line.on('data', () => listener.heard()));
+  });
   socket.on('open', () => {
     wasOpened = true;
     listener.opened();

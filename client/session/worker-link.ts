@@ -373,6 +373,9 @@ export class WorkerLink {
         if (isCurrent()) this.#do(this.#machine.opened(this.#clock.monotonic(), auth));
         else socket.terminate();
       },
+      heard: () => {
+        if (isCurrent()) this.#machine.heard(this.#clock.monotonic());
+      },
       received: (message) => {
         if (!isCurrent()) return true;
         const effects = this.#machine.received(this.#clock.monotonic(), message);

@@ -112,6 +112,11 @@ export class Connection implements AskingConnection {
     this.#schedule();
   }
 
+  /** Bytes arrived, perhaps of a message that is long in coming: on a slow line that is no silence. */
+  heard(): void {
+    this.#session.noteHeard(this.#clock.monotonic());
+  }
+
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
   }
@@ -317,7 +322,7 @@ export class Connection implements AskingConnection {
   #onRoom(): void {
     if (this.#isDeaf) {
       // It is alive, though nothing is heard of it.
-      this.#session.noteHeard(this.#clock.monotonic());
+      this.heard();
       this.#isDeaf = this.#sender.waitingBytes > mostUntaken / 2;
       if (!this.#isDeaf) this.#socket.resume();
     }

@@ -123,6 +123,7 @@ export class GatewayServer {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new Connection(webSocket, request.socket.remoteAddress ?? '', this.#host);
       this.#connections.add(connection);
+      socket.on('data', () => connection.heard());
       webSocket.once('close', () => this.#connections.delete(connection));
     });
   }

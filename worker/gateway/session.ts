@@ -134,7 +134,7 @@ export class Session {
     this.#sentAt = now;
   }
 
-  /** The peer took something that was sent: it is there, though it is not listened to just now. */
+  /** The peer took something that was sent, or a part of a message came: it is there. */
   noteHeard(now: number): void {
     this.#heardAt = now;
   }

@@ -249,6 +249,21 @@ describe('a connection', () => {
     expect(wire.machine.state).toMatchObject({ kind: 'waiting' });
   });
 
+  test('waits for a message as long as bytes of it arrive, and no longer than silence may last after the last', () => {
+    const wire = new Wire();
+    wire.connect();
+    for (let passed = 0; passed < 3 * limits.silenceMs; passed += 1_000) {
+      wire.wait(1_000);
+      if (passed % (limits.silenceMs - 2_000) === 0) wire.machine.heard(wire.now);
+    }
+    expect(wire.machine.state).toMatchObject({ kind: 'connected' });
+    wire.machine.heard(wire.now);
+    wire.wait(limits.silenceMs - 1);
+    expect(wire.effects).not.toContainEqual({ type: 'terminate' });
+    wire.wait(1);
+    expect(wire.effects).toContainEqual({ type: 'terminate' });
+  });
+
   test('a socket that nobody reads is not taken for dead, and its worker hears of us all the while', () => {
     const wire = new Wire();
     wire.connect();
