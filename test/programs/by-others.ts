@@ -19,7 +19,6 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { rolldown } from 'rolldown';
 
 const commit = '0521725666e4504948eed00fe372b92510cc74f9';
 const source = `https://raw.githubusercontent.com/tensorflow/tfjs-examples/${commit}`;
@@ -71,17 +70,14 @@ const programs: readonly Program[] = [
       'model.js': 'c15df04e5b1c9e76ce5ea1707713ef91a377ce059455013d9fb431d9e9fe4bc4',
       'date_format.js': 'e35153511f454675bbd8e1eee7d45db172eb8535e697872a7acbd52987c7642f',
     },
-    packages: ['argparse@1.0.10', 'shelljs@0.8.5'],
+    packages: ['argparse@1.0.10', 'shelljs@0.8.5', 'rolldown@1.2.19'],
     arguments: ['--epochs', '2', '--trainSplit', '0.15', '--valSplit', '0.02'],
     // Its package.json has Babel do this.
     prepare: async (folder) => {
-      const built = join(folder, 'train.cjs');
-      const bundle = await rolldown({
-        input: join(folder, 'train.js'),
-        external: (id) => !id.startsWith('.') && !id.startsWith(folder),
-        platform: 'node',
-      });
-      await bundle.write({ file: built, format: 'cjs' });
+      const bundle = ['train.js', '--file', 'train.cjs', '--format', 'cjs', '--platform', 'node'];
+      const external = ['argparse', 'shelljs'].flatMap((name) => ['--external', name]);
+      const rolldown = join(folder, 'node_modules/.bin/rolldown');
+      await promisify(execFile)(rolldown, [...bundle, ...external], { cwd: folder });
       return 'train.cjs';
     },
     reached: { pattern: /\((OK)\)/g, atLeast: 90, of: 'of 110 dates converted' },
