@@ -11,10 +11,8 @@ import {
   type FrameKind,
   type Hello,
   type MethodName,
-  methods,
   type ParamsOf,
   pingSchema,
-  type ResultOf,
   responseSchema,
   resultsHeaderSchema,
   statusFrameSchema,
@@ -23,11 +21,12 @@ import {
 } from '../../shared/messages.ts';
 import type { VersionRange } from '../../shared/versions.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
+import { type ConnectionPhase, stateOf } from './connection-phase.ts';
 import { type ConnectionTimes, defaultTimes, retryDelay } from './connection-times.ts';
+import { Conversation } from './conversation.ts';
 import { connectionClosed, fromWire, workerLost } from './errors.ts';
-import { FollowedRun } from './followed-run.ts';
-import { checkedHeader, isRefusal, malformed, refusalFor, sentenceFor } from './incoming.ts';
-import { type PendingRequest, PendingRequests } from './pending-requests.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { checkedHeader, isRefusal, refusalFor, sentenceFor } from './incoming.ts';
 import type { ConnectionState } from './types.ts';
 
 /**
@@ -54,46 +53,20 @@ export interface ConnectionSettings {
 /** What this client takes beyond what every version 1 does. */
 const capabilities = ['control'];
 
-type Phase =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting'; readonly attempt: number }
-  | { readonly kind: 'greeting'; readonly attempt: number; readonly since: number }
-  | { readonly kind: 'connected'; readonly since: number }
-  | {
-      readonly kind: 'waiting';
-      readonly attempt: number;
-      readonly retryAt: number;
-      readonly reason: string;
-    }
-  | { readonly kind: 'refused'; readonly error: TeletrainError }
-  | { readonly kind: 'stopped' };
-
 export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #times: ConnectionTimes;
   readonly #versions: VersionRange;
   readonly #random: () => number;
-  readonly #pending: PendingRequests;
-  readonly #follows = new Map<string, FollowedRun>();
+  readonly #conversation: Conversation;
+  readonly #heartbeat: Heartbeat;
   #effects: ConnectionEffect[] = [];
-  #phase: Phase = { kind: 'idle' };
+  #phase: ConnectionPhase = { kind: 'idle' };
   /** Attempts since a connection last settled. */
   #attempts = 0;
-  #disconnectedSince = 0;
-  #lastHeard = 0;
-  #lastPing = 0;
-  /** When the first ping was sent that has no answer yet. */
-  #unansweredSince: number | undefined;
-  /** That answer is late. */
-  #isOverdue = false;
-  /** Nobody reads the socket, so nothing can be heard. */
-  #isHeld = false;
   #epoch: string | undefined;
   #restarted = false;
   #wasWelcomed = false;
-  #roundTripMs: number | undefined;
-  /** When the followed runs are asked for anew, since the worker could not read or write one. */
-  #followAnewAt: number | undefined;
   /** What the worker said before it closed. */
   #complaint: TeletrainError | undefined;
 
@@ -102,48 +75,26 @@ export class Connection {
     this.#times = { ...defaultTimes, ...settings.times };
     this.#versions = settings.versions ?? protocolVersions;
     this.#random = settings.random ?? Math.random;
-    this.#pending = new PendingRequests(settings.requestPrefix);
+    this.#heartbeat = new Heartbeat(this.#times);
+    this.#conversation = new Conversation({
+      requestPrefix: settings.requestPrefix,
+      askAnewMs: this.#times.pingMs,
+      emit: (effect) => this.#effects.push(effect),
+    });
     this.#epoch = settings.lastEpoch;
   }
 
   get state(): ConnectionState {
-    const phase = this.#phase;
-    switch (phase.kind) {
-      case 'idle':
-      case 'stopped':
-        return { kind: 'offline', reason: 'not connected' };
-      case 'connecting':
-      case 'greeting':
-        return { kind: 'connecting', attempt: phase.attempt };
-      case 'connected':
-        return {
-          kind: 'connected',
-          since: phase.since,
-          restarted: this.#restarted,
-          ...(this.#isOverdue
-            ? { unansweredSince: this.#unansweredSince }
-            : { roundTripMs: this.#roundTripMs }),
-        };
-      case 'waiting':
-        return phase;
-      default:
-        return { kind: 'refused', ...phase.error.toJSON() };
-    }
+    return stateOf(this.#phase, { restarted: this.#restarted, ...this.#heartbeat.shown });
   }
 
   /** When `tick` must be called at the latest; undefined when nothing is waited for. */
   get nextTickAt(): number | undefined {
     const phase = this.#phase;
-    const times: number[] = [];
+    const times = [this.#conversation.nextAt];
     if (phase.kind === 'greeting') times.push(phase.since + this.#times.greetingMs);
-    if (phase.kind === 'connected') {
-      times.push(this.#lastPing + this.#times.pingMs);
-      if (!this.#isHeld) times.push(this.#lastHeard + this.#times.silenceMs);
-      if (this.#followAnewAt !== undefined) times.push(this.#followAnewAt);
-    } else {
-      if (phase.kind === 'waiting') times.push(phase.retryAt);
-      for (const request of this.#pending.all()) times.push(this.#lostAt(request));
-    }
+    if (phase.kind === 'connected') times.push(this.#heartbeat.nextAt);
+    if (phase.kind === 'waiting') times.push(phase.retryAt);
     const earliest = Math.min(...times);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
@@ -153,7 +104,7 @@ export class Connection {
   /** Begins to connect; also cuts a wait short, and tries again after a refusal. */
   start(now: number): ConnectionEffect[] {
     if (!['idle', 'waiting', 'refused'].includes(this.#phase.kind)) return [];
-    if (this.#phase.kind !== 'waiting') this.#disconnectedSince = now;
+    if (this.#phase.kind !== 'waiting') this.#conversation.waitsSince(now);
     this.#dial();
     return this.#drain();
   }
@@ -199,12 +150,12 @@ export class Connection {
    * takes longer than `silenceMs` would be given up in the middle of it, each time anew.
    */
   heard(now: number): void {
-    this.#lastHeard = now;
+    this.#heartbeat.heard(now);
   }
 
   received(now: number, message: Uint8Array): ConnectionEffect[] {
     if (this.#phase.kind !== 'greeting' && this.#phase.kind !== 'connected') return [];
-    this.#lastHeard = now;
+    this.#heartbeat.heard(now);
     try {
       this.#take(now, decodeFrame(message));
     } catch (error) {
@@ -217,14 +168,12 @@ export class Connection {
 
   /** The owner of the socket reads nothing from now on; pings are sent all the same, so the worker waits. */
   hold(): void {
-    this.#isHeld = true;
+    this.#heartbeat.hold();
   }
 
   /** It reads again. */
   release(now: number): ConnectionEffect[] {
-    this.#isHeld = false;
-    this.#lastHeard = now;
-    if (this.#unansweredSince !== undefined) this.#unansweredSince = now;
+    this.#heartbeat.release(now);
     return this.#drain();
   }
 
@@ -236,18 +185,17 @@ export class Connection {
       this.#lose(now, 'the worker did not answer the greeting');
     }
     if (phase.kind === 'connected') {
-      this.#followAnew(now);
-      if (!this.#isHeld && now >= this.#lastHeard + this.#times.silenceMs) {
+      this.#conversation.tick(now);
+      if (this.#heartbeat.isDead(now)) {
         this.#effects.push({ type: 'terminate' });
-        this.#lose(now, `nothing was heard for ${Math.round((now - this.#lastHeard) / 1000)} s`);
-      } else if (now >= this.#lastPing + this.#times.pingMs) {
+        const seconds = Math.round(this.#heartbeat.silentMs(now) / 1000);
+        this.#lose(now, `nothing was heard for ${seconds} s`);
+      } else if (this.#heartbeat.isPingDue(now)) {
         this.#ping(now);
-        if (!this.#isHeld) this.#noteOverdue(now);
+        if (this.#heartbeat.becomesOverdue(now)) this.#sayState();
       }
     } else {
-      for (const request of this.#pending.all()) {
-        if (now >= this.#lostAt(request)) this.#reject(request, workerLost(this.#why()));
-      }
+      this.#conversation.rejectLost(now, () => workerLost(this.#why()));
     }
     return this.#drain();
   }
@@ -264,48 +212,33 @@ export class Connection {
     params: ParamsOf<Method>,
     options: { payload?: Uint8Array; patienceMs?: number } = {},
   ): { id: string; effects: ConnectionEffect[] } {
-    const request = this.#make(now, method, params, options);
-    if (this.#phase.kind === 'refused') this.#reject(request, this.#phase.error);
-    else if (this.#phase.kind === 'stopped') this.#reject(request, connectionClosed());
-    else this.#sendWaiting();
-    return { id: request.id, effects: this.#drain() };
+    const id = this.#conversation.request(now, method, params, options);
+    if (this.#phase.kind === 'refused') this.#conversation.reject(id, this.#phase.error);
+    if (this.#phase.kind === 'stopped') this.#conversation.reject(id, connectionClosed());
+    return { id, effects: this.#drain() };
   }
 
   /** The answer no longer matters. A request that changes something may have been done all the same. */
   cancel(id: string): ConnectionEffect[] {
-    const request = this.#pending.get(id);
-    if (!request) return [];
-    if (this.#pending.isSent(id)) this.#send('cancel', { id });
-    this.#pending.remove(id);
-    this.#sendWaiting();
+    this.#conversation.cancel(id);
     return this.#drain();
   }
 
   /** Events of the run from `fromSeq` on come out until `unfollow`, over any number of reconnects. */
   follow(now: number, run: string, fromSeq: number): ConnectionEffect[] {
-    const follow = new FollowedRun(fromSeq);
-    this.#follows.set(run, follow);
-    if (this.#phase.kind === 'connected') this.#askForEvents(now, run, follow);
+    this.#conversation.follow(now, run, fromSeq);
     return this.#drain();
   }
 
   unfollow(now: number, run: string): ConnectionEffect[] {
-    if (!this.#follows.delete(run)) return [];
-    for (const request of this.#pending.all()) {
-      if (request.followed === run) this.#pending.remove(request.id);
-    }
-    if (this.#phase.kind === 'connected') {
-      this.#make(now, 'run.unfollow', { run });
-      this.#sendWaiting();
-    }
+    this.#conversation.unfollow(now, run);
     return this.#drain();
   }
 
   /** For good: unanswered requests are rejected as `connection-closed`. */
   stop(): ConnectionEffect[] {
     if (this.#phase.kind === 'stopped') return [];
-    for (const request of this.#pending.all()) this.#reject(request, connectionClosed());
-    this.#follows.clear();
+    this.#conversation.end(connectionClosed());
     this.#effects.push({ type: 'close', code: closeCodes.normal, reason: '' });
     this.#enter({ kind: 'stopped' });
     return this.#drain();
@@ -319,7 +252,7 @@ export class Connection {
     return effects;
   }
 
-  #enter(phase: Phase): void {
+  #enter(phase: ConnectionPhase): void {
     this.#phase = phase;
     this.#sayState();
   }
@@ -339,15 +272,11 @@ export class Connection {
   }
 
   #lose(now: number, reason: string, code?: number): void {
-    this.#isHeld = false;
+    this.#heartbeat.release();
+    this.#conversation.disconnected(now);
     const phase = this.#phase;
-    if (phase.kind === 'connected') {
-      this.#disconnectedSince = now;
-      if (now - phase.since >= this.#times.settledMs) this.#attempts = 0;
-    }
-    this.#followAnewAt = undefined;
-    this.#pending.disconnected();
-    for (const follow of this.#follows.values()) follow.disconnected();
+    const isSettled = phase.kind === 'connected' && now - phase.since >= this.#times.settledMs;
+    if (isSettled) this.#attempts = 0;
     const delay = retryDelay(this.#attempts, this.#times, this.#random());
     const atLeast = code === closeCodes.tooManyAttempts ? 60_000 : 0;
     this.#enter({
@@ -359,7 +288,7 @@ export class Connection {
   }
 
   #refuse(error: TeletrainError): void {
-    for (const request of this.#pending.all()) this.#reject(request, error);
+    this.#conversation.refused(error);
     this.#enter({ kind: 'refused', error });
   }
 
@@ -367,63 +296,9 @@ export class Connection {
     return this.#phase.kind === 'waiting' ? this.#phase.reason : 'it does not answer';
   }
 
-  #lostAt(request: PendingRequest): number {
-    return Math.max(request.madeAt, this.#disconnectedSince) + request.patienceMs;
-  }
-
-  #make(
-    now: number,
-    method: MethodName,
-    params: unknown,
-    options: { payload?: Uint8Array; patienceMs?: number; followed?: string } = {},
-  ): PendingRequest {
-    const { payload, followed, patienceMs = Number.POSITIVE_INFINITY } = options;
-    return this.#pending.add({ method, params, payload, followed, patienceMs, madeAt: now });
-  }
-
-  #reject(request: PendingRequest, error: TeletrainError): void {
-    this.#pending.remove(request.id);
-    this.#effects.push({ type: 'rejected', id: request.id, error });
-  }
-
-  #sendWaiting(): void {
-    if (this.#phase.kind !== 'connected') return;
-    for (const { id, method, params, payload } of this.#pending.takeUnsent()) {
-      this.#send('request', { id, method, params }, payload);
-    }
-  }
-
   #ping(now: number): void {
-    this.#lastPing = now;
-    this.#unansweredSince ??= now;
+    this.#heartbeat.pinged(now);
     this.#send('ping', { time: now });
-  }
-
-  /** The last round trip says nothing of a line on which two pings went unanswered. */
-  #noteOverdue(now: number): void {
-    if (now < (this.#unansweredSince ?? now) + 2 * this.#times.pingMs || this.#isOverdue) return;
-    this.#isOverdue = true;
-    this.#sayState();
-  }
-
-  #answeredPing(now: number, sentAt: number): void {
-    this.#roundTripMs = Math.max(0, now - sentAt);
-    this.#unansweredSince = sentAt < this.#lastPing ? this.#lastPing : undefined;
-    this.#isOverdue = false;
-    this.#sayState();
-  }
-
-  /** Each answer tells the run's state too, which no event can where its journal takes none. */
-  #followAnew(now: number): void {
-    if (this.#followAnewAt === undefined || now < this.#followAnewAt) return;
-    this.#followAnewAt = undefined;
-    for (const [run, follow] of this.#follows) this.#askForEvents(now, run, follow);
-  }
-
-  #askForEvents(now: number, run: string, follow: FollowedRun): void {
-    const params = { run, fromSeq: follow.next, drawings: true };
-    follow.asked(this.#make(now, 'run.follow', params, { followed: run }).id);
-    this.#sendWaiting();
   }
 
   #take(now: number, frame: Frame): void {
@@ -442,12 +317,13 @@ export class Connection {
         return;
       case 'status': {
         const { status } = checkedHeader(statusFrameSchema, frame);
-        if (this.#follows.has(status.run)) this.#effects.push({ type: 'status', status });
+        if (this.#conversation.follows(status.run)) this.#effects.push({ type: 'status', status });
         return;
       }
       case 'drawing': {
         const { drawing } = checkedHeader(drawingFrameSchema, frame);
-        if (this.#follows.has(drawing.run)) this.#effects.push({ type: 'drawing', drawing });
+        if (this.#conversation.follows(drawing.run))
+          this.#effects.push({ type: 'drawing', drawing });
         return;
       }
       case 'control': {
@@ -457,7 +333,7 @@ export class Connection {
       }
       case 'response': {
         const { id, result } = checkedHeader(responseSchema, frame);
-        this.#answered(id, result, frame.payload);
+        this.#conversation.answered(id, result, frame.payload);
         return;
       }
       case 'results': {
@@ -468,14 +344,15 @@ export class Connection {
       case 'error': {
         const { id, error } = checkedHeader(errorSchema, frame);
         if (id === undefined) this.#complained(now, fromWire(error));
-        else this.#failed(id, fromWire(error));
+        else this.#conversation.failed(id, fromWire(error));
         return;
       }
       case 'ping':
         this.#send('pong', checkedHeader(pingSchema, frame));
         return;
       case 'pong':
-        this.#answeredPing(now, checkedHeader(pingSchema, frame).time);
+        this.#heartbeat.answered(now, checkedHeader(pingSchema, frame).time);
+        this.#sayState();
         return;
       case 'bye':
         this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
@@ -496,75 +373,23 @@ export class Connection {
     const { epoch } = welcome.worker;
     this.#restarted = this.#epoch !== undefined && this.#epoch !== epoch;
     this.#epoch = epoch;
-    this.#roundTripMs = undefined;
-    this.#unansweredSince = undefined;
-    this.#isOverdue = false;
+    this.#heartbeat.begin();
     this.#effects.push({ type: 'welcome', welcome });
     this.#enter({ kind: 'connected', since: now });
     this.#ping(now);
-    // Unanswered requests go first: they were made before the events that follow now.
-    this.#sendWaiting();
-    for (const [run, follow] of this.#follows) this.#askForEvents(now, run, follow);
+    this.#conversation.connected(now);
   }
 
   #event(now: number, event: RunEvent): void {
-    const follow = this.#follows.get(event.run);
-    if (!follow) return;
-    const verdict = follow.take(event.seq);
-    if (verdict === 'deliver') this.#effects.push({ type: 'event', event });
-    if (verdict === 'ask') this.#askForEvents(now, event.run, follow);
-    if (verdict !== 'broken') return;
+    const why = this.#conversation.event(now, event);
+    if (why === undefined) return;
     this.#effects.push({ type: 'close', code: closeCodes.malformed, reason: 'event-gap' });
-    this.#lose(now, `event ${follow.next} of ${event.run} was asked for and did not come`);
+    this.#lose(now, why);
   }
 
-  #answered(id: string, result: unknown, payload: Uint8Array): void {
-    const request = this.#pending.get(id);
-    if (!request) return;
-    const parsed = methods[request.method].result.safeParse(result);
-    if (!parsed.success) {
-      const what = `an answer to ${request.method}`;
-      this.#failed(id, malformed(what, parsed.error.issues[0]?.message));
-      return;
-    }
-    this.#pending.remove(id);
-    if (request.followed !== undefined) {
-      const follow = this.#follows.get(request.followed);
-      if (follow) {
-        // run.follow was parsed by its own schema just above.
-        const { summary } = parsed.data as ResultOf<'run.follow'>;
-        follow.answered(id, summary.firstSeq);
-        this.#effects.push({ type: 'followed', run: request.followed, summary });
-      }
-    } else {
-      this.#effects.push({ type: 'answer', id, result: parsed.data, payload });
-    }
-    this.#sendWaiting();
-  }
-
-  /**
-   * Said before the worker closes, or of a run whose journal took no more: no event can tell its end,
-   * so those that are followed are asked for anew, and their summaries tell.
-   */
+  /** Said before the worker closes, or of a run whose journal took no more. */
   #complained(now: number, error: TeletrainError): void {
     this.#complaint = error;
-    if (error.code !== 'journal-failed') return;
-    for (const [run, follow] of this.#follows) {
-      if (follow.mayAskAnew()) this.#askForEvents(now, run, follow);
-      // Answered alike a moment ago: perhaps the worker's disk is better soon.
-      else this.#followAnewAt ??= now + this.#times.pingMs;
-    }
-  }
-
-  #failed(id: string, error: TeletrainError): void {
-    const request = this.#pending.get(id);
-    if (!request) return;
-    if (request.followed === undefined) this.#reject(request, error);
-    else {
-      this.#pending.remove(id);
-      this.#follows.delete(request.followed);
-      this.#effects.push({ type: 'follow-failed', run: request.followed, error });
-    }
-    this.#sendWaiting();
+    if (error.code === 'journal-failed') this.#conversation.askAnew(now);
   }
 }
