@@ -34,6 +34,8 @@ export class Tokens {
   readonly #path: string;
   readonly #system: System;
   #stored: StoredToken[];
+  /** A controller and an observer may pair at one moment: the file is written for one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Of a token file that the worker was started with. */
   readonly #given: Buffer[] = [];
 
@@ -124,7 +126,15 @@ export class Tokens {
     const token = this.#system.random.bytes(tokenBytes).toString('base64url');
     const sha256 = digest(token).toString('hex');
     const entry = { sha256, clientId: client.id, clientName: client.name, createdAt: now, role };
-    const others = this.#stored.filter((stored) => stored.clientId !== client.id);
+    const work = this.#turn.then(() => this.#add(entry));
+    this.#turn = work.catch(() => {});
+    await work;
+    return token;
+  }
+
+  async #add(entry: StoredToken): Promise<void> {
+    const { role } = entry;
+    const others = this.#stored.filter((stored) => stored.clientId !== entry.clientId);
     const alike = [...others.filter((stored) => stored.role === role), entry];
     const unlike = others.filter((stored) => stored.role !== role);
     const tokens = [...unlike, ...alike.slice(-limits.tokens)];
@@ -132,7 +142,6 @@ export class Tokens {
     const text = `${JSON.stringify({ format, tokens }, null, 2)}\n`;
     await writeFileDurably(this.#path, text, this.#system);
     this.#stored = tokens;
-    return token;
   }
 }
 

@@ -40,6 +40,19 @@ test('a client that pairs again has one token, and only so many clients have any
   expect(tokens.roleOf(second)).toBeUndefined();
 });
 
+test('clients that pair at one moment all have their tokens, also for the next process', async () => {
+  const tokens = await Tokens.open(path);
+  const issued = await Promise.all([
+    tokens.issue(client('client-0'), 'control', 1),
+    tokens.issue(client('watcher-0'), 'observe', 1),
+    tokens.issue(client('client-1'), 'control', 1),
+  ]);
+  const roles = ['control', 'observe', 'control'];
+  expect(issued.map((token) => tokens.roleOf(token))).toEqual(roles);
+  const next = await Tokens.open(path);
+  expect(issued.map((token) => next.roleOf(token))).toEqual(roles);
+});
+
 test('an observer has a token of its own role, and no number of observers takes a controller its token', async () => {
   const tokens = await Tokens.open(path);
   const controls = await tokens.issue(client('client-0'), 'control', 1);
