@@ -176,7 +176,6 @@ export function createHandlers({
     }),
     'file.read': async ({ run: id, checkpoint, file, offset, length }) => {
       const run = runs.get(id);
-      training.pin(run, checkpoint);
       const { size, bytes } = await readCheckpointFile(
         run.directory,
         checkpoint,
@@ -184,6 +183,8 @@ export function createHandlers({
         offset,
         length,
       );
+      // Only what is there takes the place of another that is kept.
+      training.pin(run, checkpoint);
       return { result: { size }, payload: bytes };
     },
     'file.write': async ({ run, checkpoint, file, offset }, { payload }) => ({
