@@ -225,14 +225,14 @@ test('without colours validation is dashed, so that it is told from training', (
   expect(lit(dashes)).toBeLessThan(lit(solid));
 });
 
-test('a million points are drawn in less than 50 ms once they are known, and 100 more cost nothing to speak of', () => {
+test('a million points are drawn in less than 50 ms of processor time once they are known, and 100 more cost nothing to speak of', () => {
   const random = seeded(2);
   const capacity = 1_000_100;
   const values = Float64Array.from({ length: capacity }, () => random());
   const steps = Float64Array.from(values, (_, index) => index + 1);
   const curve = new Curve();
   const frame = (length: number) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     curve.update({ length, values, steps, times: steps }, 0.9);
     chartRows(
       {
@@ -243,7 +243,8 @@ test('a million points are drawn in less than 50 ms once they are known, and 100
       },
       plain,
     );
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1_000;
   };
   frame(1_000_000); // takes all of them in; what follows is what a running screen pays
   const times = Array.from({ length: 20 }, (_, index) => frame(1_000_000 + (index + 1) * 5)).sort(

@@ -160,7 +160,7 @@ onEachEngine((_, kind) => {
     onTestFinished(() => calls.mockRestore());
     for (const [name, layer] of Object.entries(layers)) {
       const inputs = inputsOf(layer);
-      valueAndGradients((...all) => layer.lastState('best', given(all))[0] as tf.Tensor, inputs);
+      valueAndGradients((...all) => layer.lastState('kernel', given(all))[0] as tf.Tensor, inputs);
       const back = calls.mock.calls.filter(([called]) => called.endsWith('Grad'));
       const shapes = back.at(-1)?.[2].map(({ shape }) => shape.join()) ?? [];
       const wholeSequences = shapes.filter((shape) => shape === `${timesteps},${batch},${units}`);
