@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect, type RemoteSession } from '../../client/remote/connect.ts';
 import type { RemoteModel } from '../../client/remote/model.ts';
 import { createClient } from '../../client/session/client.ts';
@@ -25,6 +25,9 @@ import { EngineDriver, startCommand } from './engine-driver.ts';
 import { endsWithTest } from './session-set-up.ts';
 import { LineThread } from './support/line-thread.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
+
+// On a busy machine two engines may find different implementations the fastest, with other last bits.
+vi.stubEnv('TELETRAIN_IMPLEMENTATION', 'kernel');
 
 const recipe = 'digits-pixel-rnn';
 const given = {
