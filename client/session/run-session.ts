@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import { isFinal, type RunEvent } from '../../shared/events.ts';
@@ -6,22 +5,19 @@ import { contains, type History } from '../../shared/lives.ts';
 import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
-import { diskError } from './disk-errors.ts';
-import { checkpointAtHome } from './download-checkpoint.ts';
-import { CheckpointDownloads } from './downloads.ts';
 import {
   cancelled,
   journalFailedThere,
   offlineError,
   refusedError,
   runDiverged,
-  unknownCheckpoint,
   workerLost,
 } from './errors.ts';
 import { type JournalFile, journalChunks } from './journal-file.ts';
+import { RunFiles } from './run-files.ts';
 import type { RunFold } from './run-view.ts';
-import { writeMissingSamples, writeSample } from './sample-images.ts';
-import type { RunView, Sample } from './types.ts';
+import type { RunView } from './types.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import type { RunFollower, WorkerLink } from './worker-link.ts';
 
 /** A command waits for this long for a worker that is away. */
@@ -40,7 +36,7 @@ export interface RunSessionOptions {
 export class RunSession {
   readonly #options: RunSessionOptions;
   readonly #clock: Clock;
-  readonly #downloads: CheckpointDownloads;
+  readonly #files: RunFiles;
   readonly #listeners = new Set<() => void>();
   readonly #stopListening: (() => void)[] = [];
   #link: WorkerLink | undefined;
@@ -49,7 +45,6 @@ export class RunSession {
   #isWaitingForDisk = false;
   /** What the worker said it has, since the last connection. */
   #summary: RunSummary | undefined;
-  #samples: Promise<void> = Promise.resolve();
   /** Why nothing more can be kept; whoever waits for the run's end is told. */
   #failure: TeletrainError | undefined;
   /** The worker says that the run failed, and its last event does not: its journal took no more. */
@@ -65,15 +60,11 @@ export class RunSession {
     this.#clock = system.clock;
     this.#disconnectedAt = this.#clock.monotonic();
     journal.onFailure = (error) => this.#fail(error);
-    this.#downloads = new CheckpointDownloads({
-      run: fold.record.id,
-      folder: `${fold.directory}/checkpoints`,
+    this.#files = new RunFiles({
+      fold,
       link: () => this.#link,
-      onChange: (id, home) => {
-        fold.setCheckpoint(id, { home });
-        this.#changed();
-      },
-      onIdle: () => this.#changed(),
+      onChange: () => this.#changed(),
+      onFailure: (error) => this.#fail(error),
       system,
     });
   }
@@ -102,21 +93,7 @@ export class RunSession {
 
   /** Finds out which checkpoints are at home, and mends what an earlier program left undone. */
   async lookAtHome(): Promise<void> {
-    const { fold, system } = this.#options;
-    // A disk that cannot be written to can still be read from.
-    await writeMissingSamples(fold.directory, fold.samples, system).catch(() => {});
-    for (const { id, removedOnWorker } of [...fold.checkpoints]) {
-      const hash = fold.manifestHashes.get(id) ?? '';
-      const folder = `${fold.directory}/checkpoints`;
-      const directory = await checkpointAtHome(folder, id, hash, system);
-      if (directory) fold.setCheckpoint(id, { home: { state: 'verified', directory } });
-      else if (removedOnWorker) {
-        // The rest of it is nowhere to be had.
-        const partial = join(folder, `${id}.partial`);
-        await system.disk.rm(partial, { recursive: true, force: true }).catch(() => {});
-      }
-    }
-    this.#changed();
+    await this.#files.look();
   }
 
   /**
@@ -176,7 +153,7 @@ export class RunSession {
 
   /** Waits for the first answer of the worker, or for a sign that none comes soon. */
   async firstLook(patienceMs: number, signal?: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {
       const { connection, lastSeq } = this.view;
       const isCaughtUp = this.#summary !== undefined && lastSeq >= this.#summary.lastSeq;
@@ -185,16 +162,12 @@ export class RunSession {
     };
     const stopTimer = this.#clock.after(patienceMs, resolve);
     const unsubscribe = this.subscribe(look);
-    const abort = (): void => reject(cancelled('Opening the run', signal));
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted) abort();
     try {
       look();
-      await promise;
+      await unlessAborted(promise, 'Opening the run', signal);
     } finally {
       stopTimer();
       unsubscribe();
-      signal?.removeEventListener('abort', abort);
     }
   }
 
@@ -203,7 +176,7 @@ export class RunSession {
     for (const stop of this.#stopListening.splice(0)) stop();
     this.#unfollow();
     this.#link = undefined;
-    this.#downloads.interrupt();
+    this.#files.interrupt();
     const { fold } = this.#options;
     fold.set('status', undefined);
     fold.draw(undefined);
@@ -215,8 +188,7 @@ export class RunSession {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.detach('closed');
-    await this.#downloads.close();
-    await this.#samples;
+    await this.#files.close();
     await this.#options.journal.flushed();
     this.#listeners.clear();
   }
@@ -241,14 +213,7 @@ export class RunSession {
   }
 
   async download(id: string, signal?: AbortSignal): Promise<string> {
-    const { fold } = this.#options;
-    const checkpoint = fold.checkpoints.find((other) => other.id === id);
-    const manifestSha256 = fold.manifestHashes.get(id);
-    if (!checkpoint || manifestSha256 === undefined) throw unknownCheckpoint(id);
-    if (checkpoint.home.state === 'verified') return checkpoint.home.directory;
-    if (!this.#link) throw offlineError('the checkpoint is not at home');
-    const arrival = this.#downloads.want({ id, manifestSha256 });
-    return signal ? unlessAborted(arrival, signal) : arrival;
+    return this.#files.download(id, signal);
   }
 
   /** See RunHandle.finished. */
@@ -276,18 +241,14 @@ export class RunSession {
       }
     };
     const unsubscribe = this.subscribe(look);
-    const abort = (): void => reject(cancelled('Waiting for the run', options.signal));
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted) abort();
     try {
       look();
-      await promise;
+      await unlessAborted(promise, 'Waiting for the run', options.signal);
     } finally {
       unsubscribe();
       stopTimer?.();
-      options.signal?.removeEventListener('abort', abort);
     }
-    await this.#samples;
+    await this.#files.samplesWritten();
     await journal.flushed();
     return this.view;
   }
@@ -340,7 +301,7 @@ export class RunSession {
   }
 
   #isSettled(): boolean {
-    return this.#isSettledApartFromDownloads() && this.#downloads.isIdle;
+    return this.#isSettledApartFromDownloads() && this.#files.isIdle;
   }
 
   #isSettledApartFromDownloads(): boolean {
@@ -355,8 +316,8 @@ export class RunSession {
     this.#learnState();
     journal.append(event);
     if (journal.isFull) this.#waitForDisk();
-    if (event.type === 'sample') this.#keepSample(fold.samples.at(-1), event.seq);
-    if (event.type === 'checkpoint') this.#wantCheckpoint(event.id);
+    if (event.type === 'sample') this.#keepSample(event.seq);
+    if (event.type === 'checkpoint') this.#files.wantCheckpoint(event.id);
     this.#changed();
   }
 
@@ -376,23 +337,10 @@ export class RunSession {
       });
   }
 
-  /** @param sample the newest one, which is not this event's where that arrived damaged. */
-  #keepSample(sample: Sample | undefined, seq: number): void {
-    if (sample?.seq !== seq) return;
-    const { fold, system } = this.#options;
-    this.#samples = this.#samples
-      .then(() => writeSample(fold.directory, sample, system))
-      .catch((error: unknown) => this.#fail(diskError('A sample picture', error)));
-  }
-
-  #wantCheckpoint(id: string): void {
-    const { fold } = this.#options;
-    const checkpoint = fold.checkpoints.find((other) => other.id === id);
-    const manifestSha256 = fold.manifestHashes.get(id);
-    if (!checkpoint || checkpoint.removedOnWorker || manifestSha256 === undefined) return;
-    if (checkpoint.home.state === 'verified') return;
-    // What becomes of it is in the view; `want` itself sees to a rejection that nobody waits for.
-    void this.#downloads.want({ id, manifestSha256 });
+  /** The newest sample is not this event's where that arrived damaged. */
+  #keepSample(seq: number): void {
+    const sample = this.#options.fold.samples.at(-1);
+    if (sample?.seq === seq) this.#files.keepSample(sample);
   }
 
   #followed(summary: RunSummary): void {
@@ -406,9 +354,7 @@ export class RunSession {
       return;
     }
     this.#learnState();
-    for (const { id, home } of fold.checkpoints) {
-      if (home.state === 'absent' || home.state === 'failed') this.#wantCheckpoint(id);
-    }
+    this.#files.wantMissingCheckpoints();
     this.#changed();
   }
 
@@ -440,18 +386,5 @@ export class RunSession {
       this.#announced = false;
       for (const listener of [...this.#listeners]) listener();
     });
-  }
-}
-
-/** The download itself goes on: the run wants it too. */
-async function unlessAborted(arrival: Promise<string>, signal: AbortSignal): Promise<string> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(cancelled('The download', signal));
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([arrival, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -22,6 +22,7 @@ import { cancelled, connectionClosed, workerLost } from './errors.ts';
 import { type OpenSocket, openSocket, type Socket, type SocketListener } from './socket.ts';
 import { nodeSystem } from './system.ts';
 import type { Access, ConnectionState } from './types.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** Where a worker is now, and how it knows us. Asked before every attempt: a local worker moves. */
 export interface Endpoint {
@@ -161,16 +162,12 @@ export class WorkerLink {
       const { state } = this;
       reject(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));
     });
-    const abort = (): void => reject(cancelled('Connecting', options.signal));
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted) abort();
     try {
       look(this.state);
-      return await promise;
+      return await unlessAborted(promise, 'Connecting', options.signal);
     } finally {
       stopListening();
       stopTimer();
-      options.signal?.removeEventListener('abort', abort);
     }
   }
 
