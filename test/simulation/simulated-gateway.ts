@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
 import { version } from '../../shared/version.ts';
-import {
-  Connection,
-  type ConnectionHost,
-  type MessageSocket,
-} from '../../worker/gateway/connection.ts';
+import { Connection, type MessageSocket } from '../../worker/gateway/connection.ts';
+import { connectionHost } from '../../worker/gateway/connection-host.ts';
 import { ControlKeeper } from '../../worker/gateway/control-keeper.ts';
 import { Door } from '../../worker/gateway/door.ts';
 import { createHandlers } from '../../worker/gateway/handlers.ts';
@@ -162,19 +159,7 @@ export class SimulatedGateway {
       worker: { ...worker, id: 'the-worker', epoch },
       onPaired: () => {},
     });
-    const host: ConnectionHost = {
-      authenticate: (hello, address) => door.authenticate(hello, address, clock.now()),
-      perform: (client, request, connection) => desk.perform(client, request, connection),
-      commands: (connection, header, payload, passedOn) =>
-        tensors.receive(connection, header, payload, passedOn),
-      hasRoom: (connection) => tensors.pump(connection),
-      welcomed: (connection) => control.arrived(connection),
-      closed: (connection, saidGoodbye) => {
-        tensors.detach(connection);
-        control.left(connection, saidGoodbye);
-      },
-      onFault,
-    };
+    const host = connectionHost({ door, desk, tensors, control, onFault, clock });
     this.#accept = (socket) => new Connection(socket, '10.0.0.1', host, clock);
     this.#running = { program, runs, training, engine, ledgerFile };
     await training.recover(true);

@@ -10,7 +10,7 @@ import type { RunStatus } from '../../shared/events.ts';
 import { closeCodes } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { engineEnvironment } from '../native/environment.ts';
-import type { ConnectionHost } from './connection.ts';
+import { connectionHost } from './connection-host.ts';
 import { ControlKeeper } from './control-keeper.ts';
 import { Door } from './door.ts';
 import { makePrivateFolder, writeFileDurably } from './durable-file.ts';
@@ -129,19 +129,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       worker: { id: await identity(home), name, version, epoch: randomUUID(), startedAt },
       onPaired: (client, role) => output.paired(client, role),
     });
-    const host: ConnectionHost = {
-      authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
-      perform: (client, request, connection) => desk.perform(client, request, connection),
-      commands: (connection, header, payload, passedOn) =>
-        tensors.receive(connection, header, payload, passedOn),
-      hasRoom: (connection) => tensors.pump(connection),
-      welcomed: (connection) => control.arrived(connection),
-      closed: (connection, saidGoodbye) => {
-        tensors.detach(connection);
-        control.left(connection, saidGoodbye);
-      },
-      onFault,
-    };
+    const host = connectionHost({ door, desk, tensors, control, onFault });
     const { allowedOrigins } = options;
     const tls =
       options.tls.kind === 'off'

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { System } from '../../../shared/system.ts';
 import type { ToEngine } from '../../../worker/channel.ts';
 import { Connection, type ConnectionHost } from '../../../worker/gateway/connection.ts';
+import { connectionHost } from '../../../worker/gateway/connection-host.ts';
 import { ControlKeeper } from '../../../worker/gateway/control-keeper.ts';
 import { Door } from '../../../worker/gateway/door.ts';
 import type { Engine, EngineListener } from '../../../worker/gateway/engine-process.ts';
@@ -179,19 +180,7 @@ export class GatewayWorld {
       worker: { id: 'w', name: worker.name, version: worker.version, epoch: 'e', startedAt: 0 },
       onPaired: () => {},
     });
-    const host: ConnectionHost = {
-      authenticate: (hello, address) => door.authenticate(hello, address, Date.now()),
-      perform: (client, asked, connection) => desk.perform(client, asked, connection),
-      commands: (connection, header, payload, passedOn) =>
-        tensors.receive(connection, header, payload, passedOn),
-      hasRoom: (connection) => tensors.pump(connection),
-      welcomed: (connection) => control.arrived(connection),
-      closed: (connection, saidGoodbye) => {
-        tensors.detach(connection);
-        control.left(connection, saidGoodbye);
-      },
-      onFault,
-    };
+    const host = connectionHost({ door, desk, tensors, control, onFault });
     return new GatewayWorld({ home, host, desk, tensors, training, ledgerFile, faults });
   }
 
