@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { TeletrainError } from '../../shared/errors.ts';
+import { hashOfFile } from '../../shared/file-hash.ts';
 import { limits } from '../../shared/limits.ts';
 import { type History, lifeOf } from '../../shared/lives.ts';
 import type { Manifest } from '../../shared/run.ts';
@@ -145,7 +145,7 @@ async function verify(
   onProgress?.({ message: `checking checkpoint ${manifest.id}` });
   for (const file of manifest.files) {
     if (signal?.aborted) throw cancelled('The upload', signal);
-    if ((await hashOf(join(directory, file.name), system)) === file.sha256) continue;
+    if ((await hashOfFile(join(directory, file.name), system)) === file.sha256) continue;
     throw new TeletrainError(
       'checkpoint-corrupt',
       `The file ${file.name} of checkpoint ${manifest.id} at home is damaged.`,
@@ -153,19 +153,6 @@ async function verify(
         hint: `Move the folder ${directory} away, and resume from the checkpoint before it.`,
       },
     );
-  }
-}
-
-/** SHA-256 of a file in hex, read by chunks. */
-async function hashOf(path: string, { disk }: System): Promise<string> {
-  const hash = createHash('sha256');
-  await using file = await disk.open(path, 'r');
-  const chunk = Buffer.allocUnsafe(limits.chunkBytes);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(chunk.subarray(0, bytesRead));
-    at += bytesRead;
   }
 }
 

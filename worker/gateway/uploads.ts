@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
+import { hashOfFile } from '../../shared/file-hash.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Manifest, manifestSchema } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
@@ -164,7 +165,7 @@ async function verify(
       },
     );
   }
-  if ((await hashOf(path, system)) !== file.sha256) {
+  if ((await hashOfFile(path, system)) !== file.sha256) {
     await disk.rm(path);
     throw new TeletrainError(
       'checkpoint-corrupt',
@@ -173,19 +174,6 @@ async function verify(
         hint: 'Verify your copy with "teletrain checkpoints verify <dir>", then send the file again.',
       },
     );
-  }
-}
-
-/** SHA-256 of a file in hex, read by chunks. */
-async function hashOf(path: string, { disk }: System): Promise<string> {
-  const hash = createHash('sha256');
-  await using file = await disk.open(path, 'r');
-  const chunk = Buffer.allocUnsafe(limits.chunkBytes);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(chunk.subarray(0, bytesRead));
-    at += bytesRead;
   }
 }
 
