@@ -53,6 +53,15 @@ export function unknownRun(id: string): UsageError {
   );
 }
 
+/** Of a client that never followed one: an observer, before it names what trains. */
+export function noRunYet(): UsageError {
+  return new UsageError(
+    'unknown-run',
+    'No run is known here yet.',
+    'Name one that trains on a worker, which teletrain workers shows, or start one.',
+  );
+}
+
 export function unknownWorker(name: string): UsageError {
   return new UsageError(
     'not-paired',

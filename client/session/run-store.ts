@@ -14,7 +14,7 @@ import {
   runRecordSchema,
 } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
-import { unknownRun } from './errors.ts';
+import { noRunYet, unknownRun } from './errors.ts';
 import { JournalFile } from './journal-file.ts';
 import { hasCode, readJsonFile, writePrivateFile } from './private-file.ts';
 import { RunFold } from './run-view.ts';
@@ -103,7 +103,7 @@ export class RunStore {
     const ids = await this.ids();
     if (given === 'last') {
       const [newest] = ids;
-      if (newest === undefined) throw unknownRun('last');
+      if (newest === undefined) throw noRunYet();
       return newest;
     }
     if (ids.includes(given)) return given;

@@ -30,9 +30,13 @@ it('share prints the command by which another machine observes, and can change n
   const [, name = ''] = /^Connected to (\S+) at/.exec(connected.stdout) ?? [];
   expect(connected.stderr).toContain('You may look there and change nothing');
   expect(connected.code).toBe(0);
+  const nothing = await at('tablet', 'attach');
+  expect(nothing.stderr).toContain('which teletrain workers shows');
+  expect(nothing.code).toBe(2);
 
   const start = ['run', 'imdb-lstm', '--on', 'box', '--set', 'epochs=500', '--detach', '--json'];
   const { run } = JSON.parse((await at('laptop', ...start)).stdout);
+  expect((await at('tablet', 'workers')).stdout).toContain(run);
   const stopped = await at('tablet', 'stop', run, '--json');
   expect(JSON.parse(stopped.stdout).error).toMatchObject({ code: 'read-only' });
   expect(stopped.code).toBe(1);

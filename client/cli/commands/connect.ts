@@ -58,7 +58,7 @@ Examples:
         context.output.line(`Connected to ${worker.name} at ${worker.url}`);
         context.output.notice(
           worker.role === 'observe'
-            ? 'You may look there and change nothing: "teletrain attach <run>" follows a run.'
+            ? 'You may look there and change nothing: "teletrain workers" names the run that trains, "teletrain attach <run>" follows it.'
             : `Train there with "teletrain run <recipe> --on ${worker.name}".`,
         );
       }
