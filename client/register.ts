@@ -4,7 +4,8 @@
  *     node --import teletrain/register train.js
  *
  * TELETRAIN_WORKER names the worker, by its name or address; by default it is the one on this
- * machine, which is started where it does not run. Before the program's first line the backend
+ * machine, which is started where it does not run. TELETRAIN_REQUIRE=gpu ends the program where the
+ * worker has no GPU to compute on. Before the program's first line the backend
  * `remote` is connected and chosen; and whatever tfjs package the program asks for, the binding to
  * TensorFlow among them, is the one copy of tfjs that this backend is registered with.
  */
@@ -18,6 +19,7 @@ if (isMainThread) {
   try {
     const session = await connect(process.env.TELETRAIN_WORKER, {
       onProgress: (message) => console.error(message),
+      ...(process.env.TELETRAIN_REQUIRE === 'gpu' && { require: 'gpu' }),
     });
     // It imports tfjs, whose absence `connect` explains.
     const { shareTfjs } = await import('./remote/share-tfjs.ts');

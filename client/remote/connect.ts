@@ -20,6 +20,8 @@ export interface ConnectOptions {
    * tensors are given up. Default: 60 s, after which the worker gives them up too.
    */
   readonly patienceMs?: number;
+  /** What the worker must compute on. Default: whatever it has; `engine.device` of the session says what. */
+  readonly require?: 'gpu';
   /** What is being done until the worker is there: a local one may have to be set up. */
   readonly onProgress?: (message: string) => void;
 }
@@ -52,7 +54,7 @@ export interface RemoteSession {
  * @param on name or address of a paired worker; by default the one on this machine, which is
  *   started where it does not run.
  * @throws TeletrainError `not-paired`, `worker-lost`, `no-tensors` (an older worker),
- *   `too-many-tensor-sessions`, `tfjs-missing`, `already-connected`.
+ *   `too-many-tensor-sessions`, `tfjs-missing`, `already-connected`, `gpu-required`.
  */
 export async function connect(on?: string, options: ConnectOptions = {}): Promise<RemoteSession> {
   const { registerRemote, RemoteModels } = await loadBackend();
@@ -70,6 +72,11 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
   const opened = await openedSession(thread, port1, onProgress);
   thread.unref();
   const queue = new CommandQueue(port1, new Int32Array(buffer), session);
+  if (options.require === 'gpu' && opened.engine.device !== 'gpu') {
+    thread.ref();
+    queue.close();
+    throw withoutGpu(opened);
+  }
   const { backend, unregister } = registerRemote(queue, opened.kernels);
   const models = new RemoteModels(queue, backend);
   const close = (): void => {
@@ -92,6 +99,14 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
     },
     close,
   };
+}
+
+function withoutGpu({ worker, engine }: OpenedSession): TeletrainError {
+  const reason = engine.candidates.find(({ name }) => name === 'native-gpu')?.reason;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return new TeletrainError('gpu-required', `The worker ${worker} computes on its CPU${why}.`, {
+    hint: 'Choose a worker with a GPU, or do without one by not requiring it.',
+  });
 }
 
 /** What the thread says until the session is open. */

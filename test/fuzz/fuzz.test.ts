@@ -14,7 +14,9 @@ afterAll(async () => {
 
 const mebibyte = 2 ** 20;
 
-test('50,000 mutated inputs are accepted or refused with a reason, and take no memory to speak of', async () => {
+test('50,000 mutated inputs are accepted or refused with a reason, and take no memory to speak of', {
+  timeout: 400_000,
+}, async () => {
   const report = await fuzz(targets, { seed: 5, inputs: 50_000 });
   expect(report.inputs).toBe(50_000);
   expect(report.peakBytes).toBeLessThan(1024 * mebibyte);

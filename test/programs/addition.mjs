@@ -34,5 +34,5 @@ model.compile({
   metrics: ['accuracy'],
 });
 
-const { history } = await model.fit(questions, answers, { epochs: 40, batchSize: 50, verbose: 0 });
+const { history } = await model.fit(questions, answers, { epochs: 60, batchSize: 50, verbose: 0 });
 console.log(JSON.stringify({ backend: tf.getBackend(), accuracy: history.acc.at(-1) }));

@@ -8,7 +8,9 @@ const lives = 2_000;
 /** So many are tried, and mostly few are needed, until a broken part shows. */
 const triedSeeds = 400;
 
-test(`in ${lives} lives full of trouble no event is lost, no command done twice, and what is shown is true`, async () => {
+test(`in ${lives} lives full of trouble no event is lost, no command done twice, and what is shown is true`, {
+  timeout: 400_000,
+}, async () => {
   const startedAt = performance.now();
   let ms = 0;
   for (let seed = 1; seed <= lives; seed += 1) {

@@ -229,18 +229,19 @@ describe('the view of a run', () => {
     );
   });
 
-  test('folds a million metrics in well under 2 s and in less than 300 MB', () => {
+  test('folds a million metrics in well under 2 s of processor time and in less than 300 MB', () => {
     const fold = new RunFold(record, '/runs/digits-1');
     const names = ['loss', 'accuracy'];
     const before = process.memoryUsage();
-    const startedAt = performance.now();
+    const startedAt = process.cpuUsage();
     for (let seq = 1; seq <= 1_000_000; seq += 1) {
       fold.apply({
         ...{ run: record.id, seq, time: seq, type: 'metric', step: seq >> 1, epoch: 1 },
         ...{ split: 'train', per: 'step', name: names[seq & 1] ?? '', value: 1 / seq },
       });
     }
-    const seconds = (performance.now() - startedAt) / 1000;
+    const { user, system } = process.cpuUsage(startedAt);
+    const seconds = (user + system) / 1e6;
     const after = process.memoryUsage();
     const megabytes = (after.rss - before.rss) / 1e6;
     console.info(`a million metrics: ${seconds.toFixed(2)} s, ${megabytes.toFixed(0)} MB`);
