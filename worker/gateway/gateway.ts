@@ -15,6 +15,7 @@ import { ControlKeeper } from './control-keeper.ts';
 import { Door } from './door.ts';
 import { makePrivateFolder, writeFileDurably } from './durable-file.ts';
 import { EngineProcess } from './engine-process.ts';
+import { faultText } from './fault-text.ts';
 import { createHandlers } from './handlers.ts';
 import { LedgerFile } from './ledger-file.ts';
 import type { WorkerOptions } from './options.ts';
@@ -54,10 +55,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
   const startedAt = Date.now();
   const { home, name } = options;
   const onWarning = (message: string) => output.warning(message);
-  const onFault = (what: string, error: unknown) =>
-    output.warning(
-      `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+  const onFault = (what: string, error: unknown) => output.warning(faultText(what, error));
 
   await makePrivateFolder(home);
   const lock = await HeldLock.take(home, { name, version, startedAt });
