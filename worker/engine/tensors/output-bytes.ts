@@ -104,6 +104,11 @@ const byValues: Partial<Record<KernelName, (inputs: Inputs, attributes: Attribut
   Range: (_, { start, stop, step }) =>
     // Downwards with a step that is not, tfjs makes one all the same; TensorFlow refuses it.
     4 * Math.abs(Math.ceil((Number(stop) - Number(start)) / Number(step))),
+  UnsortedSegmentSum: ([x, segmentIds], { numSegments }) => {
+    // Without TensorFlow each segment is made by itself, though nothing may be in it.
+    const row = x?.shape.slice(segmentIds?.rank ?? 0) ?? [];
+    return 4 * Number(numSegments) * Math.max(1, sizeOf(row));
+  },
   RaggedRange: ([starts, ends, deltas]) => {
     const [from, to, by] = [values(starts), values(ends), values(deltas)];
     let count = 0;

@@ -147,6 +147,7 @@ onEachEngine((engine) => {
     [['run', 'Range', [], [0, 1, 1e-300, 'float32'], [9]], 'tensor-memory'],
     [['run', 'LinSpace', [], [0, 1, 1e9], [9]], 'tensor-memory'],
     [['run', 'Tile', [1], [[1e8]], [9]], 'tensor-memory'],
+    [['run', 'UnsortedSegmentSum', [8, 2], [1e9], [9]], 'tensor-memory'],
     [['run', 'BroadcastTo', [1], [[1e8, 4], null], [9]], 'tensor-memory'],
     [['run', 'OneHot', [2], [1e9, 1, 0, 'float32'], [9]], 'tensor-memory'],
     [['run', 'PadV2', [1], [[[0, 1e9]], 0], [9]], 'tensor-memory'],
