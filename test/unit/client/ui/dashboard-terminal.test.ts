@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { live, openLiveRun } from './live-run.ts';
+import { live, lossOfNextStep, openLiveRun } from './live-run.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import { digitsRun } from './scripts.ts';
 import { keySequences as keys, openDashboard } from './terminal.ts';
@@ -146,15 +146,7 @@ test('a screen reader gets sentences: changes at once, numbers now and then, no 
   expect(terminal.onAlternateScreen).toBe(false);
   expect(terminal.text).toContain('Epoch 4 of 10, step 2,554, 1h 05m left.');
   expect(terminal.text).not.toMatch(/[│━▀⠀-⣿]/);
-  run.push({
-    type: 'metric',
-    step: 2555,
-    epoch: 4,
-    split: 'train',
-    per: 'step',
-    name: 'loss',
-    value: 80,
-  });
+  run.push(lossOfNextStep(80));
   await terminal.press('S');
   await terminal.waitFor('Answer 4 of 4: cancel');
   await terminal.press(keys.up, keys.up, keys.enter);

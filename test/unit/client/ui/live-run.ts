@@ -1,3 +1,4 @@
+import type { EventBody } from '../../../../shared/events.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import type { ScriptedRun } from './scripted-run.ts';
 import { digitsRun } from './scripts.ts';
@@ -7,6 +8,12 @@ import { type OpenOptions, openDashboard } from './terminal.ts';
 export function live(run: ScriptedRun): ScriptedRun {
   if (run.view.status) run.view.status = { ...run.view.status, receivedAt: Date.now() };
   return run;
+}
+
+/** The next step of the digits' run, in its fourth epoch, with this loss. */
+export function lossOfNextStep(value: number): EventBody {
+  const step = { type: 'metric', step: 2555, epoch: 4, split: 'train', per: 'step' } as const;
+  return { ...step, name: 'loss', value };
 }
 
 /** The dashboard with a run of the digits recipe that is live. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { live, openLiveRun } from './live-run.ts';
+import { live, lossOfNextStep, openLiveRun } from './live-run.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import { digitsRun, sentimentRun } from './scripts.ts';
 import { keySequences as keys, openDashboard } from './terminal.ts';
@@ -85,15 +85,7 @@ test('freezing holds the picture while data comes in, and says how much it holds
   await terminal.waitFor('epoch 4/10');
   await terminal.press('f');
   await terminal.waitFor('FROZEN');
-  run.push({
-    type: 'metric',
-    step: 2555,
-    epoch: 4,
-    split: 'train',
-    per: 'step',
-    name: 'loss',
-    value: 80,
-  });
+  run.push(lossOfNextStep(80));
   run.push({ type: 'state', state: 'paused' });
   await terminal.waitFor('FROZEN +2');
   expect(terminal.text).toContain('running');
@@ -118,15 +110,7 @@ test('z shows the focused pane alone, and Esc backs out of it before it leaves t
 
 test('the number beside a smoothed curve is the newest measured value', async () => {
   const run = live(digitsRun());
-  run.push({
-    type: 'metric',
-    step: 2555,
-    epoch: 4,
-    split: 'train',
-    per: 'step',
-    name: 'loss',
-    value: 12.34,
-  });
+  run.push(lossOfNextStep(12.34));
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('smoothed 0.9');
@@ -135,15 +119,7 @@ test('the number beside a smoothed curve is the newest measured value', async ()
 
 test('a value that is not finite is a gap with a mark, an alert and its name', async () => {
   const run = live(digitsRun());
-  run.push({
-    type: 'metric',
-    step: 2555,
-    epoch: 4,
-    split: 'train',
-    per: 'step',
-    name: 'loss',
-    value: Number.NaN,
-  });
+  run.push(lossOfNextStep(Number.NaN));
   await using open = openDashboard(new ScriptedClient(), { openRun: run });
   const { terminal } = open;
   await terminal.waitFor('train loss was not finite at step 2,555.');
