@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createRandom } from '../../worker/engine/random.ts';
+import { listenOnLoopback, portOf } from '../integration/support/loopback.ts';
 import { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';
 
 /** What an end of a connection saw. */
@@ -36,15 +37,13 @@ async function throughProxy(options: Partial<FaultProxyOptions> = {}) {
     socket.on('data', (bytes) => socket.write(bytes));
     socket.on('end', () => socket.end());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listenOnLoopback(server);
   stack.defer(() => {
     for (const { socket } of far) socket.destroy();
     server.close();
   });
   const proxy = stack.use(await FaultProxy.listen({ random: createRandom(1, 'line'), ...options }));
-  const address = server.address();
-  proxy.target = typeof address === 'object' ? address?.port : undefined;
+  proxy.target = portOf(server);
   const dial = async (): Promise<End> => {
     const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1');
     stack.defer(() => void socket.destroy());

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../../worker/engine/random.ts';
+import { listenOnLoopback, portOf } from '../integration/support/loopback.ts';
 import { Lane, type LineConditions } from './lane.ts';
 
 export type Direction = 'toWorker' | 'toClient';
@@ -54,11 +55,8 @@ export class FaultProxy implements AsyncDisposable {
 
   static async listen(options: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(options);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
-    const address = proxy.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-    proxy.#port = address.port;
+    await listenOnLoopback(proxy.#server);
+    proxy.#port = portOf(proxy.#server);
     return proxy;
   }
 

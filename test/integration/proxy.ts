@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { decodeFrame, type Frame } from '../../shared/frames.ts';
+import { listenOnLoopback, webSocketUrlOf } from './support/loopback.ts';
 
 /**
  * A bad line between a client and a worker: a TCP proxy that breaks, holds still, comes back, and
@@ -30,15 +31,12 @@ export class BadLine implements AsyncDisposable {
 
   static async to(workerUrl: string): Promise<BadLine> {
     const line = new BadLine(Number(new URL(workerUrl).port));
-    line.#server.listen(0, '127.0.0.1');
-    await once(line.#server, 'listening');
+    await listenOnLoopback(line.#server);
     return line;
   }
 
   get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy is closed');
-    return `ws://127.0.0.1:${address.port}/`;
+    return webSocketUrlOf(this.#server);
   }
 
   /** Offsets asked for by file.read, in order, of the files whose name fits. */

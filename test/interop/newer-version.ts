@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws';
 import { decodeFrame, encodeFrame } from '../../shared/frames.ts';
 import { subprotocol } from '../../shared/limits.ts';
+import { webSocketUrlOf } from '../integration/support/loopback.ts';
 
 /** Maps that hold names of somebody's choice and not the protocol's fields. */
 const mapsOfNames = ['settings', 'quick', 'limits'];
@@ -63,9 +64,7 @@ export class NewerPeers implements AsyncDisposable {
   }
 
   get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('it is closed');
-    return `ws://127.0.0.1:${address.port}/`;
+    return webSocketUrlOf(this.#server);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { listenOnLoopback, webSocketUrlOf } from './loopback.ts';
 
 /**
  * A narrow line between clients and a worker: a TCP proxy through which each connection gets so many
@@ -24,15 +25,12 @@ export class NarrowLine implements AsyncDisposable {
     bytesPerSecond = Number.POSITIVE_INFINITY,
   ): Promise<NarrowLine> {
     const line = new NarrowLine(Number(new URL(workerUrl).port), bytesPerSecond);
-    line.#server.listen(0, '127.0.0.1');
-    await once(line.#server, 'listening');
+    await listenOnLoopback(line.#server);
     return line;
   }
 
   get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy is closed');
-    return `ws://127.0.0.1:${address.port}/`;
+    return webSocketUrlOf(this.#server);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

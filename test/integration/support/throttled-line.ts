@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listenOnLoopback, webSocketUrlOf } from './loopback.ts';
 
 /** A line to a worker that carries so many bytes a second and no more, and takes no more either. */
 export class ThrottledLine implements AsyncDisposable {
@@ -30,11 +31,8 @@ export class ThrottledLine implements AsyncDisposable {
       carry(near, far);
       carry(far, near);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return new ThrottledLine(`ws://127.0.0.1:${address.port}/`, server, sockets);
+    await listenOnLoopback(server);
+    return new ThrottledLine(webSocketUrlOf(server), server, sockets);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
