@@ -54,6 +54,8 @@ export const limits = {
   engineRestarts: 3,
   /** Tensor sessions open at once: each is a process with an engine of its own. */
   tensorSessions: 4,
+  /** Nothing heard for this long, in ms, of a tensor engine that starts: it hangs. It takes seconds, on a busy machine tens; one that is set up first says so. */
+  tensorStartMs: 120_000,
   /** A tensor session whose connection broke is kept for this long, in ms: a laptop changes its network. */
   tensorLingerMs: 60_000,
   /** Bytes of batches that either end of a tensor session may have sent and the other not taken: fills 1 Gbit/s at 100 ms. */

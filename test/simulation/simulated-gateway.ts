@@ -133,6 +133,7 @@ export class SimulatedGateway {
     });
     const tensors = new TensorSessions({
       environment: async () => ({}),
+      clock,
       start: () => {
         throw new TeletrainError('no-tensors', 'No tensors here.', { hint: 'None.' });
       },

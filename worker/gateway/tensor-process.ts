@@ -7,6 +7,8 @@ import { type FromTensorEngine, tensorPipe } from '../channel.ts';
 import { PipeReader, pipeHead } from '../tensor-pipe.ts';
 
 export interface TensorProcessListener {
+  /** A line of its output, its last one, cut: what it does while it gets ready. */
+  said(line: string): void;
   ready(engine: Extract<FromTensorEngine, { type: 'ready' }>): void;
   /** It is done with the batches up to `taken`; the payload holds results, if there are any. */
   results(taken: number, payload: Uint8Array): void;
@@ -47,6 +49,7 @@ export class TensorProcess {
     this.#pipe.on('error', () => {});
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-keptWords);
+      listener.said(this.#lastLine);
     });
     this.#child.on('message', (message: FromTensorEngine) => this.#heard(message));
     this.#child.on('spawn', () => this.#lowerPriority());
@@ -85,13 +88,17 @@ export class TensorProcess {
     }
   }
 
+  get #lastLine(): string {
+    return this.#lastWords.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+  }
+
   #ended(how: string): void {
-    const words = this.#lastWords.trim().split('\n').at(-1);
+    const words = this.#lastLine;
     this.#listener.ended(
       this.#reason ??
         new TeletrainError(
           'tensor-engine-ended',
-          `The engine of this tensor session ${how}${words ? ` (${words.slice(0, 300)})` : ''}.`,
+          `The engine of this tensor session ${how}${words ? ` (${words})` : ''}.`,
           {
             hint: 'Connect again; the tensors that it held are lost. Use smaller ones if it was killed for memory.',
           },

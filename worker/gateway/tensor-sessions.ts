@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { CommandsHeader, ParamsOf, ResultOf } from '../../shared/messages.ts';
@@ -14,23 +15,31 @@ export interface TensorSessionsOptions {
   ) => BatchTaker;
   /** How long a session without a connection is kept, in ms. Default: `limits.tensorLingerMs`. */
   readonly lingerMs?: number;
+  /** How long an engine that starts may say nothing, in ms. Default: `limits.tensorStartMs`. */
+  readonly startMs?: number;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Every tensor session of this worker, each with a process of its own. */
 export class TensorSessions {
   readonly #options: TensorSessionsOptions;
+  readonly #clock: Clock;
   readonly #sessions = new Map<string, GatewayTensorSession>();
-  readonly #lingering = new Map<GatewayTensorSession, NodeJS.Timeout>();
+  /** What calls off the end of those without a connection, and of those whose engine starts. */
+  readonly #lingering = new Map<GatewayTensorSession, () => void>();
+  readonly #starting = new Map<GatewayTensorSession, () => void>();
   #isClosing = false;
 
   constructor(options: TensorSessionsOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
    * Starts a session, or gives one that is there to another connection of its client's.
    * @throws TeletrainError `unknown-tensor-session`, `too-many-tensor-sessions`,
-   *   `worker-stopping`, or why its engine cannot work.
+   *   `tensor-engine-silent`, `worker-stopping`, or why its engine cannot work.
    */
   async open(
     client: string,
@@ -110,13 +119,33 @@ export class TensorSessions {
       );
     }
     const process = this.#options.start(environment, {
-      ready: (engine) => session.opened(engine),
+      said: (line) => {
+        if (this.#starting.has(session)) this.#awaitStart(session, line);
+      },
+      ready: (engine) => {
+        this.#stopAwaiting(session);
+        session.opened(engine);
+      },
       results: (taken, payload) => session.results(taken, payload),
       ended: (reason) => this.#end(session, reason),
     });
     const session = new GatewayTensorSession(id, client, process);
     this.#sessions.set(id, session);
+    this.#awaitStart(session);
     return session;
+  }
+
+  /** Counts anew from each word of an engine that starts: it may have to be set up first. */
+  #awaitStart(session: GatewayTensorSession, lastWord?: string): void {
+    this.#stopAwaiting(session);
+    const { startMs = limits.tensorStartMs } = this.#options;
+    const end = () => this.#end(session, silent(startMs, lastWord));
+    this.#starting.set(session, this.#clock.after(startMs, end, { background: true }));
+  }
+
+  #stopAwaiting(session: GatewayTensorSession): void {
+    this.#starting.get(session)?.();
+    this.#starting.delete(session);
   }
 
   /** The session that has waited longest for this client gives way: most likely its program was killed. */
@@ -128,17 +157,18 @@ export class TensorSessions {
   #linger(session: GatewayTensorSession): void {
     this.#keep(session);
     const { lingerMs = limits.tensorLingerMs } = this.#options;
-    const timer = setTimeout(() => this.#end(session, closed()), lingerMs);
-    this.#lingering.set(session, timer.unref());
+    const end = () => this.#end(session, closed());
+    this.#lingering.set(session, this.#clock.after(lingerMs, end, { background: true }));
   }
 
   #keep(session: GatewayTensorSession): void {
-    clearTimeout(this.#lingering.get(session));
+    this.#lingering.get(session)?.();
     this.#lingering.delete(session);
   }
 
   #end(session: GatewayTensorSession, reason: TeletrainError): void {
     this.#keep(session);
+    this.#stopAwaiting(session);
     session.end(reason);
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
   }
@@ -153,6 +183,15 @@ const closed = (): TeletrainError =>
   new TeletrainError('tensor-session-closed', 'The tensor session was closed.', {
     hint: 'Connect again.',
   });
+
+const silent = (milliseconds: number, lastWord?: string): TeletrainError =>
+  new TeletrainError(
+    'tensor-engine-silent',
+    `The engine of this tensor session was ended: while it started nothing was heard of it for ${milliseconds / 1_000} s${lastWord ? `, since "${lastWord}"` : ''}.`,
+    {
+      hint: 'Connect again; if it stays so, see what `teletrain doctor` says on the machine of the worker.',
+    },
+  );
 
 const stopping = (): TeletrainError =>
   new TeletrainError('worker-stopping', 'The worker stops.', {

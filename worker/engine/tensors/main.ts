@@ -29,11 +29,20 @@ const shareOfMemory = 0.5;
 /** Read from the pipe at a time: as many as the system lets wait in it, and more than one chunk. */
 const readBytes = 512 * 1024;
 
+/** Its set-up may last, and is bounded by itself; the gateway ends an engine that starts and says nothing. */
+const repeatMs = 20_000;
+let doing: string | undefined;
+const tell = () => doing !== undefined && process.stderr.write(`${doing}\n`);
+const repeating = setInterval(tell, repeatMs);
+
 try {
   const { report } = await openEngine({
     ...(process.env.TELETRAIN_PREFER_ENGINE === 'wasm' && { prefer: 'wasm' }),
-    onProgress: ({ message }) => process.stderr.write(`${message}\n`),
-  });
+    onProgress: ({ message }) => {
+      doing = message;
+      tell();
+    },
+  }).finally(() => clearInterval(repeating));
   const bytes = Math.floor((report.gpu?.memoryBytes ?? totalmem()) * shareOfMemory);
   const kernels = tf
     .getKernelsForBackend(tf.getBackend())

@@ -1,13 +1,21 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TeletrainError } from '../../../../shared/errors.ts';
 import { limits } from '../../../../shared/limits.ts';
 import type { ResultsHeader } from '../../../../shared/messages.ts';
+import {
+  TensorProcess,
+  type TensorProcessListener,
+} from '../../../../worker/gateway/tensor-process.ts';
 import {
   type BatchTaker,
   GatewayTensorSession,
   type ResultsOutlet,
 } from '../../../../worker/gateway/tensor-session.ts';
 import { TensorSessions } from '../../../../worker/gateway/tensor-sessions.ts';
+import { nodeSystem } from '../../../../worker/system.ts';
+import { temporaryHome } from '../../../integration/support/worker-process.ts';
 
 const id = 'a-session-of-a-test';
 const engine = {
@@ -194,6 +202,88 @@ describe('the tensor sessions of a worker', () => {
     expect(stranger.sent[0]?.header.ended?.code).toBe('unknown-tensor-session');
     expect(takers[0]?.batches).toEqual([]);
     sessions.closeAll();
+  });
+
+  describe('whose engine hangs while it starts', () => {
+    const listeners: TensorProcessListener[] = [];
+    const makeHanging = () =>
+      new TensorSessions({
+        environment: async () => ({}),
+        start: (_environment, listener) => {
+          listeners.push(listener);
+          const taker = new Taker();
+          takers.push(taker);
+          return taker;
+        },
+        startMs: 1_000,
+      });
+    beforeEach(() => {
+      listeners.length = 0;
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    test('give their places back, and who asked is told', async () => {
+      const sessions = makeHanging();
+      const asked = Array.from({ length: limits.tensorSessions }, (_, number) =>
+        sessions.open('client', named(number), new Outlet()),
+      );
+      const told = Promise.allSettled(asked);
+      await vi.advanceTimersByTimeAsync(999);
+      expect(takers.map(({ kill }) => kill.mock.calls.length)).toEqual([0, 0, 0, 0]);
+      await vi.advanceTimersByTimeAsync(1);
+      const silent = { status: 'rejected', reason: code('tensor-engine-silent') };
+      expect(await told).toEqual([silent, silent, silent, silent]);
+      expect(takers.map(({ kill }) => kill.mock.calls.length)).toEqual([1, 1, 1, 1]);
+
+      const another = sessions.open('client', named(9), new Outlet());
+      await vi.advanceTimersByTimeAsync(0);
+      listeners.at(-1)?.ready(engine);
+      expect(await another).toMatchObject({ kernels: ['Add'] });
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(takers.at(-1)?.kill).not.toHaveBeenCalled();
+      sessions.closeAll();
+    });
+
+    test('are told apart from those that say what they do, whose last word is in the reason', async () => {
+      const sessions = makeHanging();
+      const asked = sessions.open('client', named(0), new Outlet());
+      const told = expect(asked).rejects.toThrow(
+        'nothing was heard of it for 1 s, since "fetching TensorFlow (90 %)"',
+      );
+      for (const percent of [0, 50, 90]) {
+        await vi.advanceTimersByTimeAsync(900);
+        listeners[0]?.said(`fetching TensorFlow (${percent} %)`);
+      }
+      expect(takers[0]?.kill).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1_000);
+      await told;
+    });
+  });
+
+  test('whose program never says a word end it', async () => {
+    await using folder = await temporaryHome();
+    const program = join(folder.path, 'hangs.mjs');
+    const mark = join(folder.path, 'pid');
+    await writeFile(
+      program,
+      `import { writeFileSync } from 'node:fs';
+      writeFileSync(${JSON.stringify(mark)}, String(process.pid));
+      const start = Date.now();
+      while (Date.now() < start + 30_000);`,
+    );
+    const sessions = new TensorSessions({
+      environment: async () => ({}),
+      start: (environment, listener) => new TensorProcess(program, environment, listener),
+      startMs: 2_000,
+    });
+    await expect(sessions.open('client', named(0), new Outlet())).rejects.toEqual(
+      code('tensor-engine-silent'),
+    );
+    const process = Number(await readFile(mark, 'utf8'));
+    await vi.waitFor(() => expect(nodeSystem.processes.isAlive(process)).toBe(false), 10_000);
   });
 
   test('wait for their client when its connection is gone, and end when it does not come', async () => {
