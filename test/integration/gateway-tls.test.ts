@@ -153,6 +153,16 @@ describe('somebody in place of a worker', () => {
   });
 });
 
+/** The certificate that a client is shown who connects now, as PEM. */
+async function shownAt(url: string): Promise<string> {
+  const port = Number(new URL(url).port);
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const shown = String(socket.getPeerX509Certificate());
+  socket.destroy();
+  return shown;
+}
+
 describe("a worker with its user's certificate", () => {
   let folder: Awaited<ReturnType<typeof temporaryHome>>;
   let cert: string;
@@ -170,15 +180,7 @@ describe("a worker with its user's certificate", () => {
     await using all = await place();
     const { url, code } = await all.start('--tls-cert', cert, '--tls-key', key).line('listening');
     const { port } = new URL(String(url));
-    const shown = await new Promise<string>((resolve, reject) => {
-      const socket = connect({ port: Number(port), host: '127.0.0.1', rejectUnauthorized: false });
-      socket.once('error', reject);
-      socket.once('secureConnect', () => {
-        resolve(String(socket.getPeerX509Certificate()));
-        socket.destroy();
-      });
-    });
-    expect(shown).toBe(await readFile(cert, 'utf8'));
+    expect(await shownAt(String(url))).toBe(await readFile(cert, 'utf8'));
     // In a program of its own, since Node reads what it trusts when it starts.
     const program = `
       const { createClient } = await import(${JSON.stringify(new URL('../../client/session/client.ts', import.meta.url).href)});
@@ -192,6 +194,39 @@ describe("a worker with its user's certificate", () => {
       `wss://localhost:${port}/\n`,
     );
   });
+
+  test('shows a renewed one to who connects then, and one that is broken to nobody', async () => {
+    await using all = await place();
+    const [chain, chainKey] = [join(all.home, 'chain.pem'), join(all.home, 'key.pem')];
+    const put = async (certificate: string, key: string): Promise<void> => {
+      await writeFile(chain, certificate);
+      await writeFile(chainKey, key);
+    };
+    const before = makeSelfSigned('user', ['localhost'], Date.now());
+    await put(before.certificate, before.key);
+    const worker = all.start('--tls-cert', chain, '--tls-key', chainKey);
+    const { url, code, pin } = await worker.line('listening');
+    const { client } = all;
+    await client.connectWorker(String(url), { code: String(code), pin: String(pin), name: 'box' });
+    const { uptimeMs } = await client.workerInfo('box');
+
+    const other = makeSelfSigned('user', ['localhost'], Date.now());
+    await put('nothing that is a certificate', other.key);
+    const warning = await worker.line('warning');
+    expect(warning.message).toMatch(/still shown the certificate before.*chain\.pem.*--tls-cert/s);
+    expect(await shownAt(String(url))).toBe(before.certificate);
+
+    await put(other.certificate, other.key);
+    const renewed = await worker.line('certificate');
+    expect(renewed.pin).toMatch(pinPattern);
+    expect(renewed.pin).not.toBe(pin);
+    expect(new Date(Number(renewed.validTo)).getUTCFullYear()).toBe(9999);
+    expect(await shownAt(String(url))).toBe(other.certificate);
+    // Who is connected stays so, by the certificate that it was shown.
+    expect((await client.workerInfo('box')).uptimeMs).toBeGreaterThan(uptimeMs);
+    expect(worker.lines.filter(({ event }) => event === 'warning')).toEqual([warning]);
+    expect((await worker.stop()).code).toBe(0);
+  }, 60_000);
 
   test('does not start with what is no certificate, or with the key of another', async () => {
     await using all = await place();

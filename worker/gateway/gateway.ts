@@ -10,6 +10,7 @@ import type { RunStatus } from '../../shared/events.ts';
 import { closeCodes } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { engineEnvironment } from '../native/environment.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { connectionHost } from './connection-host.ts';
 import { ControlKeeper } from './control-keeper.ts';
 import { Door } from './door.ts';
@@ -147,6 +148,22 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     let stopping = false;
     let idleSince = Date.now();
     const clients = () => server.connections.filter((connection) => connection.isWelcomed).length;
+    const certificateWatch =
+      tls && options.tls.kind === 'files'
+        ? new CertificateWatch({
+            files: options.tls,
+            shown: tls,
+            onRenewed: (renewed, before) => {
+              server.show(renewed);
+              output.certificate(renewed, before);
+            },
+            onBroken: ({ message, hint }) =>
+              onWarning(
+                `New connections are still shown the certificate before. ${message} ${hint}`,
+              ),
+            onFault,
+          })
+        : undefined;
     const parent = process.ppid;
     const timer = setInterval(() => {
       const active = training.active;
@@ -188,6 +205,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       output.stopping(why);
       const end = async () => {
         clearInterval(timer);
+        certificateWatch?.stop();
         server.refuseNew();
         tensors.closeAll();
         await desk.idle();

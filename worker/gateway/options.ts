@@ -50,7 +50,8 @@ export const usage = `Usage: worker [options]
   --tls WAY           auto, self-signed or off: encrypt by a certificate that the worker makes
                       itself, known to clients by the pin that it prints; auto does so where
                       other machines can reach it (default auto)
-  --tls-cert FILE     encrypt by this certificate (PEM, with its chain)
+  --tls-cert FILE     encrypt by this certificate (PEM, with its chain); one that is renewed while
+                      it runs is taken for new connections
   --tls-key FILE      and this key (PEM)
   --allow-origin URL  let pages of this origin connect, e.g. https://page.example; may be given
                       many times (default: no page may)

@@ -2,6 +2,7 @@ import type { EngineReport } from '../../shared/engine-report.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent, RunStatus } from '../../shared/events.ts';
 import type { Role } from '../../shared/messages.ts';
+import type { TlsIdentity } from './tls.ts';
 
 /** A place that text is written to, e.g. `process.stdout`. */
 export interface TextSink {
@@ -64,6 +65,19 @@ export class Output {
     this.#say(
       { event: 'listening', ...worker },
       `Worker "${plain(worker.name)}" listens on ${worker.url}${pairing}`,
+    );
+  }
+
+  /** What new connections are shown, in place of the certificate before. */
+  certificate({ pin, validTo }: TlsIdentity, before: TlsIdentity): void {
+    const until = new Date(validTo).toISOString().slice(0, 10);
+    const other =
+      pin === before.pin
+        ? ''
+        : ` Its key is another one: clients that have a pin have to connect anew, with --pin ${pin}.`;
+    this.#say(
+      { event: 'certificate', pin, validTo },
+      `New connections are shown the renewed certificate, valid until ${until}.${other}`,
     );
   }
 

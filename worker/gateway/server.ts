@@ -13,6 +13,9 @@ import { limits, subprotocol } from '../../shared/limits.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { TlsIdentity } from './tls.ts';
 
+const shownBy = ({ certificate, key }: TlsIdentity) =>
+  ({ cert: certificate, key, minVersion: 'TLSv1.2' }) as const;
+
 /** Messages are chunked by us, so no honest one has many fragments. */
 const maxFragments = 64;
 
@@ -26,6 +29,7 @@ export interface ServerOptions {
 /** The socket: who gets a WebSocket at all. What is said on it is the connection's matter. */
 export class GatewayServer {
   readonly #http: Server | TlsServer;
+  readonly #tls: TlsServer | undefined;
   readonly #webSockets: WebSocketServer;
   readonly #host: ConnectionHost;
   readonly #allowedOrigins: ReadonlySet<string>;
@@ -51,15 +55,14 @@ export class GatewayServer {
       keepAliveTimeout: 1_000,
       maxHeaderSize: 8 * 1024,
     };
-    this.#http = tls
+    this.#tls = tls
       ? createTlsServer({
           ...bounds,
+          ...shownBy(tls),
           handshakeTimeout: limits.authenticationMs,
-          minVersion: 'TLSv1.2',
-          cert: tls.certificate,
-          key: tls.key,
         })
-      : createServer(bounds);
+      : undefined;
+    this.#http = this.#tls ?? createServer(bounds);
     this.#http.on('request', (_request: IncomingMessage, response: ServerResponse) => {
       response.writeHead(426, {
         'content-type': 'text/plain',
@@ -72,6 +75,11 @@ export class GatewayServer {
     this.#http.maxConnections = limits.connections * 2;
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Whoever connects from now on is shown this; a server that speaks no TLS has nothing to show. */
+  show(tls: TlsIdentity): void {
+    this.#tls?.setSecureContext(shownBy(tls));
   }
 
   get connections(): readonly Connection[] {

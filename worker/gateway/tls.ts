@@ -8,16 +8,25 @@ import { pinOf } from '../../shared/pin.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 import { makeSelfSigned, type SelfSigned } from './self-signed.ts';
 
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** With its chain. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** How a worker speaks TLS: not at all, by a certificate of its own making or by the user's. */
 export type TlsWay =
   | { readonly kind: 'off' }
   | { readonly kind: 'self-signed' }
-  | { readonly kind: 'files'; readonly certificate: string; readonly key: string };
+  | ({ readonly kind: 'files' } & TlsFiles);
 
 /** Both are PEM. */
 export interface TlsIdentity extends SelfSigned {
   /** By which clients know the key (shared/pin.ts). */
   readonly pin: string;
+  /** When the certificate ends, in ms since 1970. */
+  readonly validTo: number;
 }
 
 /** Holds the key, and the certificate for it. */
@@ -32,25 +41,39 @@ export async function tlsIdentity(
   way: Exclude<TlsWay, { kind: 'off' }>,
   worker: { readonly home: string; readonly name: string; readonly host: string },
 ): Promise<TlsIdentity> {
-  const [files, pair] =
-    way.kind === 'files'
-      ? ([`${way.certificate} and ${way.key}`, await usersPair(way)] as const)
-      : ([join(worker.home, ownFile), await ownPair(worker)] as const);
+  if (way.kind === 'files') return await usersIdentity(way);
+  return identityOf(await ownPair(worker), {
+    files: `What ${join(worker.home, ownFile)} holds is`,
+    hint: 'Remove the file; clients then pair anew, since the worker has another pin.',
+  });
+}
+
+/**
+ * The user's certificate and key, as they are on disk now.
+ * @throws TeletrainError `tls-unreadable`, `bad-certificate`.
+ */
+export async function usersIdentity(files: TlsFiles): Promise<TlsIdentity> {
+  return identityOf(await usersPair(files), {
+    files: `${files.certificate} and ${files.key} are`,
+    hint: 'Give the whole chain as PEM to --tls-cert, and its key, without a password, to --tls-key.',
+  });
+}
+
+function identityOf(pair: SelfSigned, told: { files: string; hint: string }): TlsIdentity {
+  const { files, hint } = told;
   try {
     createSecureContext({ cert: pair.certificate, key: pair.key });
-    return { ...pair, pin: pinOf(new X509Certificate(pair.certificate).publicKey) };
+    const { publicKey, validTo } = new X509Certificate(pair.certificate);
+    return { ...pair, pin: pinOf(publicKey), validTo: Date.parse(validTo) };
   } catch (cause) {
-    throw new TeletrainError('bad-certificate', `${files} are no certificate and its key.`, {
-      hint:
-        way.kind === 'files'
-          ? 'Give the whole chain as PEM to --tls-cert, and its key, without a password, to --tls-key.'
-          : 'Remove the file; clients then pair anew, since the worker has another pin.',
+    throw new TeletrainError('bad-certificate', `${files} no certificate and its key.`, {
+      hint,
       cause,
     });
   }
 }
 
-async function usersPair(way: Extract<TlsWay, { kind: 'files' }>): Promise<SelfSigned> {
+async function usersPair(way: TlsFiles): Promise<SelfSigned> {
   const read = async (path: string, option: string): Promise<string> => {
     try {
       return await readFile(path, 'utf8');
