@@ -58,9 +58,11 @@ export interface StartLocalOptions {
  */
 export class LocalWorker {
   readonly #options: LocalWorkerOptions;
+  readonly #system: System;
 
   constructor(options: LocalWorkerOptions) {
     this.#options = options;
+    this.#system = options.system ?? nodeSystem;
   }
 
   /** @returns undefined where none runs. */
@@ -68,7 +70,7 @@ export class LocalWorker {
     const lock = await readJsonFile(
       join(this.#options.home, workerLockName),
       workerLockSchema,
-      this.#options.system ?? nodeSystem,
+      this.#system,
     ).catch(
       // Read in the moment in which it was written.
       () => undefined,
@@ -104,9 +106,9 @@ export class LocalWorker {
 
   /** Waits until a worker that was told to stop is gone. @throws TeletrainError `worker-stays`. */
   async gone(address: LocalAddress): Promise<void> {
-    const until = Date.now() + stopMs;
+    const until = this.#system.clock.monotonic() + stopMs;
     while (isAlive(address.pid)) {
-      if (Date.now() > until) {
+      if (this.#system.clock.monotonic() > until) {
         throw new TeletrainError(
           'worker-stays',
           `The worker on this machine (process ${address.pid}) does not end.`,
@@ -177,7 +179,7 @@ export class LocalWorker {
     });
     let position = from;
     let lastLines: string[] = [];
-    let heardAt = Date.now();
+    let heardAt = this.#system.clock.monotonic();
     for (;;) {
       if (signal?.aborted) throw cancelled('Starting the worker', signal);
       // Looked at first: what it said before it ended is in the file by now.
@@ -185,7 +187,7 @@ export class LocalWorker {
       const { text, position: next } = await readLines(logPath, position);
       position = next;
       for (const line of text) {
-        heardAt = Date.now();
+        heardAt = this.#system.clock.monotonic();
         lastLines = [...lastLines, line].slice(-5);
         const said: OutputLine = parseOutputLine(line);
         if (said.type === 'error') throw said.error;
@@ -193,7 +195,8 @@ export class LocalWorker {
       }
       if (await this.address()) return;
       if (isOver) throw startFailed(`it ${end}`, logPath, lastLines);
-      if (Date.now() - heardAt > silentMs) throw startFailed('it says nothing', logPath, lastLines);
+      if (this.#system.clock.monotonic() - heardAt > silentMs)
+        throw startFailed('it says nothing', logPath, lastLines);
       await sleep(logPollMs);
     }
   }

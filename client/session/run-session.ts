@@ -133,7 +133,7 @@ export class RunSession {
     this.#follower = {
       event: (event) => this.#take(event),
       status: (status) => {
-        fold.set('status', { ...status, receivedAt: clock.now() });
+        fold.set('status', { ...status, receivedAt: clock.monotonic() });
         this.#changed();
       },
       drawing: (drawing) => {

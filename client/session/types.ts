@@ -32,6 +32,7 @@ export interface Invitation {
   readonly pin?: string;
 }
 
+/** Times are of the client's monotonic clock (`Clock.monotonic`), which nobody sets. */
 export type ConnectionState =
   | {
       readonly kind: 'offline' /** Looked at from disk: no worker is asked. */;
@@ -156,7 +157,7 @@ export interface RunView {
     readonly message: string;
   }[];
   readonly lastSeq: number;
-  /** Newest live status; absent offline. */
+  /** Newest live status, received at a time of the client's monotonic clock; absent offline. */
   readonly status?: RunStatus & { readonly receivedAt: number };
   readonly connection: ConnectionState;
   /** While connected. */

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { render } from 'ink';
+import type { Clock } from '../../shared/clock.ts';
 import { type ExitCode, exitCodes } from '../../shared/errors.ts';
 import type { RunHandle, TeletrainClient } from '../session/types.ts';
 import { App, SpokenApp } from './app.tsx';
@@ -18,6 +19,8 @@ export interface RunDashboardOptions {
   readonly startWorker?: boolean;
   /** Where the local worker finds datasets. */
   readonly dataDir?: string;
+  /** That of the client, whose times are shown. @default the machine's */
+  readonly clock?: Clock;
   /** @default process.stdin */
   readonly stdin?: NodeJS.ReadStream;
   /** @default process.stdout */
@@ -64,6 +67,7 @@ export async function runDashboard(
     );
   const dashboard = new Dashboard(client, {
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     onLeave: (left) => {
       code = left;
       instance.unmount();

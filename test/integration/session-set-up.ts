@@ -1,6 +1,8 @@
 import { createClient } from '../../client/session/client.ts';
 import { type ConnectionTimes, defaultTimes } from '../../client/session/connection-times.ts';
+import { nodeSystem } from '../../client/session/system.ts';
 import type { RunHandle, RunView } from '../../client/session/types.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { BadLine } from './proxy.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
 
@@ -20,16 +22,24 @@ export const recipe = 'digits-pixel-rnn';
 
 /** A worker with the small engine, a bad line to it, and a client that is paired through the line. */
 export async function pairedClient(
-  options: { environment?: Record<string, string>; times?: Partial<ConnectionTimes> } = {},
+  options: {
+    environment?: Record<string, string>;
+    times?: Partial<ConnectionTimes>;
+    clock?: Clock;
+  } = {},
 ) {
   const stack = new AsyncDisposableStack();
-  const { environment = {}, times = {} } = options;
+  const { environment = {}, times = {}, clock = systemClock } = options;
   const workerHome = stack.use(await temporaryHome());
   const home = stack.use(await temporaryHome());
   const worker = stack.use(new WorkerProcess(workerHome.path, { args: endsWithTest, environment }));
   const { url, code } = await worker.listening();
   const line = stack.use(await BadLine.to(url));
-  const client = createClient({ home: home.path, times: { ...quickTimes, ...times } });
+  const client = createClient({
+    home: home.path,
+    times: { ...quickTimes, ...times },
+    system: { ...nodeSystem, clock },
+  });
   stack.defer(() => client.close());
   await client.connectWorker(line.url, { code, name: 'colab' });
   return {

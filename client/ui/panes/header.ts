@@ -37,7 +37,7 @@ export function stateSpan(view: Pick<RunView, 'state' | 'pending'>, { glyphs }: 
   }
 }
 
-/** How the worker can be reached, in a word or two. */
+/** How the worker can be reached, in a word or two. @param now by the clock of the connection's times. */
 export function connectionLine(connection: ConnectionState, now: number, { glyphs }: Look): Line {
   switch (connection.kind) {
     case 'offline':
@@ -100,7 +100,7 @@ function stepInEpoch({ step, epoch, stepsPerEpoch }: RunView): number {
   return Math.max(0, Math.min(stepsPerEpoch, step - Math.max(0, epoch - 1) * stepsPerEpoch));
 }
 
-/** Milliseconds that the run still takes, counted down between two statuses of the worker. */
+/** Milliseconds that the run still takes, counted down between two statuses of the worker. @param now by the clock of the view's times. */
 export function remainingMs({ status, state }: RunView, now: number): number | undefined {
   if (status?.remainingMs === undefined || isFinal(state)) return undefined;
   const passed = state === 'running' ? Math.max(0, now - status.receivedAt) : 0;

@@ -10,7 +10,7 @@ export interface RunContext {
   readonly view: RunView;
   readonly metrics: readonly MetricCurves[];
   readonly ui: RunUi;
-  /** Milliseconds since 1970; grows by whole seconds while something is live. */
+  /** Of the client's monotonic clock, by which the view's times are, too; moves once a second while something is live. */
   readonly now: number;
   readonly look: Look;
   /** The newest sample while it is written row by row; absent where all of it is shown. */

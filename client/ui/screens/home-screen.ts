@@ -29,6 +29,7 @@ import { printable, truncate, wrapWords } from '../text/width.ts';
 export interface HomeScreenOptions {
   readonly columns: number;
   readonly rows: number;
+  /** Milliseconds since 1970: runs are listed with when they began. */
   readonly now: number;
   readonly notice?: Line;
   /** Lines about an error, above the lists. */

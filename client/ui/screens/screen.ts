@@ -58,7 +58,11 @@ function baseRows(
   const alerts = problem ? problemRows(problem, columns, look) : [];
   switch (screen.kind) {
     case 'home':
-      return homeScreenRows(dashboard.home, { ...shared, alerts, now: Date.now() }, look);
+      return homeScreenRows(
+        dashboard.home,
+        { ...shared, alerts, now: dashboard.clock.now() },
+        look,
+      );
     case 'start':
       return startScreenRows(screen.form, { ...shared, alerts }, look);
     case 'run': {

@@ -166,7 +166,8 @@ export class Speech {
   #text = '';
   #saidAt = 0;
 
-  text(dashboard: Dashboard, time = Date.now()): string {
+  text(dashboard: Dashboard): string {
+    const time = dashboard.clock.monotonic();
     const { now, later } = spokenScreen(dashboard);
     const urgent = now.join('\n');
     if (urgent !== this.#now || time - this.#saidAt >= laterMs) {

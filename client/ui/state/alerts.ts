@@ -11,7 +11,7 @@ const restartShownMs = 120_000;
 /** A worker sends its status every second; this long without one is worth a word. */
 const silenceMs = 10_000;
 
-/** What somebody watching the run should know now, the worst first. */
+/** What somebody watching the run should know now, the worst first. @param now by the clock of the view's times. */
 export function alertsOf(view: RunView, now: number): Alert[] {
   const alerts: Alert[] = [
     ...stateAlerts(view),

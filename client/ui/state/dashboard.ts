@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { type ExitCode, exitCodes } from '../../../shared/errors.ts';
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, StartOptions, TeletrainClient } from '../../session/types.ts';
@@ -24,6 +25,8 @@ export type Screen =
 
 export interface DashboardOptions {
   readonly dataDir?: string;
+  /** That of the client, whose times are shown. @default the machine's */
+  readonly clock?: Clock;
   /** Called with the exit code when the user leaves. */
   readonly onLeave: (code: ExitCode) => void;
   /** The whole screen is to be written again. */
@@ -46,6 +49,7 @@ export class Dashboard {
   /** Set by an error that is the program's own fault: it is thrown by whoever runs the dashboard. */
   crashed: unknown;
   readonly client: TeletrainClient;
+  readonly clock: Clock;
   readonly #options: DashboardOptions;
   readonly #listeners = new Set<() => void>();
   readonly #notice = new CurrentNotice(() => this.changed());
@@ -56,6 +60,7 @@ export class Dashboard {
 
   constructor(client: TeletrainClient, options: DashboardOptions) {
     this.client = client;
+    this.clock = options.clock ?? systemClock;
     this.#options = options;
   }
 
@@ -126,7 +131,7 @@ export class Dashboard {
     };
     this.screen = {
       kind: 'run',
-      feed: new RunFeed(handle, () => this.changed()),
+      feed: new RunFeed(handle, () => this.changed(), this.clock),
       curves: new RunCurves(),
     };
     this.dialog = undefined;

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../../shared/clock.ts';
 import { isFinal } from '../../../shared/events.ts';
 import type { RunHandle, RunView, Series } from '../../session/types.ts';
 import { type RevealedSample, SampleReveal } from './sample-reveal.ts';
@@ -14,22 +15,24 @@ const clockMs = 1000;
 export class RunFeed {
   readonly handle: RunHandle;
   readonly #onChange: () => void;
+  readonly #clock: Clock;
   readonly #unsubscribe: () => void;
   readonly #reveal: SampleReveal;
   #timer: NodeJS.Timeout | undefined;
-  #clock: NodeJS.Timeout | undefined;
+  #ticking: NodeJS.Timeout | undefined;
   #lastFrame = 0;
   #frozen: { view: RunView; now: number; version: number } | undefined;
 
-  constructor(handle: RunHandle, onChange: () => void) {
+  constructor(handle: RunHandle, onChange: () => void, clock: Clock = systemClock) {
     this.handle = handle;
     this.#onChange = onChange;
+    this.#clock = clock;
     this.#reveal = new SampleReveal(handle.view);
     this.#unsubscribe = handle.subscribe(() => {
-      this.#reveal.look(handle.view, Date.now());
+      this.#reveal.look(handle.view, this.#clock.monotonic());
       this.#changed();
     });
-    this.#keepClock();
+    this.#keepTicking();
   }
 
   /** The run as it is to be shown. */
@@ -37,8 +40,9 @@ export class RunFeed {
     return this.#frozen?.view ?? this.handle.view;
   }
 
+  /** Of the monotonic clock, or when it was frozen. */
   get now(): number {
-    return this.#frozen?.now ?? Date.now();
+    return this.#frozen?.now ?? this.#clock.monotonic();
   }
 
   /** The newest sample while it is written row by row. */
@@ -54,44 +58,51 @@ export class RunFeed {
   toggleFrozen(): void {
     this.#frozen = this.#frozen
       ? undefined
-      : { view: copyOf(this.handle.view), now: Date.now(), version: this.handle.view.version };
-    this.#keepClock();
+      : {
+          view: copyOf(this.handle.view),
+          now: this.#clock.monotonic(),
+          version: this.handle.view.version,
+        };
+    this.#keepTicking();
     this.#onChange();
   }
 
   close(): void {
     this.#unsubscribe();
     clearTimeout(this.#timer);
-    clearInterval(this.#clock);
-    this.#clock = undefined;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
   }
 
   #changed(): void {
     if (this.#timer) return;
     // The first change after a pause is shown at once; those that follow wait for the next frame.
-    const wait = Math.min(frameMs, Math.max(0, this.#lastFrame + frameMs - Date.now()));
+    const wait = Math.min(
+      frameMs,
+      Math.max(0, this.#lastFrame + frameMs - this.#clock.monotonic()),
+    );
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#lastFrame = Date.now();
-      this.#keepClock();
+      this.#lastFrame = this.#clock.monotonic();
+      this.#keepTicking();
       this.#onChange();
-      if (!this.#frozen && this.#reveal.at(Date.now())) this.#changed();
+      if (!this.#frozen && this.#reveal.at(this.#clock.monotonic())) this.#changed();
     }, wait);
   }
 
-  #keepClock(): void {
+  #keepTicking(): void {
     const { state, connection } = this.handle.view;
     const ticks =
       !this.#frozen &&
       (connection.kind === 'waiting' ||
         (connection.kind === 'connected' &&
           (connection.unansweredSince !== undefined || (!isFinal(state) && state !== 'paused'))));
-    if (ticks && !this.#clock) {
-      this.#clock = setInterval(() => this.#changed(), clockMs);
-      this.#clock.unref();
-    } else if (!ticks && this.#clock) {
-      clearInterval(this.#clock);
-      this.#clock = undefined;
+    if (ticks && !this.#ticking) {
+      this.#ticking = setInterval(() => this.#changed(), clockMs);
+      this.#ticking.unref();
+    } else if (!ticks && this.#ticking) {
+      clearInterval(this.#ticking);
+      this.#ticking = undefined;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../../../../shared/clock.ts';
 import type { EventBody } from '../../../../shared/events.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import type { ScriptedRun } from './scripted-run.ts';
@@ -6,7 +7,8 @@ import { type OpenOptions, openDashboard } from './terminal.ts';
 
 /** A run that is live now, not at the time its script tells of. */
 export function live(run: ScriptedRun): ScriptedRun {
-  if (run.view.status) run.view.status = { ...run.view.status, receivedAt: Date.now() };
+  if (run.view.status)
+    run.view.status = { ...run.view.status, receivedAt: systemClock.monotonic() };
   return run;
 }
 

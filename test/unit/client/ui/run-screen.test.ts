@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../../shared/clock.ts';
 import { live, lossOfNextStep, openLiveRun } from './live-run.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import { digitsRun, sentimentRun } from './scripts.ts';
@@ -131,19 +132,24 @@ test('a lost connection, a restarted worker and a recovering engine are told whi
   await using open = openLiveRun();
   const { run, terminal } = open;
   await terminal.waitFor('live 38 ms');
-  const unansweredSince = Date.now() - 12_000;
+  const unansweredSince = systemClock.monotonic() - 12_000;
   run.connect({ kind: 'connected', since: 0, restarted: false, unansweredSince });
   await terminal.waitFor(/no answer for 1\ds/);
   expect(terminal.text).not.toContain('live');
   run.connect({
     kind: 'waiting',
     attempt: 2,
-    retryAt: Date.now() + 30_000,
+    retryAt: systemClock.monotonic() + 30_000,
     reason: 'the worker closed the connection',
   });
   await terminal.waitFor('The connection is lost (the worker closed the connection)');
   expect(terminal.text).toMatch(/reconnecting in \d\ds/);
-  run.connect({ kind: 'connected', since: Date.now(), roundTripMs: 12, restarted: true });
+  run.connect({
+    kind: 'connected',
+    since: systemClock.monotonic(),
+    roundTripMs: 12,
+    restarted: true,
+  });
   run.push({
     type: 'state',
     state: 'recovering',

@@ -8,6 +8,7 @@ import type {
   RunHandle,
   RunView,
 } from '../../../../client/session/types.ts';
+import { systemClock } from '../../../../shared/clock.ts';
 import type { EngineReport } from '../../../../shared/engine-report.ts';
 import {
   type EventBody,
@@ -36,7 +37,7 @@ export class ScriptedRun implements RunHandle {
     this.view = new RunFold(record, `/home/someone/.local/share/teletrain/runs/${record.id}`);
     this.view.connection = options.connection ?? {
       kind: 'connected',
-      since: Date.now(),
+      since: systemClock.monotonic(),
       roundTripMs: 38,
       restarted: false,
     };
@@ -55,7 +56,7 @@ export class ScriptedRun implements RunHandle {
 
   status(
     status: Omit<RunStatus, 'run' | 'state' | 'step' | 'epoch' | 'epochs' | 'stepsPerEpoch'>,
-    receivedAt = Date.now(),
+    receivedAt = systemClock.monotonic(),
   ): void {
     const { state, step, epoch, epochs, stepsPerEpoch } = this.view;
     const progress = { run: this.id, state, step, epoch, epochs, stepsPerEpoch };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { alertsOf } from '../../../../../client/ui/state/alerts.ts';
+import { systemClock } from '../../../../../shared/clock.ts';
 import type { EngineReport } from '../../../../../shared/engine-report.ts';
 import { nativeEngine, recordOf, ScriptedRun } from '../scripted-run.ts';
 
@@ -10,7 +11,7 @@ function alertsOn(report: EngineReport) {
   run.push({ type: 'state', state: 'running' });
   const dataset = { name: 'binarized-mnist', sources: [] };
   run.push({ type: 'engine', report, parameters: 9, stepsPerEpoch: 1, dataset });
-  return alertsOf(run.view, Date.now()).map(({ text }) => text);
+  return alertsOf(run.view, systemClock.monotonic()).map(({ text }) => text);
 }
 
 test('a GPU that is there and does not train is told of, with the reason', () => {

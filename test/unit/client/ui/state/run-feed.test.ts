@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RunFeed } from '../../../../../client/ui/state/run-feed.ts';
+import { systemClock } from '../../../../../shared/clock.ts';
 import { type ScriptedRun, sampleEvent } from '../scripted-run.ts';
 import { digitsRun } from '../scripts.ts';
 
@@ -40,7 +41,7 @@ test('a paused run asks for no frame at all', async () => {
 
 test('while a worker does not answer, how long that has been moves on, also of a paused run', async () => {
   run.push({ type: 'state', state: 'paused' });
-  const unansweredSince = Date.now() - 12_000;
+  const unansweredSince = systemClock.monotonic() - 12_000;
   run.connect({ kind: 'connected', since: 0, restarted: false, unansweredSince });
   expect(await changesInAMinute()).toBe(60);
 });
