@@ -104,6 +104,21 @@ export const welcomeSchema = z.object({
 });
 export type Welcome = z.infer<typeof welcomeSchema>;
 
+const observerIdSchema = z.string().min(1).max(64);
+/** Who may look at a worker, as those who may change things are told. */
+const observerSchema = z.object({
+  /** For `observer.revoke`. */
+  id: observerIdSchema,
+  /** What whoever invited it calls it, else what it calls itself. */
+  name,
+  /** What it calls itself. */
+  client: name,
+  pairedAt: z.number(),
+  /** How many it has open now. */
+  connections: z.int().min(0),
+});
+export type Observer = z.infer<typeof observerSchema>;
+
 export const fileParams = z.object({
   run: runIdSchema,
   checkpoint: checkpointIdSchema,
@@ -267,8 +282,25 @@ export const methods = {
   'observer.invite': {
     changes: false,
     needs: 'control-token',
-    params: z.object({}),
+    params: z.object({
+      /** What to call who pairs by it; by default what it calls itself. */
+      name: name.optional(),
+    }),
     result: z.object({ code: z.string().max(32), expiresAt: z.number() }),
+  },
+  /** Who paired to look, in the order in which they did. */
+  'observer.list': {
+    changes: false,
+    needs: 'control-token',
+    params: z.object({}),
+    result: z.object({ observers: z.array(observerSchema) }),
+  },
+  /** An observer may look no more; its connections are ended. */
+  'observer.revoke': {
+    changes: true,
+    needs: 'control-token',
+    params: z.object({ id: observerIdSchema }),
+    result: z.object({}),
   },
   /**
    * Takes control, also from a client that is connected: `from` is who had it when the person

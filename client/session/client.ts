@@ -1,6 +1,6 @@
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
-import type { ResultOf } from '../../shared/messages.ts';
+import type { Observer, ResultOf } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
@@ -8,6 +8,7 @@ import type { ConnectionTimes } from './connection-times.ts';
 import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';
 import { LocalWorker } from './local-worker.ts';
+import { listObservers, revokeObserver } from './observers.ts';
 import { resumeRun } from './resume-run.ts';
 import type { RunLimits } from './run-done.ts';
 import { SessionHandle } from './run-handle.ts';
@@ -91,8 +92,16 @@ class SessionClient implements TeletrainClient {
     return this.#links.stop(name);
   }
 
-  inviteObserver(name?: string): Promise<Invitation> {
-    return this.#links.invite(name);
+  inviteObserver(name?: string, guest?: string): Promise<Invitation> {
+    return this.#links.invite(name, guest);
+  }
+
+  observers(name?: string): Promise<{ worker: string; observers: readonly Observer[] }> {
+    return listObservers(this.#links, name);
+  }
+
+  revokeObserver(given: string, name?: string): Promise<{ worker: string; observer: Observer }> {
+    return revokeObserver(this.#links, given, name);
   }
 
   takeControl(name?: string): Promise<{ worker: string; from?: string }> {

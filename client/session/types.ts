@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { EventOf, RunEvent, RunState, RunStatus } from '../../shared/events.ts';
-import type { ControlState, ResultOf, RoleName } from '../../shared/messages.ts';
+import type { ControlState, Observer, ResultOf, RoleName } from '../../shared/messages.ts';
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { Manifest, RunRecord } from '../../shared/run.ts';
 
@@ -230,8 +230,20 @@ export interface TeletrainClient {
   ): Promise<WorkerReference>;
   workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }>;
   stopWorker(name: string): Promise<void>;
-  /** Lets another machine observe. @param name default: the only worker there is. */
-  inviteObserver(name?: string): Promise<Invitation>;
+  /**
+   * Lets another machine observe.
+   * @param name default: the only worker there is.
+   * @param guest what the list of observers calls it; default: what it calls itself.
+   */
+  inviteObserver(name?: string, guest?: string): Promise<Invitation>;
+  /** Who may look at a worker. @param name default: the only worker there is. */
+  observers(name?: string): Promise<{ worker: string; observers: readonly Observer[] }>;
+  /**
+   * Lets an observer look no more; what it has open there is closed.
+   * @param given its id, or its name where that is nobody else's.
+   * @throws UsageError `unknown-observer`, `ambiguous-observer`.
+   */
+  revokeObserver(given: string, name?: string): Promise<{ worker: string; observer: Observer }>;
   /**
    * Takes control of a worker from whoever has it now.
    * @param name default: the only worker there is.

@@ -107,11 +107,10 @@ export class WorkerLinks {
   }
 
   /** See TeletrainClient.inviteObserver. */
-  async invite(given: string | undefined): Promise<Invitation> {
-    const name = await this.chooseKnown(given);
-    const link = await this.to(name);
-    await link.connected({ ...patient(), attempts: 2 });
-    const { result } = await link.request('observer.invite', {}, patient());
+  async invite(given: string | undefined, guest: string | undefined): Promise<Invitation> {
+    const { name, link } = await this.reachKnown(given);
+    const params = guest === undefined ? {} : { name: guest };
+    const { result } = await link.request('observer.invite', params, patient());
     const { url } = await this.placeAt(name, link);
     const pin = (await this.#options.paired.named(name))?.pin;
     return { worker: name, url, ...(pin === undefined ? {} : { pin }), ...result };
@@ -119,9 +118,7 @@ export class WorkerLinks {
 
   /** See TeletrainClient.takeControl. */
   async takeControl(given: string | undefined): Promise<{ worker: string; from?: string }> {
-    const worker = await this.chooseKnown(given);
-    const link = await this.to(worker);
-    await link.connected({ ...patient(), attempts: 2 });
+    const { name: worker, link } = await this.reachKnown(given);
     const { control } = (await link.request('worker.info', {}, patient())).result;
     const holder = control?.holder;
     await link.request('control.take', holder ? { from: holder.id } : {}, patient());
@@ -191,6 +188,14 @@ export class WorkerLinks {
         ? 'Pair with one: teletrain connect <url>.'
         : `Name one of them: ${names.join(', ')}.`,
     );
+  }
+
+  /** As `chooseKnown`, and connected to it. @throws TeletrainError `worker-lost`, the refusal. */
+  async reachKnown(given: string | undefined): Promise<{ name: string; link: WorkerLink }> {
+    const name = await this.chooseKnown(given);
+    const link = await this.to(name);
+    await link.connected({ ...patient(), attempts: 2 });
+    return { name, link };
   }
 
   /**

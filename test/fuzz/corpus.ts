@@ -147,7 +147,9 @@ export const params: { readonly [Method in MethodName]: ParamsOf<Method> } = {
   'file.read': { ...file, offset: 0, length: 100 },
   'file.write': { ...file, run: uploadedRun, offset: 0 },
   'checkpoint.commit': { run: uploadedRun, checkpoint: 'step-000000010' },
-  'observer.invite': {},
+  'observer.invite': { name: 'a guest' },
+  'observer.list': {},
+  'observer.revoke': { id: '0123456789ab' },
   'control.take': { from: 'somebody' },
   'tensor.open': { session, resume: false, got: 0 },
   'tensor.close': { session },
@@ -174,6 +176,12 @@ const results: { readonly [Method in MethodName]: unknown } = {
   'file.write': { received: 11 },
   'checkpoint.commit': {},
   'observer.invite': { code: 'K7QM-2XPD', expiresAt: 1_795_395_600_000 },
+  'observer.list': {
+    observers: [
+      { id: '0123456789ab', name: 'a guest', client: 'tablet', pairedAt: 1, connections: 1 },
+    ],
+  },
+  'observer.revoke': {},
   'control.take': {},
   'tensor.open': { engine: report, kernels: ['Add'], received: 0, bytes: 1e6, handles: 100 },
   'tensor.close': {},

@@ -52,6 +52,42 @@ it('share prints the command by which another machine observes, and can change n
   expect(seen.code).toBe(4);
 });
 
+it('share lists who observes and revokes one of them, who is told and shown out', async () => {
+  const invite = async (machine: string, ...more: string[]) => {
+    const shared = await at('laptop', 'share', 'box', ...more);
+    return await at(machine, ...shared.stdout.trim().split(' ').slice(1), '--name', 'shared');
+  };
+  expect((await invite('phone', '--for', 'Ada')).code).toBe(0);
+  expect((await invite('watch', '--for', 'Ada')).code).toBe(0);
+  const start = ['run', 'imdb-lstm', '--on', 'box', '--set', 'epochs=500', '--detach', '--json'];
+  const { run } = JSON.parse((await at('laptop', ...start)).stdout);
+  const watching = new Command(['attach', run], { home: join(folder, 'phone') });
+  await watching.printed(/^epoch 1\/500/m);
+
+  const { observers } = JSON.parse((await at('laptop', 'share', 'box', '--list', '--json')).stdout);
+  const [phone, watch] = observers.filter(({ name }: { name: string }) => name === 'Ada');
+  expect([phone.connections, watch.connections]).toEqual([1, 0]);
+  const table = (await at('laptop', 'share', 'box', '--list')).stdout;
+  expect(table).toMatch(new RegExp(`^Ada +${hostname()} +just now +connected +${phone.id}$`, 'm'));
+  expect(table).toMatch(new RegExp(`^Ada +${hostname()} +just now +${watch.id}$`, 'm'));
+
+  const both = await at('laptop', 'share', 'box', '--revoke', 'Ada');
+  expect(both.stderr).toContain(`${phone.id}, ${watch.id}`);
+  expect(both.code).toBe(2);
+  const revoked = await at('laptop', 'share', 'box', '--revoke', phone.id);
+  expect(revoked.stdout).toBe('"Ada" observes box no more.\n');
+  expect((await watching.ended).code).toBe(1);
+  expect(watching.stderr).toContain('access of this machine to the worker was revoked');
+  const [, row = ''] = (await at('phone', 'workers')).stdout.split('\n');
+  expect(row).toContain('access of this machine to the worker was revoked');
+  expect((await at('watch', 'workers')).stdout).toContain('read-only');
+  expect((await at('laptop', 'share', 'box', '--revoke', 'Ada')).code).toBe(0);
+  const nobody = await at('laptop', 'share', 'box', '--revoke', 'Ada', '--json');
+  expect(JSON.parse(nobody.stdout).error).toMatchObject({ code: 'unknown-observer' });
+  expect((await at('laptop', 'share', '--list', '--for', 'Ada')).code).toBe(2);
+  expect((await at('laptop', 'stop', run)).code).toBe(0);
+});
+
 it('one machine has control at a time, and another takes it by saying so', async () => {
   const { url } = await worker.listening();
   worker.child.kill('SIGUSR2');

@@ -67,6 +67,41 @@ test('an observer stays one when the worker is started anew', async () => {
   expect(back.welcome?.role).toBe('observe');
 });
 
+test('an observer whose access is revoked is shown out at once with the reason, and nobody else', async () => {
+  const named = (await controller.request('observer.invite', { name: 'Ada' })).result.code;
+  using observer = await WireClient.connect(url, { code: named });
+  const token = observer.welcome?.token ?? '';
+  using second = await WireClient.connect(url, { token }, observer.clientId);
+  using other = await WireClient.connect(url, { code: await invited() });
+  const { observers } = (await controller.request('observer.list', {})).result;
+  const [ada, ...namesakes] = observers.filter(({ name }) => name === 'Ada');
+  expect(namesakes).toEqual([]);
+  expect(ada).toMatchObject({ client: 'test', connections: 2 });
+  await expect(other.request('observer.list', {})).rejects.toMatchObject({ code: 'read-only' });
+  const { id } = ada ?? { id: '' };
+  await expect(other.request('observer.revoke', { id })).rejects.toMatchObject({
+    code: 'read-only',
+  });
+
+  await controller.request('observer.revoke', { id });
+  for (const shownOut of [observer, second]) {
+    expect((await shownOut.closed).code).toBe(closeCodes.unauthorised);
+    expect(shownOut.complaints[0]?.code).toBe('access-revoked');
+  }
+  expect(await worker.line('revoked')).toMatchObject({ observer: 'Ada', by: 'test' });
+  await expect(WireClient.connect(url, { token }, observer.clientId)).rejects.toMatchObject({
+    code: 'access-revoked',
+  });
+  expect((await other.request('run.list', {})).result.runs.length).toBeGreaterThan(0);
+  const left = (await controller.request('observer.list', {})).result.observers;
+  expect(left).toEqual(observers.filter((known) => known.id !== id));
+  // Found done by who asks again without knowing of the answer.
+  await controller.request('observer.revoke', { id });
+  await expect(controller.request('observer.revoke', { id: 'nobody' })).rejects.toMatchObject({
+    code: 'unknown-observer',
+  });
+});
+
 test('an invitation works once, and no more when another was made', async () => {
   const first = await invited();
   const second = await invited();

@@ -43,6 +43,7 @@ test('a request arrives over a line on which it takes longer than silence may la
   const server = new GatewayServer({
     authenticate: async () => ({
       welcome: { worker, capabilities: [], limits: {}, role: 'control' },
+      tokenId: 'of-a-token',
     }),
     welcomed: () => {},
     perform: async (_client, { payload }) => {

@@ -206,7 +206,19 @@ export const exchanges: { readonly [Method in MethodName]: Exchange<Method> } = 
   'file.write': { params: { ...place, offset: 0 }, payload: chunk, result: { received: 11 } },
   'checkpoint.commit': { params: { run, checkpoint, manifestSha256: sha256 }, result: {} },
   'control.take': { params: { from: 'Zk3q9xT0bL1s' }, result: {} },
-  'observer.invite': { params: {}, result: { code: 'K7QM-2XPD', expiresAt: time + 600_000 } },
+  'observer.invite': {
+    params: { name: 'Ada' },
+    result: { code: 'K7QM-2XPD', expiresAt: time + 600_000 },
+  },
+  'observer.list': {
+    params: {},
+    result: {
+      observers: [
+        { id: '9f86d081884c', name: 'Ada', client: 'tablet', pairedAt: time, connections: 2 },
+      ],
+    },
+  },
+  'observer.revoke': { params: { id: '9f86d081884c' }, result: {} },
   'tensor.open': {
     params: { session, resume: true, got: 3 },
     result: {

@@ -7,6 +7,7 @@ import { ControlKeeper } from '../../worker/gateway/control-keeper.ts';
 import { Door } from '../../worker/gateway/door.ts';
 import { createHandlers } from '../../worker/gateway/handlers.ts';
 import { LedgerFile } from '../../worker/gateway/ledger-file.ts';
+import { Observers } from '../../worker/gateway/observers.ts';
 import { Pairing } from '../../worker/gateway/pairing.ts';
 import { RequestDesk } from '../../worker/gateway/request-desk.ts';
 import { Runs } from '../../worker/gateway/runs.ts';
@@ -147,9 +148,12 @@ export class SimulatedGateway {
       onPassed: () => {},
       ...{ onFault, system },
     });
+    const observers = new Observers({
+      ...{ tokens, pairing: pairings.observe, clock },
+      onRevoked: () => {},
+    });
     const handlers = createHandlers({
-      ...{ runs, training, uploads: new Uploads(), tensors, control, system },
-      inviteObserver: () => pairings.observe.issue(clock.now()),
+      ...{ runs, training, uploads: new Uploads(), tensors, control, observers, system },
       worker: { ...worker, home: workerHome },
       stopWorker: () => {},
     });
@@ -160,7 +164,7 @@ export class SimulatedGateway {
       worker: { ...worker, id: 'the-worker', epoch },
       onPaired: () => {},
     });
-    const host = connectionHost({ door, desk, tensors, control, onFault, clock });
+    const host = connectionHost({ door, desk, tensors, control, observers, onFault, clock });
     this.#accept = (socket) => new Connection(socket, '10.0.0.1', host, clock);
     this.#running = { program, runs, training, engine, ledgerFile };
     await training.recover(true);

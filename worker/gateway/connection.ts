@@ -19,6 +19,7 @@ import { releaseBytes } from '../../shared/release-bytes.ts';
 import type { Caller, ControlOutlet } from './control-keeper.ts';
 import type { Verdict } from './door.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
+import type { WatchingConnection } from './observers.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
@@ -29,7 +30,7 @@ export interface ConnectionHost {
   /** @returns the welcome, or why not and the close code. */
   authenticate(hello: Hello, address: string): Promise<Verdict>;
   /** The client was told that it is welcome. */
-  welcomed(connection: ControlOutlet): void;
+  welcomed(connection: ControlOutlet & WatchingConnection): void;
   perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
   /** A batch of commands for a tensor session. `passedOn`: its bytes are not looked at any more. */
   commands(
@@ -41,7 +42,10 @@ export interface ConnectionHost {
   /** There is room again in the connection. */
   hasRoom(connection: ResultsOutlet): void;
   /** The connection is gone; its client closed it, or it broke. */
-  closed(connection: ResultsOutlet & ControlOutlet, saidGoodbye: boolean): void;
+  closed(
+    connection: ResultsOutlet & ControlOutlet & WatchingConnection,
+    saidGoodbye: boolean,
+  ): void;
   /** A fault of ours, for the worker's own log. */
   onFault(what: string, error: unknown): void;
 }
@@ -244,7 +248,7 @@ export class Connection implements AskingConnection {
         return;
       }
       const { id, name } = hello.client;
-      this.#caller = { id, name, role: verdict.welcome.role };
+      this.#caller = { id, name, role: verdict.welcome.role, tokenId: verdict.tokenId };
       this.#takes = hello.capabilities ?? [];
       this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.monotonic()));
       if (this.isWelcomed && this.isOpen) this.#host.welcomed(this);

@@ -9,6 +9,8 @@ import { isSystemError, writeFileDurably } from './durable-file.ts';
 /** Who is at the other end of a connection. */
 export interface Caller extends ControllingClient {
   readonly role: Role;
+  /** Of the token by which it came (tokens.ts). */
+  readonly tokenId: string;
 }
 
 /** A connection, as far as control goes. */

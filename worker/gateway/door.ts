@@ -3,7 +3,7 @@ import { closeCodes, limits } from '../../shared/limits.ts';
 import type { Hello, Role, Welcome } from '../../shared/messages.ts';
 import { Attempts } from './attempts.ts';
 import type { Pairing } from './pairing.ts';
-import type { Tokens } from './tokens.ts';
+import { type Tokens, tokenId } from './tokens.ts';
 
 /** What this worker can do beyond what every version 1 can. */
 export const capabilities: readonly string[] = ['tensors', 'models', 'control'];
@@ -21,7 +21,11 @@ export interface DoorOptions {
 export type GatewayWelcome = Omit<Welcome, 'protocol'> & { readonly role: Role };
 
 export type Verdict =
-  | { readonly welcome: GatewayWelcome }
+  | {
+      readonly welcome: GatewayWelcome;
+      /** Of the token by which it came, or which it was given (tokens.ts). */
+      readonly tokenId: string;
+    }
   | { readonly refused: TeletrainError; readonly code: number };
 
 /** Who may come in: looks at tokens and codes. */
@@ -37,8 +41,14 @@ export class Door {
     const { auth } = hello;
     if ('token' in auth) {
       // Nobody guesses a token, so a right one is never kept waiting for others' wrong ones.
-      const role = this.#options.tokens.roleOf(auth.token);
-      if (role !== undefined) return { welcome: this.#welcome(role) };
+      const { tokens } = this.#options;
+      const id = tokenId(auth.token);
+      const role = tokens.roleOf(auth.token);
+      if (role !== undefined) return { welcome: this.#welcome(role), tokenId: id };
+      // It was no guess: it is not counted as one.
+      if (tokens.isRevoked(id)) {
+        return { refused: accessRevoked(), code: closeCodes.unauthorised };
+      }
     }
     if (!this.#attempts.allows(address, now)) {
       return { refused: tooMany(), code: closeCodes.tooManyAttempts };
@@ -57,11 +67,14 @@ export class Door {
     if (pairings.observe.isRight(code, now) && tokens.isController(client.id)) {
       return { refused: mayControlAlready(), code: closeCodes.unauthorised };
     }
-    const role = (['control', 'observe'] as const).find((name) => pairings[name].redeem(code, now));
-    if (role === undefined) return undefined;
-    const token = await tokens.issue(client, role, now);
-    onPaired(client.name, role);
-    return { welcome: { ...this.#welcome(role), token } };
+    for (const role of ['control', 'observe'] as const) {
+      const redeemed = pairings[role].redeem(code, now);
+      if (!redeemed) continue;
+      const token = await tokens.issue(client, role, now, redeemed.guest);
+      onPaired(client.name, role);
+      return { welcome: { ...this.#welcome(role), token }, tokenId: tokenId(token) };
+    }
+    return undefined;
   }
 
   #welcome(role: Role): GatewayWelcome {
@@ -72,6 +85,17 @@ export class Door {
       role,
     };
   }
+}
+
+/** Of an observer that may look no more. */
+export function accessRevoked(): TeletrainError {
+  return new TeletrainError(
+    'access-revoked',
+    'The access of this machine to the worker was revoked.',
+    {
+      hint: 'Ask whoever shared the worker for a new command to connect by: teletrain share prints it.',
+    },
+  );
 }
 
 function mayControlAlready(): TeletrainError {

@@ -19,6 +19,7 @@ import { EngineProcess } from './engine-process.ts';
 import { faultText } from './fault-text.ts';
 import { createHandlers } from './handlers.ts';
 import { LedgerFile } from './ledger-file.ts';
+import { Observers } from './observers.ts';
 import type { WorkerOptions } from './options.ts';
 import type { Output } from './output.ts';
 import { Pairing } from './pairing.ts';
@@ -111,13 +112,18 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       },
       onFault,
     });
+    const observers = new Observers({
+      tokens,
+      pairing: pairings.observe,
+      onRevoked: (observer, by) => output.revoked(observer, by),
+    });
     const handlers = createHandlers({
       runs,
       training,
       uploads: new Uploads(),
       tensors,
       control,
-      inviteObserver: () => pairings.observe.issue(Date.now()),
+      observers,
       worker: { name, version, home, startedAt },
       stopWorker: () => stop('a client asked for it'),
     });
@@ -128,7 +134,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       worker: { id: await identity(home), name, version, epoch: randomUUID(), startedAt },
       onPaired: (client, role) => output.paired(client, role),
     });
-    const host = connectionHost({ door, desk, tensors, control, onFault });
+    const host = connectionHost({ door, desk, tensors, control, observers, onFault });
     const { allowedOrigins } = options;
     const tls =
       options.tls.kind === 'off'

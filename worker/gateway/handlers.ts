@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TeletrainError } from '../../shared/errors.ts';
-import type { MethodName, ParamsOf, ResultOf } from '../../shared/messages.ts';
+import type { MethodName, ParamsOf } from '../../shared/messages.ts';
 import { describeRecipes } from '../../shared/recipe-list.ts';
 import { completeSettings, recipeNamed } from '../../shared/recipes.ts';
 import type { RunRecord } from '../../shared/run.ts';
@@ -8,6 +8,7 @@ import type { System } from '../../shared/system.ts';
 import { nodeSystem } from '../system.ts';
 import type { ControlKeeper } from './control-keeper.ts';
 import { readCheckpointFile } from './files.ts';
+import type { Observers } from './observers.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Runs } from './runs.ts';
 import type { CheckedRequest } from './session.ts';
@@ -31,8 +32,7 @@ export interface HandlersOptions {
   readonly training: Training;
   readonly uploads: Uploads;
   readonly tensors: TensorSessions;
-  /** Makes a one-time code for an observer. */
-  readonly inviteObserver: () => ResultOf<'observer.invite'>;
+  readonly observers: Pick<Observers, 'invite' | 'list' | 'revoke'>;
   readonly control: Pick<ControlKeeper, 'stateFor' | 'take'>;
   readonly worker: {
     readonly name: string;
@@ -57,7 +57,7 @@ export function createHandlers({
   training,
   uploads,
   tensors,
-  inviteObserver,
+  observers,
   control,
   worker,
   stopWorker,
@@ -198,7 +198,12 @@ export function createHandlers({
       await control.take(connection.caller, from);
       return { result: {} };
     },
-    'observer.invite': async () => ({ result: inviteObserver() }),
+    'observer.invite': async ({ name }) => ({ result: observers.invite(name) }),
+    'observer.list': async () => ({ result: observers.list() }),
+    'observer.revoke': async ({ id }, { connection }) => {
+      await observers.revoke(id, connection.caller);
+      return { result: {} };
+    },
     'tensor.open': async (params, { client, connection }) => ({
       result: await tensors.open(client, params, connection),
     }),

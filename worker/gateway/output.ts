@@ -90,6 +90,14 @@ export class Output {
     this.#say({ event: 'paired', client, role }, `Paired with "${plain(client)}"${how}.`);
   }
 
+  /** @param by the client that saw to it. */
+  revoked(observer: string, by: string): void {
+    this.#say(
+      { event: 'revoked', observer, by },
+      `"${plain(observer)}" may look no more: "${plain(by)}" revoked its access.`,
+    );
+  }
+
   /** @param from who had it, if anybody. */
   control(client: string, from: string | undefined): void {
     const before = from === undefined ? '' : `; "${plain(from)}" had it`;

@@ -14,19 +14,24 @@ export class Pairing {
   readonly #randomBytes: (count: number) => Uint8Array;
   #digest: Buffer | undefined;
   #expiresAt = 0;
+  #guest: string | undefined;
 
   /** @param randomBytes cryptographically random bytes, `count` of them. */
   constructor(randomBytes: (count: number) => Uint8Array) {
     this.#randomBytes = randomBytes;
   }
 
-  /** @returns the new code, e.g. `K7QM-2XPD`, and when it ends (ms). It is not kept in clear. */
-  issue(now: number): { code: string; expiresAt: number } {
+  /**
+   * @param guest what to call who pairs by it.
+   * @returns the new code, e.g. `K7QM-2XPD`, and when it ends (ms). It is not kept in clear.
+   */
+  issue(now: number, guest?: string): { code: string; expiresAt: number } {
     const bytes = this.#randomBytes(codeLetters);
     // 256 is a multiple of 32, so every letter is as likely.
     const letters = Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('');
     this.#digest = digest(letters);
     this.#expiresAt = now + limits.pairingMs;
+    this.#guest = guest;
     return { code: `${letters.slice(0, 4)}-${letters.slice(4)}`, expiresAt: this.#expiresAt };
   }
 
@@ -41,11 +46,11 @@ export class Pairing {
     return this.#digest !== undefined && this.isOpen(now) && timingSafeEqual(given, this.#digest);
   }
 
-  /** Uses the code up if it is right. */
-  redeem(text: string, now: number): boolean {
-    if (!this.isRight(text, now)) return false;
+  /** Uses the code up if it is right. @returns what to call who had it; undefined for a wrong one. */
+  redeem(text: string, now: number): { readonly guest: string | undefined } | undefined {
+    if (!this.isRight(text, now)) return undefined;
     this.#digest = undefined;
-    return true;
+    return { guest: this.#guest };
   }
 }
 

@@ -21,39 +21,70 @@ const tokensFileSchema = z.object({
       clientName: z.string(),
       createdAt: z.number(),
       role: roleSchema.default('control'),
+      /** What whoever invited the client calls it. */
+      guest: z.string().optional(),
     }),
   ),
+  /** SHA-256 of tokens that were revoked: whoever comes with one is told so. */
+  revoked: z.array(z.string()).default([]),
 });
 type StoredToken = z.infer<typeof tokensFileSchema>['tokens'][number];
 
+interface TokensFile {
+  readonly tokens: readonly StoredToken[];
+  readonly revoked: readonly string[];
+}
+
 const tokenBytes = 32;
+/** Hexadecimal digits of a token's SHA-256 by which people tell it from others. */
+const idDigits = 12;
 const tokenPattern = /^[A-Za-z0-9_-]{43}$/;
+
+/** A client that may look, as it is listed. */
+export interface ObserverToken {
+  readonly id: string;
+  /** What whoever invited it calls it, else what it calls itself. */
+  readonly name: string;
+  /** What it calls itself. */
+  readonly client: string;
+  /** When it paired, in ms since 1970. */
+  readonly pairedAt: number;
+}
+
+/** @returns what a token is called by: it opens nothing, and a token does not follow from it. */
+export function tokenId(token: string): string {
+  return digest(token).toString('hex').slice(0, idDigits);
+}
 
 /** Tokens that open this worker: as hashes, in a file that only its owner can read. */
 export class Tokens {
   readonly #path: string;
   readonly #system: System;
-  #stored: StoredToken[];
+  #stored: readonly StoredToken[];
+  #revoked: readonly string[];
   /** A controller and an observer may pair at one moment: the file is written for one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Of a token file that the worker was started with. */
   readonly #given: Buffer[] = [];
 
-  private constructor(path: string, system: System, stored: StoredToken[]) {
+  private constructor(path: string, system: System, { tokens, revoked }: TokensFile) {
     this.#path = path;
     this.#system = system;
-    this.#stored = stored;
+    this.#stored = tokens;
+    this.#revoked = revoked;
   }
 
   /** @throws TeletrainError `tokens-unreadable`. */
   static async open(path: string, system: System = nodeSystem): Promise<Tokens> {
     const { disk } = system;
     try {
-      const { tokens } = tokensFileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8')));
+      const known = tokensFileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8')));
       await disk.chmod(path, 0o600);
-      return new Tokens(path, system, tokens);
+      return new Tokens(path, system, known);
     } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return new Tokens(path, system, []);
+      if (isSystemError(error, 'ENOENT')) {
+        return new Tokens(path, system, { tokens: [], revoked: [] });
+      }
       throw new TeletrainError('tokens-unreadable', `${path} cannot be read.`, {
         hint: 'Remove it and pair again.',
         cause: error,
@@ -114,7 +145,36 @@ export class Tokens {
     return found;
   }
 
+  /** Those that may look, in the order in which they paired. */
+  get observers(): readonly ObserverToken[] {
+    return this.#stored
+      .filter(({ role }) => role === 'observe')
+      .map(({ sha256, clientName: client, guest, createdAt: pairedAt }) => {
+        return { id: idOf(sha256), name: guest ?? client, client, pairedAt };
+      });
+  }
+
+  /** Whether the token of this id opened this worker, until somebody revoked it. */
+  isRevoked(id: string): boolean {
+    return this.#revoked.some((sha256) => idOf(sha256) === id);
+  }
+
+  /** @returns the observer that may look no more, from now on; undefined where there is none of that id. */
+  async revoke(id: string): Promise<ObserverToken | undefined> {
+    return await this.#inTurn(async () => {
+      const observer = this.observers.find((known) => known.id === id);
+      if (!observer) return undefined;
+      const revoked = this.#stored.filter(({ sha256 }) => idOf(sha256) === id);
+      await this.#write({
+        tokens: this.#stored.filter((stored) => !revoked.includes(stored)),
+        revoked: [...this.#revoked, ...revoked.map(({ sha256 }) => sha256)].slice(-limits.tokens),
+      });
+      return observer;
+    });
+  }
+
   /**
+   * @param guest what whoever invited the client calls it.
    * @returns a new token for a client that paired; an earlier one of the same client ends. Of each
    *   role there are `limits.tokens` at most, so that no number of observers takes a controller's.
    */
@@ -122,14 +182,19 @@ export class Tokens {
     client: { readonly id: string; readonly name: string },
     role: Role,
     now: number,
+    guest?: string,
   ): Promise<string> {
     const token = this.#system.random.bytes(tokenBytes).toString('base64url');
     const sha256 = digest(token).toString('hex');
     const entry = { sha256, clientId: client.id, clientName: client.name, createdAt: now, role };
-    const work = this.#turn.then(() => this.#add(entry));
-    this.#turn = work.catch(() => {});
-    await work;
+    await this.#inTurn(() => this.#add(guest === undefined ? entry : { ...entry, guest }));
     return token;
+  }
+
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return await done;
   }
 
   async #add(entry: StoredToken): Promise<void> {
@@ -138,12 +203,19 @@ export class Tokens {
     const alike = [...others.filter((stored) => stored.role === role), entry];
     const unlike = others.filter((stored) => stored.role !== role);
     const tokens = [...unlike, ...alike.slice(-limits.tokens)];
+    await this.#write({ tokens, revoked: this.#revoked });
+  }
+
+  async #write({ tokens, revoked }: TokensFile): Promise<void> {
     const format = tokens.some((stored) => stored.role === 'observe') ? 2 : 1;
-    const text = `${JSON.stringify({ format, tokens }, null, 2)}\n`;
+    const text = `${JSON.stringify({ format, tokens, revoked }, null, 2)}\n`;
     await writeFileDurably(this.#path, text, this.#system);
     this.#stored = tokens;
+    this.#revoked = revoked;
   }
 }
+
+const idOf = (sha256: string): string => sha256.slice(0, idDigits);
 
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();

@@ -12,6 +12,7 @@ import { Door } from '../../../worker/gateway/door.ts';
 import type { Engine, EngineListener } from '../../../worker/gateway/engine-process.ts';
 import { createHandlers } from '../../../worker/gateway/handlers.ts';
 import { LedgerFile } from '../../../worker/gateway/ledger-file.ts';
+import { Observers } from '../../../worker/gateway/observers.ts';
 import { Pairing } from '../../../worker/gateway/pairing.ts';
 import { RequestDesk } from '../../../worker/gateway/request-desk.ts';
 import { Runs } from '../../../worker/gateway/runs.ts';
@@ -169,9 +170,12 @@ export class GatewayWorld {
       onPassed: () => {},
       onFault,
     });
+    const observers = new Observers({
+      ...{ tokens, pairing: pairings.observe },
+      onRevoked: () => {},
+    });
     const handlers = createHandlers({
-      ...{ runs, training, uploads: new Uploads(), tensors, control, worker, system },
-      inviteObserver: () => pairings.observe.issue(Date.now()),
+      ...{ runs, training, uploads: new Uploads(), tensors, control, observers, worker, system },
       stopWorker: () => {},
     });
     const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
@@ -180,7 +184,7 @@ export class GatewayWorld {
       worker: { id: 'w', name: worker.name, version: worker.version, epoch: 'e', startedAt: 0 },
       onPaired: () => {},
     });
-    const host = connectionHost({ door, desk, tensors, control, onFault });
+    const host = connectionHost({ door, desk, tensors, control, observers, onFault });
     return new GatewayWorld({ home, host, desk, tensors, training, ledgerFile, faults });
   }
 

@@ -66,6 +66,12 @@ export class ScriptedClient implements TeletrainClient {
   async inviteObserver(name = 'colab'): Promise<Invitation> {
     return { worker: name, url: 'wss://example/', code: 'K7QM-2XPD', expiresAt: 1 };
   }
+  async observers(name = 'colab'): ReturnType<TeletrainClient['observers']> {
+    return { worker: name, observers: [] };
+  }
+  async revokeObserver(): ReturnType<TeletrainClient['revokeObserver']> {
+    throw new Error('nobody observes');
+  }
   async takeControl(name = 'colab'): Promise<{ worker: string; from?: string }> {
     this.asked.push(`take control of ${name}`);
     return { worker: name };

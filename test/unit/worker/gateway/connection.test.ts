@@ -71,6 +71,7 @@ async function welcomed(
   const host: ConnectionHost = {
     authenticate: async () => ({
       welcome: { worker, capabilities: [], limits: {}, role: 'control' },
+      tokenId: 'of-a-token',
     }),
     welcomed: () => {},
     perform: async (_client, request) => await perform(request),

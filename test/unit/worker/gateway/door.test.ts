@@ -3,23 +3,25 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { closeCodes } from '../../../../shared/limits.ts';
+import { closeCodes, limits } from '../../../../shared/limits.ts';
 import type { Hello, Role } from '../../../../shared/messages.ts';
 import { Door } from '../../../../worker/gateway/door.ts';
 import { Pairing } from '../../../../worker/gateway/pairing.ts';
-import { Tokens } from '../../../../worker/gateway/tokens.ts';
+import { Tokens, tokenId } from '../../../../worker/gateway/tokens.ts';
 
 let folder: string;
 let door: Door;
+let tokens: Tokens;
 let pairings: Record<Role, Pairing>;
 let paired: string[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'teletrain-door-'));
   pairings = { control: new Pairing(randomBytes), observe: new Pairing(randomBytes) };
   paired = [];
+  tokens = await Tokens.open(join(folder, 'tokens.json'));
   door = new Door({
     pairings,
-    tokens: await Tokens.open(join(folder, 'tokens.json')),
+    tokens,
     worker: { id: 'w', name: 'w', version: '0.1.0', epoch: 'e', startedAt: 0 },
     onPaired: (name, role) => paired.push(`${name} ${role}`),
   });
@@ -66,4 +68,17 @@ test('an observer that pairs by the code that the worker shows may change things
   expect(await come('watcher', { token: before })).toMatchObject({
     refused: { code: 'wrong-token' },
   });
+});
+
+test('who comes with a revoked token is told that, as often as it comes, and it counts as no guess', async () => {
+  const token = await tokenFor('watcher', 'observe');
+  expect(await tokens.revoke(tokenId(token))).toMatchObject({ client: 'watcher' });
+  for (let time = 0; time <= limits.attemptsPerAddress; time += 1) {
+    expect(await come('watcher', { token })).toMatchObject({
+      refused: { code: 'access-revoked' },
+      code: closeCodes.unauthorised,
+    });
+  }
+  const anew = await tokenFor('watcher', 'observe');
+  expect(await come('watcher', { token: anew })).toMatchObject({ welcome: { role: 'observe' } });
 });

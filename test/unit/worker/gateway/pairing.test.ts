@@ -13,39 +13,45 @@ describe('a pairing code', () => {
   test('works once', () => {
     const pairing = new Pairing(randomBytes);
     const { code } = pairing.issue(0);
-    expect(pairing.redeem(code, 1)).toBe(true);
-    expect(pairing.redeem(code, 2)).toBe(false);
+    expect(pairing.redeem(code, 1)).toBeDefined();
+    expect(pairing.redeem(code, 2)).toBeUndefined();
     expect(pairing.isOpen(2)).toBe(false);
   });
 
   test('works as people type it', () => {
     const pairing = new Pairing(randomBytes);
     const { code } = pairing.issue(0);
-    expect(pairing.redeem(` ${code.toLowerCase().replace('-', ' ')} `, 1)).toBe(true);
+    expect(pairing.redeem(` ${code.toLowerCase().replace('-', ' ')} `, 1)).toBeDefined();
   });
 
   test('ends after ten minutes', () => {
     const pairing = new Pairing(randomBytes);
     const { code, expiresAt } = pairing.issue(5);
     expect(expiresAt).toBe(5 + 600_000);
-    expect(pairing.redeem(code, expiresAt)).toBe(false);
-    expect(pairing.redeem(code, expiresAt - 1)).toBe(true);
+    expect(pairing.redeem(code, expiresAt)).toBeUndefined();
+    expect(pairing.redeem(code, expiresAt - 1)).toBeDefined();
   });
 
   test('ends when another one is shown', () => {
     const pairing = new Pairing(randomBytes);
     const first = pairing.issue(0).code;
     const second = pairing.issue(0).code;
-    expect(pairing.redeem(first, 1)).toBe(false);
-    expect(pairing.redeem(second, 1)).toBe(true);
+    expect(pairing.redeem(first, 1)).toBeUndefined();
+    expect(pairing.redeem(second, 1)).toBeDefined();
+  });
+
+  test('tells whom it was made for', () => {
+    const pairing = new Pairing(randomBytes);
+    expect(pairing.redeem(pairing.issue(0, 'Ada').code, 1)).toEqual({ guest: 'Ada' });
+    expect(pairing.redeem(pairing.issue(0).code, 1)).toEqual({ guest: undefined });
   });
 
   test('is not used up by a wrong one', () => {
     const pairing = new Pairing((count) => new Uint8Array(count));
     expect(pairing.issue(0).code).toBe('2222-2222');
-    expect(pairing.redeem('', 1)).toBe(false);
-    expect(pairing.redeem('2222-2223', 1)).toBe(false);
-    expect(pairing.redeem('2222-2222', 1)).toBe(true);
+    expect(pairing.redeem('', 1)).toBeUndefined();
+    expect(pairing.redeem('2222-2223', 1)).toBeUndefined();
+    expect(pairing.redeem('2222-2222', 1)).toBeDefined();
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { limits } from '../../../../shared/limits.ts';
-import { Tokens } from '../../../../worker/gateway/tokens.ts';
+import { Tokens, tokenId } from '../../../../worker/gateway/tokens.ts';
 
 let folder: string;
 let path: string;
@@ -97,4 +97,28 @@ test('a given token file is accepted only when nobody else can read it and it ho
 test('a token file of something else is not overwritten in silence', async () => {
   await writeFile(path, '{"other": true}');
   await expect(Tokens.open(path)).rejects.toMatchObject({ code: 'tokens-unreadable' });
+});
+
+test('a token that is revoked opens nothing more, also in the next process, and is known for that', async () => {
+  const tokens = await Tokens.open(path);
+  const controls = await tokens.issue(client('client-0'), 'control', 1);
+  const first = await tokens.issue(client('watcher-0'), 'observe', 2, 'Ada');
+  const second = await tokens.issue(client('watcher-1'), 'observe', 3);
+  expect(tokens.observers).toEqual([
+    { id: tokenId(first), name: 'Ada', client: 'laptop', pairedAt: 2 },
+    { id: tokenId(second), name: 'laptop', client: 'laptop', pairedAt: 3 },
+  ]);
+  expect(await tokens.revoke(tokenId(first))).toMatchObject({ name: 'Ada' });
+  // Only observers are revoked, and each once.
+  expect(await tokens.revoke(tokenId(first))).toBeUndefined();
+  expect(await tokens.revoke(tokenId(controls))).toBeUndefined();
+  for (const known of [tokens, await Tokens.open(path)]) {
+    expect([controls, first, second].map((token) => known.roleOf(token))).toEqual([
+      'control',
+      undefined,
+      'observe',
+    ]);
+    expect([first, second].map((token) => known.isRevoked(tokenId(token)))).toEqual([true, false]);
+    expect(known.observers.map(({ id }) => id)).toEqual([tokenId(second)]);
+  }
 });
