@@ -17,6 +17,7 @@ import {
 } from '../../shared/messages.ts';
 import { commonVersion, type VersionRange } from '../../shared/versions.ts';
 import type { GatewayWelcome } from './door.ts';
+import { readOnly } from './read-only.ts';
 
 /** A request whose method exists and whose parameters are what the method takes. */
 export type CheckedRequest<Method extends MethodName = MethodName> = {
@@ -227,7 +228,7 @@ export class Session {
     const header = parsed(commandsHeaderSchema, frame);
     if (this.#role === 'control') return [{ do: 'commands', header, payload: frame.payload }];
     const { session } = header;
-    const ended = readOnly('Tensor commands need').toJSON();
+    const ended = readOnly('tensor.open').toJSON();
     return [this.#send('results', { session, number: 0, got: 0, ended }, now)];
   }
 
@@ -253,7 +254,7 @@ export class Session {
       );
     }
     if (methods[method].needs !== 'observe' && this.#role !== 'control') {
-      const { code, message, hint } = readOnly(`${method} needs`);
+      const { code, message, hint } = readOnly(method);
       return refuse(code, message, hint);
     }
     const checked = methods[method].params.safeParse(params);
@@ -302,16 +303,6 @@ function firstIssue(error: Issues): string {
   const issue = error.issues[0];
   const where = issue?.path.map(String).join('.');
   return `${where ? `${where}: ` : ''}${issue?.message ?? 'it has another form'}`.slice(0, 500);
-}
-
-function readOnly(whatNeeds: string): TeletrainError {
-  return new TeletrainError(
-    'read-only',
-    `This client's token is read-only, and ${whatNeeds} one that may change things.`,
-    {
-      hint: 'Ask from a machine that paired by the code which the worker itself shows, or pair this one so.',
-    },
-  );
 }
 
 function unexpected(what: string): TeletrainError {

@@ -249,6 +249,17 @@ describe('a session of an observer', () => {
     expect(verdictOn(method)).toBe(needs === 'observe' ? 'bad-params' : 'read-only');
   });
 
+  test.each(Object.entries(methods).filter(([, { needs }]) => needs !== 'observe'))(
+    'is told that it may not ask %s in the words of what it wanted',
+    (method) => {
+      const [step] = observing().receive(request('a', method, null), 1);
+      const told = JSON.stringify(step?.do === 'send' && step.header);
+      expect(told).toMatch(/is read-only: it cannot [a-z ]+\./);
+      expect(told).not.toContain(method);
+      expect(told).not.toContain('do that');
+    },
+  );
+
   test('may look at runs and files, and nothing else', () => {
     const open = Object.entries(methods).filter(([, { needs }]) => needs === 'observe');
     expect(open.map(([method]) => method).sort()).toEqual([
