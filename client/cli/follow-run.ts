@@ -49,15 +49,16 @@ export function exitCodeOf(view: Pick<RunView, 'state'>): ExitCode {
   return exitCodes.failed;
 }
 
-/** That a checkpoint could not be brought home, which no later line would tell. */
+/** That a checkpoint is not at home, which no later line would tell: it was refused there, or nobody could be asked for it. */
 function notHome(view: RunView): TeletrainError | undefined {
-  const failed = view.checkpoints.flatMap(({ id, home }) =>
-    home.state === 'failed' ? [{ id, ...home }] : [],
-  );
-  const last = failed.at(-1);
+  const missing = view.checkpoints.flatMap(({ id, home, removedOnWorker }) => {
+    if (home.state === 'failed') return [{ id, ...home }];
+    return home.state === 'absent' && !removedOnWorker ? [{ id, ...notAsked(view) }] : [];
+  });
+  const last = missing.at(-1);
   if (!last) return undefined;
-  const ids = failed.map(({ id }) => id).join(', ');
-  const subject = failed.length === 1 ? `Checkpoint ${ids}` : `Checkpoints ${ids}`;
+  const ids = missing.map(({ id }) => id).join(', ');
+  const subject = missing.length === 1 ? `Checkpoint ${ids}` : `Checkpoints ${ids}`;
   const code = exitCodeOf(view);
   return new TeletrainError(
     'checkpoint-not-home',
@@ -67,6 +68,14 @@ function notHome(view: RunView): TeletrainError | undefined {
       exitCode: code === exitCodes.done ? exitCodes.failed : code,
     },
   );
+}
+
+function notAsked({ worker, connection }: RunView): { message: string; hint: string } {
+  const why = connection.kind === 'offline' ? ` (${connection.reason})` : '';
+  return {
+    message: `its worker${worker === undefined ? '' : ` "${worker}"`} cannot be reached${why}.`,
+    hint: 'Start the worker again, or mend the connection.',
+  };
 }
 
 function detached(id: string): TeletrainError {
