@@ -17,7 +17,12 @@ export class GrowingSeries implements Series {
     this.per = per;
   }
 
+  /**
+   * One point a step: a run that goes on from a checkpoint of the very step at which it was broken off
+   * measures again what it had told of that step.
+   */
   push(step: number, epoch: number, time: number, value: number): void {
+    if (this.length > 0 && this.steps[this.length - 1] === step) this.length -= 1;
     if (this.length === this.steps.length) this.#grow();
     this.steps[this.length] = step;
     this.epochs[this.length] = epoch;

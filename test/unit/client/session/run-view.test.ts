@@ -46,6 +46,14 @@ describe('the view of a run', () => {
     expect(folded()).toMatchObject({ state: 'starting', epochs: 3, patience: 0, step: 0 });
   });
 
+  test('holds one point of a step that was measured again after a crash', () => {
+    expect(points(folded(loss(1), loss(2, 7), loss(2, 8), loss(3)))).toEqual([
+      [1, 1],
+      [2, 8],
+      [3, 3],
+    ]);
+  });
+
   test('keeps NaN and infinities as they were measured', () => {
     const fold = folded(loss(1, Number.NaN), loss(2, Number.POSITIVE_INFINITY), loss(3, 0.5));
     expect(points(fold)).toEqual([
