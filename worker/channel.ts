@@ -29,6 +29,11 @@ export interface StartCommand {
   readonly changed?: { readonly epochs?: number; readonly patience?: number };
   /** Last step that was journaled, so that the engine can say `rewind` when it goes back behind it. */
   readonly lastStep: number;
+  /**
+   * The newest checkpoint that was journaled; without a hash one that a client brought. The engine
+   * tells of one that it finds on disk beyond it: it was saved, and its event was lost.
+   */
+  readonly lastCheckpoint?: { readonly step: number; readonly manifestSha256?: string | undefined };
   readonly dataDir?: string;
   readonly cacheDir: string;
 }

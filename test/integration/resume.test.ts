@@ -143,6 +143,26 @@ describe.each(available)(
       );
     });
 
+    test('a checkpoint that was saved before a crash and of which no event told is told of when the run goes on from it, once', async () => {
+      await cp(folder('undisturbed'), folder('untold'), { recursive: true });
+      const told = undisturbed.filter((event) => event.type === 'checkpoint');
+      const [before, untold] = told.slice(-2);
+      if (!before || !untold) throw new Error('the run left fewer than two checkpoints');
+      await using engine = await EngineDriver.start();
+      const goOn = async (lastCheckpoint: NonNullable<StartCommand['lastCheckpoint']>) => {
+        engine.messages.splice(0);
+        const again = { resume: true, lastStep: untold.step, testedStep: untold.step };
+        engine.send(startCommand(recipe, folder('untold'), settings, { ...again, lastCheckpoint }));
+        await engine.untilEnd();
+        return engine.events.filter((event) => event.type === 'checkpoint');
+      };
+
+      expect(await goOn(before)).toEqual([{ ...untold, reason: 'epoch' }]);
+      expect(await goOn({ ...untold, manifestSha256: before.manifestSha256 })).toHaveLength(1);
+      expect(await goOn(untold)).toEqual([]);
+      expect(await goOn({ step: untold.step })).toEqual([]);
+    });
+
     test('a run whose checkpoints are all damaged fails rather than start over', async () => {
       await cp(folder('undisturbed'), folder('unusable'), { recursive: true });
       for (const id of await listOf(folder('unusable'))) {

@@ -7,6 +7,8 @@ interface Mark {
   readonly type: 'checkpoint' | 'epoch';
   readonly step: number;
   readonly epoch: number;
+  /** Of a checkpoint that an event told of; not of one that a run was brought here with. */
+  readonly manifestSha256?: string;
   readonly before: Mark | undefined;
 }
 
@@ -78,10 +80,11 @@ export function foldEvent(fold: RunFold, event: RunEvent): RunFold {
     case 'epoch':
     case 'checkpoint': {
       const { type, step, epoch } = event;
+      const told = type === 'checkpoint' ? { manifestSha256: event.manifestSha256 } : {};
       return {
         ...reached(fold, event),
         hasCheckpoint: fold.hasCheckpoint || type === 'checkpoint',
-        lastMark: { type, step, epoch, before: fold.lastMark },
+        lastMark: { type, step, epoch, ...told, before: fold.lastMark },
       };
     }
     case 'rewind':
@@ -116,6 +119,13 @@ function rewound(fold: RunFold, toStep: number): RunFold {
   const epoch = toStep === 0 ? 0 : Math.min(fold.epoch, source?.epoch ?? ended + 1);
   const done = fold.done && fold.done.step <= toStep ? fold.done : undefined;
   return { ...fold, step: Math.min(fold.step, toStep), epoch, lastMark, done };
+}
+
+/** The newest checkpoint of which a run's events told, of those that no rewind made void. */
+export function lastCheckpointOf(
+  fold: RunFold,
+): { step: number; manifestSha256?: string } | undefined {
+  return markBefore(fold.lastMark, ({ type }) => type === 'checkpoint');
 }
 
 /** The newest that is so, from `mark` back. */

@@ -1,5 +1,6 @@
 import type { StartCommand } from '../channel.ts';
 import type { Run } from './run.ts';
+import { lastCheckpointOf } from './run-fold.ts';
 
 /** What an engine is told to train `run` from where it is: from its beginning, or from a checkpoint. */
 export function startCommand(
@@ -8,6 +9,7 @@ export function startCommand(
 ): StartCommand {
   const { dataDir, cacheDir } = folders;
   const { changed, step, hasCheckpoint, done } = run.fold;
+  const lastCheckpoint = lastCheckpointOf(run.fold);
   return {
     type: 'start',
     record: run.record,
@@ -15,6 +17,12 @@ export function startCommand(
     resume: run.imported !== undefined || run.lastSeq > run.firstSeq,
     needsCheckpoint: hasCheckpoint,
     lastStep: step,
+    ...(lastCheckpoint && {
+      lastCheckpoint: {
+        step: lastCheckpoint.step,
+        manifestSha256: lastCheckpoint.manifestSha256,
+      },
+    }),
     ...(done ? { testedStep: done.step } : {}),
     cacheDir,
     ...(Object.keys(changed).length > 0 ? { changed } : {}),

@@ -12,6 +12,10 @@ const damagedPrefix = '.damaged-';
 /** A checkpoint read back: every file had the size and the SHA-256 of its manifest. */
 export interface LoadedCheckpoint {
   readonly manifest: Manifest;
+  /** SHA-256 of manifest.json. */
+  readonly manifestSha256: string;
+  /** Of all files, the manifest included. */
+  readonly bytes: number;
   readonly state: CheckpointState;
   readonly weights: ReadonlyMap<string, StoredTensor>;
   readonly slots: ReadonlyMap<string, StoredTensor>;
@@ -30,7 +34,8 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 export async function loadCheckpoint(folder: string, id: string): Promise<LoadedCheckpoint> {
   try {
     const read = (name: string) => readFile(join(folder, id, name));
-    const manifest = manifestSchema.parse(JSON.parse(String(await read('manifest.json'))));
+    const manifestFile = await read('manifest.json');
+    const manifest = manifestSchema.parse(JSON.parse(String(manifestFile)));
     if (manifest.id !== id) throw new Error(`its manifest is that of ${manifest.id}`);
     const files = new Map<string, Buffer>();
     for (const { name, bytes, sha256: expected } of manifest.files) {
@@ -49,6 +54,8 @@ export async function loadCheckpoint(folder: string, id: string): Promise<Loaded
     if (state.progress.step !== manifest.step) throw new Error('its steps contradict each other');
     return {
       manifest,
+      manifestSha256: sha256(manifestFile),
+      bytes: manifest.files.reduce((total, { bytes }) => total + bytes, manifestFile.length),
       state,
       weights: decodeSafetensors(file('model.safetensors')),
       slots: decodeSafetensors(file('optimizer.safetensors')),

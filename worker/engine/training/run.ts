@@ -124,11 +124,29 @@ async function takeUp(command: StartCommand, assembled: RunParts) {
   });
   if (command.lastStep > progress.step) journal.send({ type: 'rewind', toStep: progress.step });
   if (checkpoint) {
+    tellIfUntold(checkpoint, command, journal);
     logTo(journal).info(`The run goes on from its checkpoint of step ${progress.step}.`);
   } else if (command.resume) {
     logTo(journal).info('The run has no checkpoint yet and starts from its beginning.');
   }
   return { parts, progress, isSaved: checkpoint !== undefined };
+}
+
+/** A worker that ended after it saved a checkpoint and before it noted so would keep it from its clients. */
+function tellIfUntold(
+  { manifest, manifestSha256, bytes, state }: LoadedCheckpoint,
+  { lastCheckpoint }: StartCommand,
+  journal: Journal,
+): void {
+  const { id, step, epoch } = manifest;
+  const told = lastCheckpoint?.step === step ? lastCheckpoint : undefined;
+  if (told && (told.manifestSha256 ?? manifestSha256) === manifestSha256) return;
+  if (lastCheckpoint && lastCheckpoint.step > step) return;
+  const { epochFinished, earlyStopping } = state.progress;
+  journal.send({
+    ...{ type: 'checkpoint', id, step, epoch, reason: epochFinished ? 'epoch' : 'time' },
+    ...{ best: earlyStopping.best?.checkpoint === id, bytes, manifestSha256 },
+  });
 }
 
 /** A run keeps the implementations of its layers, and so its bits, where they are right here too. */
