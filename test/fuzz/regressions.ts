@@ -94,6 +94,33 @@ export const regressions: readonly Regression[] = [
     outcome: 'kernel-failed',
   },
   {
+    what: 'a window that does not move on kept the process busy without an end',
+    target: 'tensors',
+    input: commands(
+      ['upload', 1, 'float32', [2, 2], 16, 0],
+      ['run', 'Reshape', [1], [[1, 2, 2, 1]], [2]],
+      // strides, dilations, pad, dimRoundingMode, filterShape
+      [
+        'run',
+        'DepthwiseConv2dNativeBackpropFilter',
+        [2, 2],
+        [0, 1, 'valid', null, [2, 2, 1, 1]],
+        [3],
+      ],
+    ),
+    outcome: 'kernel-failed',
+  },
+  {
+    what: 'a gradient of a picture padded beyond all measure kept the process busy',
+    target: 'tensors',
+    input: commands(
+      ['upload', 1, 'float32', [2, 2], 16, 0],
+      ['run', 'Reshape', [1], [[1, 2, 2, 1]], [2]],
+      ['run', 'DepthwiseConv2dNativeBackpropFilter', [2, 2], [1, 1, 1e6, null, [2, 2, 1, 1]], [3]],
+    ),
+    outcome: 'kernel-failed',
+  },
+  {
     what: 'a kernel for numbers left strings that are none, and counting them threw',
     target: 'tensors',
     input: commands(

@@ -11,6 +11,7 @@ import type { KernelName } from '../../../shared/tensors/kernels.ts';
 import type { Output } from '../../../shared/tensors/output-shapes/output.ts';
 import { outputsOf } from '../../../shared/tensors/output-shapes/outputs.ts';
 import { bytesPerString, stringsIn } from './tensor-bytes.ts';
+import { requireWindow } from './window.ts';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Inputs = readonly (tf.Tensor | null)[];
@@ -28,6 +29,7 @@ export function outputBytes(
 ): number {
   requireNumbers(attributes);
   requireRank(name, inputs);
+  requireWindow(name, inputs, attributes);
   requireCount(name, inputs, attributes, outputs);
   const rule = byValues[name];
   if (rule) return finite(rule(inputs, attributes));
