@@ -148,6 +148,7 @@ function copyOf(view: RunView): RunView {
     lastSeq: view.lastSeq,
     ...(view.status === undefined ? {} : { status: view.status }),
     connection: view.connection,
+    ...(view.access === undefined ? {} : { access: view.access }),
     ...(view.worker === undefined ? {} : { worker: view.worker }),
   };
 }

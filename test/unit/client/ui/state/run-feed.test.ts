@@ -92,3 +92,13 @@ test('a sample that is history, or was seen while it was drawn, is not written o
   await vi.advanceTimersByTimeAsync(1);
   expect(feed.revealed).toBeUndefined();
 });
+
+test('a run that is frozen on the screen still says who may change it', () => {
+  const holder = { id: 'anna-seen', name: 'anna-laptop', connected: true };
+  run.allow({ role: 'observe', control: { yours: false, holder } });
+  feed.toggleFrozen();
+  run.allow({ role: 'control', control: { yours: true, holder } });
+  expect(feed.view.access).toEqual({ role: 'observe', control: { yours: false, holder } });
+  feed.toggleFrozen();
+  expect(feed.view.access?.role).toBe('control');
+});
