@@ -3,6 +3,7 @@ import type { RunHandle, RunView } from '../../session/types.ts';
 import type { Command } from '../keys/binding.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { Dialog } from './dialog.ts';
+import type { Notice } from './notice.ts';
 import { batchesOf } from './run-curves.ts';
 import * as runDialogs from './run-dialogs.ts';
 import type { RunFeed } from './run-feed.ts';
@@ -29,11 +30,11 @@ export function performInRun(dashboard: Dashboard, command: Command, feed: RunFe
       if (canCommand(dashboard, handle)) dashboard.dialog = runDialogs.stopDialog(handle, actions);
       return;
     case 'run.patience':
-      if (isFinal(handle.view.state) || canCommand(dashboard, handle))
+      if (canChange(dashboard, handle))
         dashboard.dialog = runDialogs.numberDialog('patience', handle, actions);
       return;
     case 'run.epochs':
-      if (isFinal(handle.view.state) || canCommand(dashboard, handle))
+      if (canChange(dashboard, handle))
         dashboard.dialog = runDialogs.numberDialog('epochs', handle, actions);
       return;
     case 'run.download':
@@ -49,7 +50,9 @@ export function runActions(dashboard: Dashboard, handle: RunHandle): runDialogs.
   return {
     ask: (said, work) => dashboard.ask(said, work),
     leave: () => dashboard.leave(),
-    resume: (on) => dashboard.resumeRun(handle.id, on),
+    resume: (on) => {
+      if (on !== undefined || isAllowed(dashboard, handle)) dashboard.resumeRun(handle.id, on);
+    },
   };
 }
 
@@ -65,11 +68,23 @@ function canCommand(dashboard: Dashboard, handle: RunHandle): boolean {
       text: 'The worker cannot be reached now; the run goes on.',
       style: 'warning',
     };
-  else if (view.access?.role === 'observe')
-    dashboard.notice = {
-      text: 'This machine may only look: its token for this worker is read-only.',
-      style: 'warning',
-    };
+  else return isAllowed(dashboard, handle);
+  return false;
+}
+
+/** As `canCommand`; the limits of a run that is over may be changed, too. */
+const canChange = (dashboard: Dashboard, handle: RunHandle): boolean =>
+  isFinal(handle.view.state) ? isAllowed(dashboard, handle) : canCommand(dashboard, handle);
+
+const readOnly: Notice = {
+  text: 'This machine may only look: its token for this worker is read-only.',
+  style: 'warning',
+};
+
+/** Whether the worker takes changes from this machine; says why not, or asks about control. */
+function isAllowed(dashboard: Dashboard, handle: RunHandle): boolean {
+  const { view } = handle;
+  if (view.access?.role === 'observe') dashboard.notice = readOnly;
   else if (isOthers(view)) dashboard.dialog = takeDialog(dashboard, handle);
   else return true;
   return false;
@@ -110,8 +125,16 @@ function pauseOrResume(dashboard: Dashboard, handle: RunHandle): void {
 }
 
 async function offerResume(dashboard: Dashboard, handle: RunHandle): Promise<void> {
+  const { view } = handle;
   const workers = await dashboard.client.workers();
-  dashboard.dialog = runDialogs.resumeDialog(handle, workers, runActions(dashboard, handle));
+  const own = workers.find(({ name }) => name === view.worker);
+  const observed = (view.access?.role ?? own?.role) === 'observe';
+  const others = workers.filter((worker) => worker !== own && worker.role !== 'observe');
+  if (observed && others.length === 0) dashboard.notice = readOnly;
+  else {
+    const actions = runActions(dashboard, handle);
+    dashboard.dialog = runDialogs.resumeDialog(handle, { own: !observed, others }, actions);
+  }
   dashboard.changed();
 }
 

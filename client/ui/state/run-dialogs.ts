@@ -15,9 +15,10 @@ export interface RunActions {
   resume(on: string | undefined): void;
 }
 
-/** Stop after this epoch, now, or not: both leave a checkpoint. */
+/** Stop after this epoch, now, or not: both leave a checkpoint. Who only observes is asked whether to leave. */
 export function stopDialog(handle: RunHandle, actions: RunActions, line?: string): Dialog {
-  const answers: Answer[] = [
+  const observes = handle.view.access?.role === 'observe';
+  const stops: Answer[] = [
     {
       label: 'finish this epoch, then stop',
       key: 'e',
@@ -30,6 +31,9 @@ export function stopDialog(handle: RunHandle, actions: RunActions, line?: string
       description: 'after this step, with a checkpoint',
       take: () => actions.ask('Asked to stop now.', () => handle.stop('now')),
     },
+  ];
+  const answers: Answer[] = [
+    ...(observes ? [] : stops),
     {
       label: 'leave, the run goes on',
       key: 'q',
@@ -40,7 +44,7 @@ export function stopDialog(handle: RunHandle, actions: RunActions, line?: string
   ];
   return {
     kind: 'choice',
-    title: 'Stop the run?',
+    title: observes ? 'Leave the run?' : 'Stop the run?',
     lines: line === undefined ? [] : [line],
     answers,
     chosen: answers.length - 1,
@@ -121,27 +125,29 @@ export function takeDialog(holder: string, take: () => void): Dialog {
   };
 }
 
-/** Where a run that ended early goes on. */
+/**
+ * Where a run that ended early goes on.
+ * @param where whether it may be where it ran, and on which others.
+ */
 export function resumeDialog(
   { view }: RunHandle,
-  workers: readonly WorkerReference[],
+  where: { readonly own: boolean; readonly others: readonly WorkerReference[] },
   actions: RunActions,
 ): Dialog {
+  const own: Answer = {
+    label: `where it ran${view.worker === undefined ? '' : ` (${view.worker})`}`,
+    key: 'r',
+    take: () => actions.resume(undefined),
+  };
   const answers: Answer[] = [
-    {
-      label: `where it ran${view.worker === undefined ? '' : ` (${view.worker})`}`,
-      key: 'r',
-      take: () => actions.resume(undefined),
-    },
-    ...workers
-      .filter(({ name }) => name !== view.worker)
-      .map(
-        ({ name }): Answer => ({
-          label: `on ${name}`,
-          description: 'the last checkpoint here is uploaded first',
-          take: () => actions.resume(name),
-        }),
-      ),
+    ...(where.own ? [own] : []),
+    ...where.others.map(
+      ({ name }): Answer => ({
+        label: `on ${name}`,
+        description: 'the last checkpoint here is uploaded first',
+        take: () => actions.resume(name),
+      }),
+    ),
     { label: 'cancel', take: () => {} },
   ];
   const last = view.checkpoints.findLast(({ home }) => home.state === 'verified');

@@ -115,6 +115,71 @@ test('an observer is shown to be one, and asks for nothing', async () => {
   expect(run.asked).toEqual([]);
 });
 
+test('an observer of a run that is over is asked for nothing that the worker refuses', async () => {
+  const client = new ScriptedClient();
+  const mine = { name: 'mine', url: 'wss://mine.example', local: false, addedAt: 0 };
+  const theirs = { ...mine, name: 'colab', role: 'observe' } as const;
+  const others = { ...theirs, name: 'colab-2' };
+  client.workerList = [theirs, others];
+  const run = digitsRun();
+  run.view.worker = theirs.name;
+  run.push({ type: 'state', state: 'stopped', reason: 'asked' });
+  run.allow({ role: 'observe' });
+  await using open = openDashboard(client, { openRun: run, columns: 120 });
+  const { terminal } = open;
+  await terminal.waitFor('read-only');
+  for (const key of [' ', 'e', 'p']) {
+    await terminal.press(key);
+    await terminal.waitFor('its token for this worker is read-only');
+    // A key that means nothing.
+    await terminal.press('y');
+    await terminal.waitFor((screen) => !screen.includes('its token'));
+  }
+  // A worker of its own can go on with it.
+  client.workerList = [theirs, others, mine];
+  client.opened.set(run.id, run);
+  await terminal.press(' ');
+  await terminal.waitFor('on mine');
+  expect(terminal.text).not.toContain('where it ran');
+  expect(terminal.text).not.toContain('on colab-2');
+  await terminal.press(keys.enter);
+  await terminal.waitFor((screen) => !screen.includes('Resume the run?'));
+  expect(client.asked).toContain(`resume ${run.id} on mine`);
+  expect(run.asked).toEqual([]);
+});
+
+test('Ctrl-C offers an observer to leave, and no stop', async () => {
+  await using open = openLiveRun({ columns: 120 });
+  const { run, terminal } = open;
+  run.allow({ role: 'observe' });
+  await terminal.waitFor('read-only');
+  await terminal.press(keys.ctrlC);
+  await terminal.waitFor('Leave the run?');
+  expect(terminal.text).toContain('leave, the run goes on');
+  expect(terminal.text).not.toMatch(/stop now|then stop/);
+  await terminal.press('n', keys.escape);
+  await terminal.waitFor((screen) => !screen.includes('Leave the run?'));
+  expect(run.asked).toEqual([]);
+});
+
+test('a run that is over and another has control of is resumed where it ran after control is taken', async () => {
+  const client = new ScriptedClient();
+  const run = digitsRun();
+  run.push({ type: 'state', state: 'stopped', reason: 'asked' });
+  const holder = { id: 'anna-seen', name: 'anna-laptop', connected: true };
+  run.allow({ role: 'control', control: { yours: false, holder } });
+  await using open = openDashboard(client, { openRun: run, columns: 120 });
+  const { terminal } = open;
+  await terminal.waitFor('control: anna-laptop');
+  await terminal.press('p');
+  await terminal.waitFor('Take control from anna-laptop?');
+  await terminal.press(keys.escape, ' ');
+  await terminal.waitFor('where it ran');
+  await terminal.press('r');
+  await terminal.waitFor('Take control from anna-laptop?');
+  expect(client.asked).toEqual([]);
+});
+
 test('a command that the worker refuses is told with what to do, until Esc', async () => {
   const run = live(digitsRun());
   run.refuseWith = new TeletrainError('worker-busy', 'The worker does something else.', {
