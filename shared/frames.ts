@@ -1,7 +1,8 @@
 import { TeletrainError } from './errors.ts';
 import { limits } from './limits.ts';
 import { type FrameKind, frameKinds } from './messages.ts';
-import { pack, unpack } from './msgpack.ts';
+import { MsgpackReader } from './msgpack-reader.ts';
+import { MsgpackWriter } from './msgpack-writer.ts';
 
 /**
  * One WebSocket binary message is one frame (PROTOCOL.md, "Frames"), little-endian:
@@ -17,8 +18,7 @@ import { pack, unpack } from './msgpack.ts';
  *           payload, raw bytes
  *
  * The payload starts at a multiple of 16, so that a tensor in it can be viewed without a copy when
- * the message itself is aligned. Raw bytes never pass through msgpack as typed arrays: msgpackr
- * would truncate a Float32Array's values.
+ * the message itself is aligned. Raw bytes never pass through msgpack as typed arrays.
  */
 
 const prefixBytes = 16;
@@ -37,7 +37,9 @@ export interface Frame {
 const kindNames = new Map<number, FrameKind>(
   Object.entries(frameKinds).map(([name, code]) => [code, name as FrameKind]),
 );
-const noBytes = new Uint8Array(0);
+const noBytes = Buffer.alloc(0);
+/** Writing is done before anybody else writes: one is enough. */
+const writer = new MsgpackWriter();
 
 const aligned = (bytes: number): number => (bytes + 15) & ~15;
 
@@ -47,11 +49,20 @@ export function encodeFrame(
   header: unknown,
   payload: Uint8Array = noBytes,
 ): Buffer {
-  return assemble(kind, [pack(header)], [payload]);
+  const headerBytes = writer.write(header);
+  const payloadAt = prefixBytes + aligned(headerBytes);
+  checkSize(kind, headerBytes, payloadAt + payload.byteLength);
+  // Small ones share their memory: one of its own takes longer to get than all the rest of this.
+  const frame = Buffer.allocUnsafe(payloadAt + payload.byteLength);
+  writePrefix(frame, kind, headerBytes, payload.byteLength);
+  writer.copyTo(frame, prefixBytes);
+  if (payload.byteLength > 0) frame.set(payload, payloadAt);
+  return frame;
 }
 
 /**
- * A frame whose payload is put together from parts: each is copied once, into the frame.
+ * A frame whose payload is put together from parts: each is copied once, into the frame. Its buffer
+ * is its own, so that it can be given to another thread.
  * @throws TeletrainError `frame-too-large`.
  */
 export function encodeFrameOfParts(
@@ -59,7 +70,20 @@ export function encodeFrameOfParts(
   header: unknown,
   payload: readonly Uint8Array[],
 ): Buffer {
-  return assemble(kind, [pack(header)], payload);
+  const headerBytes = writer.write(header);
+  const payloadAt = prefixBytes + aligned(headerBytes);
+  let payloadBytes = 0;
+  for (const part of payload) payloadBytes += part.byteLength;
+  checkSize(kind, headerBytes, payloadAt + payloadBytes);
+  const frame = Buffer.allocUnsafeSlow(payloadAt + payloadBytes);
+  writePrefix(frame, kind, headerBytes, payloadBytes);
+  writer.copyTo(frame, prefixBytes);
+  let at = payloadAt;
+  for (const part of payload) {
+    frame.set(part, at);
+    at += part.byteLength;
+  }
+  return frame;
 }
 
 /** One field, the fixed string of five letters `event`; its value follows. */
@@ -70,48 +94,49 @@ const eventField = Buffer.from([0x81, 0xa5, ...Buffer.from('event')]);
  * @throws TeletrainError `frame-too-large`.
  */
 export function encodeEventFrame(packedEvent: Uint8Array): Buffer {
-  return assemble('event', [eventField, packedEvent], []);
+  const headerBytes = eventField.length + packedEvent.byteLength;
+  const total = prefixBytes + aligned(headerBytes);
+  checkSize('event', headerBytes, total);
+  const frame = Buffer.allocUnsafe(total);
+  writePrefix(frame, 'event', headerBytes, 0);
+  frame.set(eventField, prefixBytes);
+  frame.set(packedEvent, prefixBytes + eventField.length);
+  return frame;
 }
 
-function assemble(
+/** @throws TeletrainError `frame-too-large`. */
+function checkSize(kind: FrameKind, headerBytes: number, total: number): void {
+  if (headerBytes <= limits.headerBytes && total <= limits.frameBytes) return;
+  throw new TeletrainError(
+    'frame-too-large',
+    `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`,
+    { hint: 'Send the data in chunks.' },
+  );
+}
+
+/** Into memory that holds anything: the zeros after the header, too. */
+function writePrefix(
+  frame: Buffer,
   kind: FrameKind,
-  header: readonly Uint8Array[],
-  payload: readonly Uint8Array[],
-): Buffer {
-  const headerBytes = header.reduce((sum, part) => sum + part.length, 0);
-  const payloadAt = prefixBytes + aligned(headerBytes);
-  const payloadBytes = payload.reduce((sum, part) => sum + part.byteLength, 0);
-  const total = payloadAt + payloadBytes;
-  if (headerBytes > limits.headerBytes || total > limits.frameBytes) {
-    throw new TeletrainError(
-      'frame-too-large',
-      `A ${kind} message of ${total} bytes is over the limit of ${limits.frameBytes}.`,
-      { hint: 'Send the data in chunks.' },
-    );
-  }
-  // A tensor's part need not be filled with zeros first; a frame's buffer is its own.
-  const frame = Buffer.allocUnsafeSlow(total).fill(0, 0, payloadAt);
+  headerBytes: number,
+  payloadBytes: number,
+): void {
   frame[0] = magic;
   frame[1] = frameFormat;
   frame[2] = frameKinds[kind];
+  frame[3] = 0;
   frame.writeUInt32LE(headerBytes, 4);
   frame.writeUInt32LE(payloadBytes, 8);
-  let at = prefixBytes;
-  for (const part of header) {
-    frame.set(part, at);
-    at += part.length;
-  }
-  at = payloadAt;
-  for (const part of payload) {
-    frame.set(part, at);
-    at += part.byteLength;
-  }
-  return frame;
+  frame.writeUInt32LE(0, 12);
+  const end = prefixBytes + aligned(headerBytes);
+  for (let at = prefixBytes + headerBytes; at < end; at += 1) frame[at] = 0;
 }
 
 /** @throws TeletrainError `malformed-frame` with what is wrong; never anything else, whatever the bytes. */
 export function decodeFrame(message: Uint8Array): Frame {
-  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  const bytes = Buffer.isBuffer(message)
+    ? message
+    : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   if (bytes.length > limits.frameBytes)
     throw malformed(`${bytes.length} bytes are over the limit of ${limits.frameBytes}`);
   if (bytes.length < prefixBytes) throw malformed(`${bytes.length} bytes are too few`);
@@ -127,12 +152,12 @@ export function decodeFrame(message: Uint8Array): Frame {
       `its lengths (${headerBytes} and ${payloadBytes}) do not fit its ${bytes.length} bytes`,
     );
   }
-  const payload = bytes.subarray(payloadAt);
+  const payload = payloadBytes === 0 ? noBytes : bytes.subarray(payloadAt);
   // A newer version may have another form of header, too.
   if (kind === 'unknown') return { kind, header: undefined, payload };
   let header: unknown;
   try {
-    header = unpack(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
+    header = new MsgpackReader(bytes, prefixBytes, prefixBytes + headerBytes).readAll();
   } catch (cause) {
     throw malformed('its header is not msgpack', cause);
   }

@@ -9,27 +9,33 @@ import { limits } from './limits.ts';
  */
 export class MsgpackReader {
   readonly #bytes: Buffer;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
   /** Values that may still come: each takes a byte, so what announces more lies. */
   #values: number;
   #containers = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#values = bytes.byteLength;
+  /** Reads what is from `start` to before `end`. */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.byteLength) {
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = start;
+    this.#end = end;
+    this.#values = end - start;
   }
 
   /** The one value that the bytes are. @throws Error what is wrong with them. */
   readAll(): unknown {
     const value = this.#read(0);
-    if (this.#at !== this.#bytes.length) throw new Error(`something follows at ${this.#at}`);
+    if (this.#at !== this.#end) throw new Error(`something follows at ${this.#at}`);
     return value;
   }
 
   #read(depth: number): unknown {
     const at = this.#at;
-    const byte = this.#bytes[at];
-    if (byte === undefined) throw cutOff();
+    if (at >= this.#end) throw cutOff();
+    const byte = this.#bytes[at] ?? 0;
     this.#at = at + 1;
     if (byte < 0x80) return byte;
     if (byte >= 0xe0) return byte - 0x100;
@@ -108,6 +114,7 @@ export class MsgpackReader {
   }
 
   #key(): string {
+    // Beyond the end it is what follows there, and reading it finds that it is cut off.
     const byte = this.#bytes[this.#at] ?? 0;
     const isText = (byte >= 0xa0 && byte < 0xc0) || (byte >= 0xd9 && byte <= 0xdb);
     if (!isText) throw new Error(`a key at ${this.#at} is no text`);
@@ -142,7 +149,7 @@ export class MsgpackReader {
   /** @returns where the next so many bytes begin, which are there. */
   #take(length: number): number {
     const at = this.#at;
-    if (length > this.#bytes.length - at) throw cutOff();
+    if (length > this.#end - at) throw cutOff();
     this.#at = at + length;
     return at;
   }

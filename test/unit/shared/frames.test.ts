@@ -24,7 +24,7 @@ const plainValue = fc.letrec((tie) => ({
   ),
 })).value;
 
-/** Bytes come back as a Buffer, and -0 as the integer that msgpackr writes for it. */
+/** Bytes come back as a Buffer, and -0 as the integer 0. */
 const comparable = (value: unknown): unknown => {
   if (value === 0) return 0;
   if (value instanceof Uint8Array) return { bytes: [...value] };
@@ -56,7 +56,8 @@ describe('a frame', () => {
           expect(frame.kind).toBe(kind);
           expect(comparable(frame.header)).toEqual(comparable(header));
           expect([...frame.payload]).toEqual([...payload]);
-          expect((frame.payload.byteOffset - bytes.byteOffset) % 16).toBe(0);
+          const isAligned = (frame.payload.byteOffset - bytes.byteOffset) % 16 === 0;
+          expect(isAligned || payload.length === 0).toBe(true);
         },
       ),
       { numRuns: 300 },
@@ -152,7 +153,7 @@ describe('a frame', () => {
     ).toBeLessThan(limits.frameBytes);
   });
 
-  test('never holds a typed array other than bytes, of which msgpackr would send memory that is not its own', () => {
+  test('never holds a typed array other than bytes, whose values have no form in msgpack', () => {
     for (const values of [
       new Float32Array(4),
       new BigInt64Array(2),

@@ -44,6 +44,38 @@ test('reads what it packs, as msgpackr does', () => {
   }
 });
 
+test('what is packed next leaves what was packed before as it was, and takes no more room than it needs', () => {
+  const long = pack({ text: 'x'.repeat(200_000) });
+  const [first, second] = [pack({ first: 1 }), pack({ second: [2] })];
+  expect(unpack(first)).toEqual({ first: 1 });
+  expect(unpack(second)).toEqual({ second: [2] });
+  expect(long.length).toBe(200_011);
+});
+
+test('every length of text comes back, whatever its characters', () => {
+  for (const character of ['a', 'é', '漢', '😀']) {
+    for (let length = 0; length < 300; length += 1) {
+      const text = character.repeat(length);
+      const bytes = pack([text, 'after']);
+      expect(unpack(bytes)).toEqual([text, 'after']);
+      expect(reference.unpack(bytes)).toEqual([text, 'after']);
+    }
+  }
+  expect(unpack(pack(`${'a'.repeat(30)}é`))).toBe(`${'a'.repeat(30)}é`);
+});
+
+test.each([
+  ['a big integer', 1n],
+  ['a function', () => {}],
+  ['a symbol', Symbol('x')],
+  ['a map of its own type, whose entries are no fields', new Map([[1, 2]])],
+  ['a set', new Set([1])],
+  ['a date', new Date()],
+])('%s is not packed', (_, value) => {
+  expect(() => pack({ nested: [value] })).toThrow(TypeError);
+  expect(unpack(pack({ after: 1 }))).toEqual({ after: 1 });
+});
+
 test('bytes that it read are its own', () => {
   const message = pack({ bytes: Uint8Array.of(1, 2, 3) });
   const { bytes } = unpack(message) as { bytes: Uint8Array };
