@@ -90,12 +90,7 @@ export class Connection {
 
   /** When `tick` must be called at the latest; undefined when nothing is waited for. */
   get nextTickAt(): number | undefined {
-    const phase = this.#phase;
-    const times = [this.#conversation.nextAt];
-    if (phase.kind === 'greeting') times.push(phase.since + this.#times.greetingMs);
-    if (phase.kind === 'connected') times.push(this.#heartbeat.nextAt);
-    if (phase.kind === 'waiting') times.push(phase.retryAt);
-    const earliest = Math.min(...times);
+    const earliest = Math.min(this.#conversation.nextAt, this.#phaseEndsAt);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
@@ -290,6 +285,14 @@ export class Connection {
   #refuse(error: TeletrainError): void {
     this.#conversation.refused(error);
     this.#enter({ kind: 'refused', error });
+  }
+
+  /** When the phase that it is in has something to do by itself. */
+  get #phaseEndsAt(): number {
+    const phase = this.#phase;
+    if (phase.kind === 'connected') return this.#heartbeat.nextAt;
+    if (phase.kind === 'greeting') return phase.since + this.#times.greetingMs;
+    return phase.kind === 'waiting' ? phase.retryAt : Number.POSITIVE_INFINITY;
   }
 
   #why(): string {

@@ -1,3 +1,4 @@
+import { Alarm } from '../../shared/alarm.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
@@ -86,7 +87,7 @@ export class WorkerLink {
   readonly #ended = new AbortController();
   #resultsTaker: ResultsTaker | undefined;
   #socket: Socket | undefined;
-  #stopTimer: (() => void) | undefined;
+  readonly #alarm: Alarm;
   #welcome: Welcome | undefined;
   #control: ControlState | undefined;
 
@@ -94,6 +95,7 @@ export class WorkerLink {
     this.#options = options;
     const { clock, random } = options.system ?? nodeSystem;
     this.#clock = clock;
+    this.#alarm = new Alarm(clock, () => this.#do(this.#machine.tick(clock.monotonic())));
     this.#machine = new Connection({
       client: options.client,
       requestPrefix: random.bytes(6).toString('base64url'),
@@ -256,7 +258,7 @@ export class WorkerLink {
   close(): void {
     this.#do(this.#machine.stop());
     this.#ended.abort();
-    this.#stopTimer?.();
+    this.#alarm.set(Number.POSITIVE_INFINITY);
     this.#listeners.clear();
     this.#controlListeners.clear();
     this.#followers.clear();
@@ -270,13 +272,7 @@ export class WorkerLink {
 
   #do(effects: readonly ConnectionEffect[]): void {
     for (const effect of effects) this.#perform(effect);
-    this.#stopTimer?.();
-    const at = this.#machine.nextTickAt;
-    if (at !== undefined) {
-      this.#stopTimer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => {
-        this.#do(this.#machine.tick(this.#clock.monotonic()));
-      });
-    }
+    this.#alarm.set(this.#machine.nextTickAt ?? Number.POSITIVE_INFINITY);
   }
 
   #perform(effect: ConnectionEffect): void {

@@ -1,3 +1,4 @@
+import { Alarm } from '../../shared/alarm.ts';
 import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import {
@@ -87,7 +88,7 @@ export class Connection implements AskingConnection {
   /** Chunks of files are read and sent one after the other, each when there is room for it. */
   #bulk: Promise<unknown> = Promise.resolve();
   #isDeaf = false;
-  #stopTimer: (() => void) | undefined;
+  readonly #alarm: Alarm;
   #caller: Caller | undefined;
   /** What the client takes beyond what every version 1 does. */
   #takes: readonly string[] = [];
@@ -103,6 +104,8 @@ export class Connection implements AskingConnection {
     this.#host = host;
     this.#session = new Session(clock.monotonic());
     this.#clock = clock;
+    const tick = (): void => this.#carryOut(this.#session.tick(clock.monotonic()));
+    this.#alarm = new Alarm(clock, tick, { background: true });
     this.#sender = new FrameSender(socket, () => this.#onRoom());
     socket.on('message', (data, isBinary) => {
       const now = clock.monotonic();
@@ -274,8 +277,8 @@ export class Connection implements AskingConnection {
     }
   }
 
-  async #do(request: CheckedRequest): Promise<Outcome> {
-    return await this.#host.perform(this.caller.id, request, this);
+  #do(request: CheckedRequest): Promise<Outcome> {
+    return this.#host.perform(this.caller.id, request, this);
   }
 
   #inBulk(request: CheckedRequest): Promise<Outcome> {
@@ -338,12 +341,8 @@ export class Connection implements AskingConnection {
   }
 
   #schedule(): void {
-    this.#stopTimer?.();
-    const at = this.#session.nextTickAt;
-    if (!Number.isFinite(at) || this.#socket.readyState === this.#socket.CLOSED) return;
-    const now = this.#clock.monotonic();
-    const tick = (): void => this.#carryOut(this.#session.tick(this.#clock.monotonic()));
-    this.#stopTimer = this.#clock.after(Math.max(0, at - now), tick, { background: true });
+    const isGone = this.#socket.readyState === this.#socket.CLOSED;
+    this.#alarm.set(isGone ? Number.POSITIVE_INFINITY : this.#session.nextTickAt);
   }
 
   #fault(what: string, error: unknown): TeletrainError {
@@ -355,7 +354,7 @@ export class Connection implements AskingConnection {
   }
 
   #release(saidGoodbye: boolean): void {
-    this.#stopTimer?.();
+    this.#alarm.set(Number.POSITIVE_INFINITY);
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
     this.#host.closed(this, saidGoodbye);

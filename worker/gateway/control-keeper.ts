@@ -85,10 +85,13 @@ export class ControlKeeper {
 
   /**
    * Sees to it that a client may ask for what needs this; it may get control by that.
-   * @throws TeletrainError `not-controller`.
+   * @returns undefined where there is nothing to wait for. @throws TeletrainError `not-controller`.
    */
-  async require(caller: Caller, need: MethodNeed): Promise<void> {
-    if (need !== 'control') return;
+  require(caller: Caller, need: MethodNeed): Promise<void> | undefined {
+    return need === 'control' ? this.#claim(caller) : undefined;
+  }
+
+  async #claim(caller: Caller): Promise<void> {
     const verdict = this.#control.claim(caller, this.#system.clock.now());
     if (verdict.kind === 'refused') throw notController(verdict.holder);
     await this.#settle(caller, verdict);

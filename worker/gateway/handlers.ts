@@ -214,14 +214,14 @@ export function createHandlers({
   };
 }
 
-export async function handle<Method extends MethodName>(
+export function handle<Method extends MethodName>(
   handlers: Handlers,
   client: string,
   request: CheckedRequest<Method>,
   connection: AskingConnection,
 ): Promise<Outcome> {
   const { method, params, payload } = request;
-  return await handlers[method](params, { client, payload, connection });
+  return handlers[method](params, { client, payload, connection });
 }
 
 /** @throws UsageError `unknown-recipe`, `unknown-setting`, `bad-setting`. */

@@ -11,8 +11,8 @@ import type { CheckedRequest } from './session.ts';
 
 /** Who may ask now for what changes something: `ControlKeeper`. */
 export interface Permits {
-  /** @throws TeletrainError why not. */
-  require(caller: Caller, need: MethodNeed): Promise<void>;
+  /** @returns what is to be waited for, if anything. @throws TeletrainError why not, at once or then. */
+  require(caller: Caller, need: MethodNeed): Promise<void> | undefined;
 }
 
 /** Where requests are done: once each, as far as they change something. */
@@ -21,7 +21,8 @@ export class RequestDesk {
   readonly #ledgerFile: LedgerFile;
   readonly #permits: Permits;
   readonly #onFault: (what: string, error: unknown) => void;
-  readonly #underway = new Set<Promise<unknown>>();
+  #underway = 0;
+  readonly #waitingForIdle: (() => void)[] = [];
 
   constructor(
     handlers: Handlers,
@@ -41,27 +42,24 @@ export class RequestDesk {
     request: CheckedRequest,
     connection: AskingConnection,
   ): Promise<Outcome> {
-    const work = methods[request.method].changes
-      ? this.#once(client, request, connection)
-      : this.#often(client, request, connection);
-    const settled = work.catch(() => {});
-    this.#underway.add(settled);
-    void settled.then(() => this.#underway.delete(settled));
-    return await work;
+    const { changes, needs } = methods[request.method];
+    this.#underway += 1;
+    try {
+      if (changes) return await this.#once(client, request, connection);
+      const permit = this.#permits.require(connection.caller, needs);
+      if (permit) await permit;
+      return await handle(this.#handlers, client, request, connection);
+    } finally {
+      this.#underway -= 1;
+      if (this.#underway === 0) for (const wake of this.#waitingForIdle.splice(0)) wake();
+    }
   }
 
   /** Resolves when nothing is being done. */
   async idle(): Promise<void> {
-    while (this.#underway.size > 0) await Promise.all(this.#underway);
-  }
-
-  async #often(
-    client: string,
-    request: CheckedRequest,
-    connection: AskingConnection,
-  ): Promise<Outcome> {
-    await this.#permits.require(connection.caller, methods[request.method].needs);
-    return await handle(this.#handlers, client, request, connection);
+    while (this.#underway > 0) {
+      await new Promise<void>((resolve) => this.#waitingForIdle.push(resolve));
+    }
   }
 
   async #once(
