@@ -137,12 +137,20 @@ export const eventBodySchema = z.discriminatedUnion('type', [
 ]);
 export type EventBody = z.infer<typeof eventBodySchema>;
 
+/** An event that is to be journaled, perhaps because somebody asked for it. */
+export type NewEvent = EventBody & { readonly request?: string | undefined };
+
+/** Names a request of a client's without telling its id or the client's, which nobody else may know. */
+export const requestKeySchema = z.string().min(1).max(64);
+
 const envelope = {
   run: runIdSchema,
   seq: z.int().positive(),
   /** Milliseconds since 1970, worker's clock. */ time: z.number(),
   /** On the first event of a life of the run: its name (lives.ts). */
   life: lifeIdSchema.optional(),
+  /** On an event that a request caused: by it the worker knows that this was done. */
+  request: requestKeySchema.optional(),
 };
 
 const [state, engine, metric, epoch, sample, log, checkpoint, removed, rewind, change] =

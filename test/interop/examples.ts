@@ -138,10 +138,11 @@ export const events: Readonly<Record<string, EventBody>> = {
   change: { type: 'change', epochs: 20, patience: 0, asked: 'pause' },
 };
 
-/** Numbered, the first of them with the name of a life. */
+/** Numbered, the first of them with the name of a life, one with the key of who asked for it. */
 export const numberedEvents = Object.entries(events).map(([name, body], index) => {
   const life = index === 0 ? { life: 'Vol1y4GcM-LJ' } : {};
-  return { name, event: { ...body, run, seq: index + 1, time: time + index, ...life } };
+  const asked = name === 'change' ? { request: 'Zk3mT0c1QpW9xLr7vYbN2A' } : {};
+  return { name, event: { ...body, run, seq: index + 1, time: time + index, ...life, ...asked } };
 });
 
 interface Exchange<Method extends MethodName> {

@@ -3,6 +3,7 @@ import { FollowedRun } from '../../client/session/followed-run.ts';
 import { PendingRequests } from '../../client/session/pending-requests.ts';
 import { FrameSender } from '../../shared/frame-sender.ts';
 import { Ledger } from '../../worker/gateway/ledger.ts';
+import { Run } from '../../worker/gateway/run.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 /** A part of the program that does its work wrongly, as long as it is in place. */
@@ -23,6 +24,7 @@ function replace(owner: object, key: string, descriptor: PropertyDescriptor): ()
 
 const { take } = FollowedRun.prototype;
 const next = Object.getOwnPropertyDescriptor(FollowedRun.prototype, 'next')?.get;
+const fold = Object.getOwnPropertyDescriptor(Run.prototype, 'fold')?.get;
 
 export const brokenParts: readonly BrokenPart[] = [
   {
@@ -31,9 +33,21 @@ export const brokenParts: readonly BrokenPart[] = [
     put: () => replace(SimulatedDisk.prototype, 'sync', { value: () => {} }),
   },
   {
-    name: 'the ledger forgets what was done',
+    // Either of the two alone makes up for the other.
+    name: 'the ledger forgets what was done, and so do the journals',
     seen: /done twice|was answered with/,
-    put: () => replace(Ledger.prototype, 'begin', { value: () => ({ kind: 'new' }) }),
+    put: () => {
+      const forget = replace(Ledger.prototype, 'begin', { value: () => ({ kind: 'new' }) });
+      const forgetKeys = replace(Run.prototype, 'fold', {
+        get(this: Run) {
+          return { ...fold?.call(this), requests: [] };
+        },
+      });
+      return () => {
+        forgetKeys();
+        forget();
+      };
+    },
   },
   {
     name: 'an event that was had is handed on again after a reconnect',

@@ -4,6 +4,7 @@ import { version } from '../../shared/version.ts';
 import { Connection, type MessageSocket } from '../../worker/gateway/connection.ts';
 import { connectionHost } from '../../worker/gateway/connection-host.ts';
 import { ControlKeeper } from '../../worker/gateway/control-keeper.ts';
+import { findDoneIn } from '../../worker/gateway/done.ts';
 import { Door } from '../../worker/gateway/door.ts';
 import { createHandlers } from '../../worker/gateway/handlers.ts';
 import { LedgerFile } from '../../worker/gateway/ledger-file.ts';
@@ -39,6 +40,8 @@ export interface RunningGateway {
   readonly training: Training;
   readonly engine: SimulatedEngine;
   readonly ledgerFile: LedgerFile;
+  readonly control: ControlKeeper;
+  readonly desk: RequestDesk;
 }
 
 export interface GatewayOptions {
@@ -46,7 +49,9 @@ export interface GatewayOptions {
   readonly habits: EngineHabits;
   readonly parts: Parts;
   /** Called when its runs were read from disk. */
-  readonly onLoaded: (runs: Runs) => void;
+  readonly onLoaded?: (runs: Runs) => void;
+  /** A client asked for the worker's end. */
+  readonly onStop?: () => void;
 }
 
 /** A worker's gateway on a simulated machine: the real parts, put together as gateway.ts does. */
@@ -110,7 +115,7 @@ export class SimulatedGateway {
   }
 
   async #start(program: Program): Promise<void> {
-    const { machine, habits, parts, onLoaded } = this.#options;
+    const { machine, habits, parts, onLoaded, onStop } = this.#options;
     const { system } = program;
     const { clock, random } = system;
     const startedAt = clock.now();
@@ -123,7 +128,7 @@ export class SimulatedGateway {
     const ledgerFile = await parts.openLedger(`${workerHome}/ledger`, system);
     const onWarning = (message: string): void => machine.world.say(machine.name, () => message);
     const runs = await Runs.load(`${workerHome}/runs`, onWarning, () => {}, system);
-    onLoaded(runs);
+    onLoaded?.(runs);
     const engine = new SimulatedEngine(program, machine.chance, habits);
     const training = new Training({
       ...{ runs, engine, dataDir: undefined, cacheDir: '/cache', clock, onWarning },
@@ -155,9 +160,10 @@ export class SimulatedGateway {
     const handlers = createHandlers({
       ...{ runs, training, uploads: new Uploads(), tensors, control, observers, system },
       worker: { ...worker, home: workerHome },
-      stopWorker: () => {},
+      stopWorker: () => onStop?.(),
     });
-    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
+    const findDone = findDoneIn({ runs, control });
+    const desk = new RequestDesk(handlers, findDone, ledgerFile, control, onFault);
     const epoch = random.bytes(8).toString('hex');
     const door = new Door({
       ...{ pairings, tokens },
@@ -166,7 +172,7 @@ export class SimulatedGateway {
     });
     const host = connectionHost({ door, desk, tensors, control, observers, onFault, clock });
     this.#accept = (socket) => new Connection(socket, '10.0.0.1', host, clock);
-    this.#running = { program, runs, training, engine, ledgerFile };
+    this.#running = { program, runs, training, engine, ledgerFile, control, desk };
     await training.recover(true);
     await engine.start();
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
+import { requestKeySchema } from '../../shared/events.ts';
 import type { ControlState, MethodNeed, Role } from '../../shared/messages.ts';
 import type { System } from '../../shared/system.ts';
 import { nodeSystem } from '../system.ts';
@@ -30,7 +31,12 @@ export interface ControlKeeperOptions {
 const fileSchema = z.object({
   format: z.literal(1),
   holder: z.object({ id: z.string(), name: z.string() }),
+  /** Keys of the requests by which control was taken, newest last. */
+  takes: z.array(requestKeySchema).optional(),
 });
+
+/** A person takes control; nobody asks again for one that is older than so many others. */
+const keptTakes = 64;
 
 /** Keeps who has control on disk, so that a restart changes nothing, and tells every client of it. */
 export class ControlKeeper {
@@ -39,11 +45,18 @@ export class ControlKeeper {
   readonly #options: ControlKeeperOptions;
   readonly #system: System;
   readonly #outlets = new Set<ControlOutlet>();
+  #takes: readonly string[];
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, control: Control, options: ControlKeeperOptions) {
+  private constructor(
+    path: string,
+    control: Control,
+    takes: readonly string[],
+    options: ControlKeeperOptions,
+  ) {
     this.#path = path;
     this.#control = control;
+    this.#takes = takes;
     this.#options = options;
     this.#system = options.system ?? nodeSystem;
   }
@@ -51,13 +64,14 @@ export class ControlKeeper {
   /** A file that cannot be read says nothing: then nobody has control yet. */
   static async open(path: string, options: ControlKeeperOptions): Promise<ControlKeeper> {
     const { disk, clock } = options.system ?? nodeSystem;
-    let holder: ControllingClient | undefined;
+    let kept: Partial<z.infer<typeof fileSchema>> = {};
     try {
-      holder = fileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8'))).holder;
+      kept = fileSchema.parse(JSON.parse(await disk.readFile(path, 'utf8')));
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) options.onFault('reading who has control', error);
     }
-    return new ControlKeeper(path, new Control(holder, clock.now()), options);
+    const { holder, takes = [] } = kept;
+    return new ControlKeeper(path, new Control(holder, clock.monotonic()), takes, options);
   }
 
   /** A connection was welcomed; it is told at once. */
@@ -74,7 +88,7 @@ export class ControlKeeper {
     // One that was never welcomed never arrived.
     if (!this.#outlets.delete(outlet) || outlet.caller.role !== 'control') return;
     const { caller } = outlet;
-    this.#control.left(caller, saidGoodbye, this.#system.clock.now());
+    this.#control.left(caller, saidGoodbye, this.#system.clock.monotonic());
     if (this.#control.holder?.id === caller.id) this.#tellAll();
   }
 
@@ -92,15 +106,23 @@ export class ControlKeeper {
   }
 
   async #claim(caller: Caller): Promise<void> {
-    const verdict = this.#control.claim(caller, this.#system.clock.now());
+    const verdict = this.#control.claim(caller, this.#system.clock.monotonic());
     if (verdict.kind === 'refused') throw notController(verdict.holder);
     await this.#settle(caller, verdict);
   }
 
+  /** Whether control passed by the request of this key. */
+  hasTaken(request: string): boolean {
+    return this.#takes.includes(request);
+  }
+
   /** @throws TeletrainError `control-moved` where somebody else than `from` has it. */
-  async take(caller: Caller, from: string | undefined): Promise<void> {
-    const verdict = this.#control.take(caller, from, this.#system.clock.now());
+  async take(caller: Caller, from: string | undefined, request?: string): Promise<void> {
+    const verdict = this.#control.take(caller, from, this.#system.clock.monotonic());
     if (verdict.kind === 'refused') throw controlMoved(verdict.holder);
+    if (verdict.kind === 'granted' && request !== undefined) {
+      this.#takes = [...this.#takes, request].slice(-keptTakes);
+    }
     await this.#settle(caller, verdict);
   }
 
@@ -119,7 +141,7 @@ export class ControlKeeper {
 
   async #write(): Promise<void> {
     const { holder } = this.#control;
-    const text = `${JSON.stringify({ format: 1, holder })}\n`;
+    const text = `${JSON.stringify({ format: 1, holder, takes: this.#takes })}\n`;
     try {
       await writeFileDurably(this.#path, text, this.#system);
     } catch (error) {

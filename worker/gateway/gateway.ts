@@ -13,6 +13,7 @@ import { engineEnvironment } from '../native/environment.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { connectionHost } from './connection-host.ts';
 import { ControlKeeper } from './control-keeper.ts';
+import { findDoneIn } from './done.ts';
 import { Door } from './door.ts';
 import { makePrivateFolder, writeFileDurably } from './durable-file.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -127,7 +128,8 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       worker: { name, version, home, startedAt },
       stopWorker: () => stop('a client asked for it'),
     });
-    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
+    const findDone = findDoneIn({ runs, control });
+    const desk = new RequestDesk(handlers, findDone, ledgerFile, control, onFault);
     const door = new Door({
       pairings,
       tokens,

@@ -23,6 +23,8 @@ export type Handlers = {
       readonly client: string;
       readonly payload: Uint8Array;
       readonly connection: AskingConnection;
+      /** Of a request that changes something: goes where its effect is kept, for `done.ts` to find. */
+      readonly request: string | undefined;
     },
   ) => Promise<Outcome<Method>>;
 };
@@ -49,8 +51,8 @@ export interface HandlersOptions {
 const listedRuns = 500;
 
 /**
- * What each method does. A method that changes something may be asked twice when the worker was
- * killed between doing it and noting so in the ledger; asked again it then finds its work done.
+ * What each method does. One that changes something keeps the request's key with what it did, so that
+ * it is not done again where the worker was killed before it noted the answer in the ledger.
  */
 export function createHandlers({
   runs,
@@ -86,43 +88,42 @@ export function createHandlers({
         },
       };
     },
-    'worker.stop': async () => {
-      stopWorker();
-      return { result: {} };
-    },
+    'worker.stop': async () => ({ result: {}, afterwards: stopWorker }),
     'recipe.list': async () => ({ result: { recipes: describeRecipes() } }),
     'run.list': async () => ({
       result: { runs: runs.newest(listedRuns).map((run) => run.summary) },
     }),
-    'run.start': async ({ record }) => {
+    'run.start': async ({ record }, { request }) => {
       const checked = checkedRecord(record);
       const known = runs.find(checked.id);
       if (known && isDeepStrictEqual(known.record, checked) && known.isBegun) {
         return { result: { run: known.id } };
       }
-      const run = await training.start(() => runs.create(checked));
+      const run = await training.start(() => runs.create(checked), request);
       return { result: { run: run.id } };
     },
-    'run.pause': async ({ run }) => {
-      await training.pause(runs.get(run));
+    'run.pause': async ({ run }, { request }) => {
+      await training.pause(runs.get(run), request);
       return { result: {} };
     },
-    'run.resume': async ({ run }) => {
-      await training.resume(runs.get(run));
+    'run.resume': async ({ run }, { request }) => {
+      await training.resume(runs.get(run), request);
       return { result: {} };
     },
-    'run.stop': async ({ run, when }) => {
-      await training.stop(runs.get(run), when);
+    'run.stop': async ({ run, when }, { request }) => {
+      await training.stop(runs.get(run), when, request);
       return { result: {} };
     },
-    'run.change': async ({ run, epochs, patience }) => {
-      await training.change(runs.get(run), {
+    'run.change': async ({ run, epochs, patience }, { request }) => {
+      const changed = {
         ...(epochs === undefined ? {} : { epochs }),
         ...(patience === undefined ? {} : { patience }),
-      });
+      };
+      await training.change(runs.get(run), changed, request);
       return { result: {} };
     },
-    'run.import': async ({ record, nextSeq, lives, checkpoint, best, changed, replaces }) => {
+    'run.import': async (params, { request }) => {
+      const { record, nextSeq, lives, checkpoint, best, changed, replaces } = params;
       const checkpoints = [checkpoint, ...(best ? [best] : [])];
       if (checkpoints.some(({ run }) => run !== record.id)) {
         throw new TeletrainError('bad-params', 'The checkpoint is not one of the imported run.', {
@@ -141,7 +142,7 @@ export function createHandlers({
         ...(best ? { best } : {}),
         ...(changed ? { changed } : {}),
       };
-      await runs.import(checkedRecord(record), imported, replaces);
+      await runs.import(checkedRecord(record), imported, { replaces, request });
       return { result: {} };
     },
     'run.follow': async ({ run: id, fromSeq, drawings }, { connection }) => {
@@ -194,8 +195,8 @@ export function createHandlers({
       await uploads.commit(runs.get(run), checkpoint, manifestSha256);
       return { result: {} };
     },
-    'control.take': async ({ from }, { connection }) => {
-      await control.take(connection.caller, from);
+    'control.take': async ({ from }, { connection, request }) => {
+      await control.take(connection.caller, from, request);
       return { result: {} };
     },
     'observer.invite': async ({ name }) => ({ result: observers.invite(name) }),
@@ -219,9 +220,10 @@ export function handle<Method extends MethodName>(
   client: string,
   request: CheckedRequest<Method>,
   connection: AskingConnection,
+  key?: string,
 ): Promise<Outcome> {
   const { method, params, payload } = request;
-  return handlers[method](params, { client, payload, connection });
+  return handlers[method](params, { client, payload, connection, request: key });
 }
 
 /** @throws UsageError `unknown-recipe`, `unknown-setting`, `bad-setting`. */

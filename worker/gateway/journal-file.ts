@@ -1,5 +1,5 @@
 import { TeletrainError } from '../../shared/errors.ts';
-import type { EventBody, RunEvent } from '../../shared/events.ts';
+import type { NewEvent, RunEvent } from '../../shared/events.ts';
 import { decodeEvent, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
 import { limits } from '../../shared/limits.ts';
 import type { OpenFile, System } from '../../shared/system.ts';
@@ -95,7 +95,7 @@ export class JournalFile {
    * @throws TeletrainError `journal-failed` when the disk takes no more, for these and all later
    *   events; `event-too-large`.
    */
-  async append(bodies: readonly EventBody[], time: number): Promise<readonly RunEvent[]> {
+  async append(bodies: readonly NewEvent[], time: number): Promise<readonly RunEvent[]> {
     const batch = this.#writer.append(bodies, time);
     const onDisk = Promise.withResolvers<void>();
     this.#settle.set(batch, onDisk);

@@ -1,5 +1,5 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { EventBody, RunEvent } from '../../shared/events.ts';
+import type { NewEvent, RunEvent } from '../../shared/events.ts';
 import { encodeRecord } from '../../shared/journal.ts';
 
 /** Events that were given their numbers together and become durable together. */
@@ -44,12 +44,13 @@ export class JournalWriter {
   }
 
   /** @throws TeletrainError `event-too-large`; the refusal, after one. */
-  append(bodies: readonly EventBody[], time: number): JournalBatch {
+  append(bodies: readonly NewEvent[], time: number): JournalBatch {
     if (this.#failure) throw this.#failure;
-    const events = bodies.map((body, index): RunEvent => {
+    const events = bodies.map(({ request, ...body }, index): RunEvent => {
       const seq = this.#numbered + index + 1;
       const life = seq === this.#lifeFrom ? { life: this.#life } : {};
-      return { ...body, run: this.#run, seq, time, ...life };
+      const cause = request === undefined ? {} : { request };
+      return { ...body, run: this.#run, seq, time, ...life, ...cause };
     });
     const batch = { events, records: events.map(encodeRecord) };
     this.#numbered += events.length;

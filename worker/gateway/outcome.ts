@@ -8,6 +8,8 @@ import type { ResultsOutlet } from './tensor-session.ts';
 export interface Outcome<Method extends MethodName = MethodName> {
   readonly result: ResultOf<Method>;
   readonly payload?: Uint8Array;
+  /** To be done once the answer is on disk, because it ends who would keep it there. */
+  readonly afterwards?: () => void;
 }
 
 /** What a method may do to the connection that it was asked over. */

@@ -26,6 +26,13 @@ export function afterEngineCrash(fold: RunFold, how: string): Recovery {
       `The engine ${how} while the run was being stopped; its last checkpoint is whole.`,
     );
   }
+  if (isToStopPaused(fold)) {
+    return settled(
+      'stopped',
+      'stop-epoch',
+      `The engine ${how} while the run, which was paused, was being stopped; its last checkpoint is whole.`,
+    );
+  }
   // It holds nothing that its checkpoint does not; when the run goes on, so does an engine.
   if (fold.state === 'paused' && fold.asked !== 'continue') return { kind: 'leave' };
   if (fold.restarts >= limits.engineRestarts) {
@@ -60,6 +67,13 @@ export function afterWorkerRestart(fold: RunFold, recover: boolean): Recovery {
       'The worker ended before the run was stopped; its last checkpoint is whole.',
     );
   }
+  if (isToStopPaused(fold)) {
+    return settled(
+      'stopped',
+      'stop-epoch',
+      'The worker ended before the run, which was paused, was stopped; its last checkpoint is whole.',
+    );
+  }
   if (!recover) {
     return settled(
       'interrupted',
@@ -82,6 +96,10 @@ export function afterWorkerRestart(fold: RunFold, recover: boolean): Recovery {
     event: { type: 'state', state: 'recovering', reason, message },
   };
 }
+
+/** Nothing would take it on to the end of its epoch. */
+const isToStopPaused = ({ state, asked }: RunFold): boolean =>
+  state === 'paused' && asked === 'stop-epoch';
 
 function settled(state: StateEvent['state'], reason: string, message: string): Recovery {
   return { kind: 'settle', event: { type: 'state', state, reason, message } };

@@ -3,6 +3,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { type MethodNeed, methods } from '../../shared/messages.ts';
 import { pack } from '../../shared/msgpack.ts';
 import type { Caller } from './control-keeper.ts';
+import type { FindDone } from './done.ts';
 import { type Handlers, handle } from './handlers.ts';
 import type { Answer } from './ledger.ts';
 import type { LedgerFile } from './ledger-file.ts';
@@ -18,6 +19,7 @@ export interface Permits {
 /** Where requests are done: once each, as far as they change something. */
 export class RequestDesk {
   readonly #handlers: Handlers;
+  readonly #findDone: FindDone;
   readonly #ledgerFile: LedgerFile;
   readonly #permits: Permits;
   readonly #onFault: (what: string, error: unknown) => void;
@@ -26,11 +28,13 @@ export class RequestDesk {
 
   constructor(
     handlers: Handlers,
+    findDone: FindDone,
     ledgerFile: LedgerFile,
     permits: Permits,
     onFault: (what: string, error: unknown) => void,
   ) {
     this.#handlers = handlers;
+    this.#findDone = findDone;
     this.#ledgerFile = ledgerFile;
     this.#permits = permits;
     this.#onFault = onFault;
@@ -84,13 +88,18 @@ export class RequestDesk {
       case 'underway':
         return outcomeOf(await verdict.answer);
       case 'new': {
-        const refusal = await this.#refusal(request, connection);
+        const key = keyOf(client, request.id, asked);
+        // The worker was killed, or its disk full, after it did this and before the ledger had it.
+        const done = this.#findDone(request, key);
+        const refusal = done ? undefined : await this.#refusal(request, connection);
         // It was not done, so it is not kept: sent again it may be done, if its client may by then.
         if (refusal) {
           ledger.abandon(client, request.id, refusal);
           return outcomeOf(refusal);
         }
-        const answer = await this.#answer(client, request, connection);
+        const { answer, afterwards } = done
+          ? { answer: done }
+          : await this.#answer(client, request, connection, key);
         const entry = { client, request: request.id, asked, answer };
         try {
           await this.#ledgerFile.keep(entry);
@@ -100,6 +109,7 @@ export class RequestDesk {
           this.#onFault('keeping an answer', error);
           ledger.abandon(client, request.id, answer);
         }
+        afterwards?.();
         return outcomeOf(answer);
       }
     }
@@ -123,22 +133,26 @@ export class RequestDesk {
     client: string,
     request: CheckedRequest,
     connection: AskingConnection,
-  ): Promise<Answer> {
+    key: string,
+  ): Promise<{ readonly answer: Answer; readonly afterwards?: (() => void) | undefined }> {
     try {
-      const { result } = await handle(this.#handlers, client, request, connection);
-      return { result };
+      const outcome = await handle(this.#handlers, client, request, connection, key);
+      const { result, afterwards } = outcome;
+      return { answer: { result }, afterwards };
     } catch (error) {
-      if (error instanceof TeletrainError) return { error: error.toJSON() };
+      if (error instanceof TeletrainError) return { answer: { error: error.toJSON() } };
       this.#onFault(request.method, error);
-      return {
-        error: {
-          code: 'internal',
-          message: `The worker failed at ${request.method}.`,
-          hint: "Look at the worker's output; if it happens again, report it.",
-        },
-      };
+      const hint = "Look at the worker's output; if it happens again, report it.";
+      const message = `The worker failed at ${request.method}.`;
+      return { answer: { error: { code: 'internal', message, hint } } };
     }
   }
+}
+
+/** Names a request where others can read it: nobody learns its client's id from it. */
+function keyOf(client: string, id: string, asked: string): string {
+  const hash = createHash('sha256').update(JSON.stringify([client, id, asked]));
+  return hash.digest('base64url').slice(0, 22);
 }
 
 function outcomeOf(answer: Answer): Outcome {

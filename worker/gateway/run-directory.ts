@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
-import { checkpointIdSchema } from '../../shared/events.ts';
+import { checkpointIdSchema, requestKeySchema } from '../../shared/events.ts';
 import { livesSchema } from '../../shared/lives.ts';
 import {
   type Manifest,
@@ -23,6 +23,8 @@ export const importRecordSchema = z.object({
   changed: z
     .object({ epochs: z.int().positive().optional(), patience: z.int().min(0).optional() })
     .optional(),
+  /** Which request brought it. */
+  request: requestKeySchema.optional(),
 });
 export type ImportRecord = z.infer<typeof importRecordSchema>;
 

@@ -1,4 +1,5 @@
 import { isFinal, type RunEvent, type RunState } from '../../shared/events.ts';
+import { limits } from '../../shared/limits.ts';
 
 /** What was asked of a run and has not happened yet. */
 export type Asked = 'pause' | 'continue' | 'stop-now' | 'stop-epoch';
@@ -29,6 +30,8 @@ export interface RunFold {
   readonly done: { readonly step: number; readonly changed: RunFold['changed'] } | undefined;
   /** Restarts of the engine after a crash since the run was last started or resumed by somebody. */
   readonly restarts: number;
+  /** Keys of the requests whose effects are among the events, the newest of them. */
+  readonly requests: readonly string[];
 }
 
 /** Reasons of state events that the gateway itself makes. */
@@ -60,10 +63,19 @@ export function foldOfNew(imported?: {
     },
     done: undefined,
     restarts: 0,
+    requests: [],
   };
 }
 
 export function foldEvent(fold: RunFold, event: RunEvent): RunFold {
+  const { request } = event;
+  const after = foldBody(fold, event);
+  if (request === undefined) return after;
+  // No more can be asked again than are in the ledger.
+  return { ...after, requests: [...after.requests, request].slice(-limits.ledgerEntries) };
+}
+
+function foldBody(fold: RunFold, event: RunEvent): RunFold {
   switch (event.type) {
     case 'state':
       return {

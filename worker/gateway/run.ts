@@ -1,5 +1,5 @@
 import type { TeletrainError } from '../../shared/errors.ts';
-import type { Drawing, EventBody, RunEvent, RunStatus } from '../../shared/events.ts';
+import type { Drawing, NewEvent, RunEvent, RunStatus } from '../../shared/events.ts';
 import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord, RunSummary } from '../../shared/run.ts';
 import { type CutTail, type JournalCursor, JournalFile } from './journal-file.ts';
@@ -111,7 +111,7 @@ export class Run {
    * Journals events, then tells who watches. What the run is changes in the order of its events.
    * @throws TeletrainError `journal-failed`, `event-too-large`.
    */
-  async append(...bodies: EventBody[]): Promise<readonly RunEvent[]> {
+  async append(...bodies: NewEvent[]): Promise<readonly RunEvent[]> {
     const events = await this.#journal.append(bodies, this.directory.system.clock.now());
     for (const event of events) {
       this.#fold = foldEvent(this.#fold, event);

@@ -85,16 +85,21 @@ export class Runs {
 
   /**
    * Makes a run known that another worker began, as a new life of it.
-   * @param replaces the last event of what this worker has of it, which is then moved aside. Said
-   *   by who saw it, so that nothing is moved that happened since.
+   * @param asked.replaces the last event of what this worker has of it, which is then moved aside.
+   *   Said by who saw it, so that nothing is moved that happened since.
+   * @param asked.request key of the request that asks for it.
    * @throws TeletrainError `run-exists` for another run of that name, `run-active`, `run-diverged`.
    */
-  async import(record: RunRecord, imported: ImportRecord, replaces?: LastEvent): Promise<Run> {
+  async import(
+    record: RunRecord,
+    imported: ImportRecord,
+    { replaces, request }: { replaces?: LastEvent | undefined; request?: string | undefined } = {},
+  ): Promise<Run> {
     const known = this.#runs.get(record.id);
     if (known) {
       if (!isDeepStrictEqual(known.record, record)) throw exists(record.id);
       // Sent before, and nothing happened since.
-      if (isDeepStrictEqual(known.imported, imported) && !known.isBegun) return known;
+      if (isSameImport(known.imported, imported) && !known.isBegun) return known;
       if (!isFinal(known.fold.state)) {
         throw new TeletrainError('run-active', `Run "${record.id}" is active on this worker.`, {
           hint: 'Attach to it here, or stop it first.',
@@ -112,7 +117,7 @@ export class Runs {
       await known.directory.setAside(this.#system.clock.now());
       this.#runs.delete(record.id);
     }
-    return await this.#make(record, imported);
+    return await this.#make(record, { ...imported, ...(request === undefined ? {} : { request }) });
   }
 
   /** Forgets a run that did not begin, with what is on disk of it. */
@@ -144,6 +149,13 @@ export class Runs {
     await run.append({ type: 'log', level: 'warning', message });
     await run.rest();
   }
+}
+
+/** Whoever asked for it. */
+function isSameImport(known: ImportRecord | undefined, imported: ImportRecord): boolean {
+  if (!known) return false;
+  const { request: _, ...what } = known;
+  return isDeepStrictEqual(what, imported);
 }
 
 function lastEventOf(history: History): LastEvent {

@@ -1,7 +1,7 @@
 import { type Clock, every, systemClock } from '../../shared/clock.ts';
 import type { EngineReport } from '../../shared/engine-report.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
-import { type EventBody, isFinal, type RunStatus } from '../../shared/events.ts';
+import { type EventBody, isFinal, type NewEvent, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
 import type { FromEngine } from '../channel.ts';
 import type { Engine, EngineEnd } from './engine-process.ts';
@@ -47,7 +47,7 @@ const pinCheckMs = 5_000;
 /**
  * The one run that trains: takes commands, gives the engine's events numbers through the run's
  * journal, and starts the engine again when it crashed. What was asked is journaled before it is
- * answered, so a restart of the gateway does not forget it.
+ * answered, with the key of the request that asked, so a restart of the gateway does not forget it.
  */
 export class Training {
   readonly #options: TrainingOptions;
@@ -104,12 +104,12 @@ export class Training {
   }
 
   /** @throws TeletrainError `worker-busy`, `run-exists`, `journal-failed`. */
-  async start(make: () => Promise<Run>): Promise<Run> {
+  async start(make: () => Promise<Run>, request?: string): Promise<Run> {
     return await this.#inTurn(async () => {
       this.#refuseBusy();
       const run = await make();
       try {
-        await run.append({ type: 'state', state: 'starting' });
+        await run.append({ type: 'state', state: 'starting', request });
       } catch (error) {
         await this.#options.runs.discard(run).catch((cause: unknown) => {
           this.#options.onWarning(`Run ${run.id} did not begin and cannot be removed: ${cause}`);
@@ -122,11 +122,11 @@ export class Training {
   }
 
   /** @throws TeletrainError `run-not-active`. */
-  async pause(run: Run): Promise<void> {
+  async pause(run: Run, request?: string): Promise<void> {
     await this.#inTurn(async () => {
       this.#refuseInactive(run);
       if (run.fold.state === 'paused') return;
-      await this.#ask(run, 'pause');
+      await this.#ask(run, 'pause', request);
       this.#tellEngine({ type: 'pause' });
     });
   }
@@ -135,11 +135,11 @@ export class Training {
    * Goes on with a paused run, or with an ended one from its last checkpoint.
    * @throws TeletrainError `worker-busy`, `run-done`, `no-checkpoint`, `journal-failed`.
    */
-  async resume(run: Run): Promise<void> {
+  async resume(run: Run, request?: string): Promise<void> {
     await this.#inTurn(async () => {
       if (run === this.#active) {
         if (run.fold.state !== 'paused' && run.fold.asked !== 'pause') return;
-        await this.#ask(run, 'continue');
+        await this.#ask(run, 'continue', request);
         if (this.#isEngineOnIt) this.#tellEngine({ type: 'continue' });
         else this.#begin(run);
         return;
@@ -147,10 +147,11 @@ export class Training {
       this.#refuseBusy();
       refuseDone(run);
       run.retryJournal();
-      const starting: EventBody = {
+      const starting: NewEvent = {
         type: 'state',
         state: 'starting',
         reason: stateReasons.resumed,
+        request,
       };
       if (run.imported && !run.isBegun) {
         await requireCheckpoint(run, run.imported.checkpoint.id);
@@ -164,10 +165,10 @@ export class Training {
   }
 
   /** @throws TeletrainError `run-not-active`. */
-  async stop(run: Run, when: 'now' | 'epoch'): Promise<void> {
+  async stop(run: Run, when: 'now' | 'epoch', request?: string): Promise<void> {
     await this.#inTurn(async () => {
       this.#refuseInactive(run);
-      await this.#ask(run, when === 'now' ? 'stop-now' : 'stop-epoch');
+      await this.#ask(run, when === 'now' ? 'stop-now' : 'stop-epoch', request);
       if (this.#isEngineOnIt) {
         this.#tellEngine({ type: 'stop', when });
         return;
@@ -187,16 +188,20 @@ export class Training {
    * @throws TeletrainError `run-not-active` for one that was brought here and did not begin: its
    * first event is another. `journal-failed`.
    */
-  async change(run: Run, changed: { epochs?: number; patience?: number }): Promise<void> {
+  async change(
+    run: Run,
+    changed: { epochs?: number; patience?: number },
+    request?: string,
+  ): Promise<void> {
     await this.#inTurn(async () => {
       if (run === this.#active) {
-        await this.#note(run, changed);
+        await this.#note(run, { ...changed, request });
         this.#tellEngine({ type: 'change', ...changed });
         return;
       }
       if (!run.isBegun) this.#refuseInactive(run);
       run.retryJournal();
-      await run.append({ type: 'change', ...changed });
+      await run.append({ type: 'change', ...changed, request });
       await run.rest();
     });
   }
@@ -252,14 +257,14 @@ export class Training {
     if (run !== this.#active) throw runNotActive(run);
   }
 
-  async #ask(run: Run, asked: Asked): Promise<void> {
-    await this.#note(run, { asked });
+  async #ask(run: Run, asked: Asked, request: string | undefined): Promise<void> {
+    await this.#note(run, { asked, request });
   }
 
   /** Where the disk refused an earlier command, it may take this one: only a refused event of the engine's ends a run. */
   async #note(
     run: Run,
-    change: Omit<Extract<EventBody, { type: 'change' }>, 'type'>,
+    change: Omit<Extract<NewEvent, { type: 'change' }>, 'type'>,
   ): Promise<void> {
     run.retryJournal();
     await run.append({ type: 'change', ...change });

@@ -8,6 +8,7 @@ import type { ToEngine } from '../../../worker/channel.ts';
 import { Connection, type ConnectionHost } from '../../../worker/gateway/connection.ts';
 import { connectionHost } from '../../../worker/gateway/connection-host.ts';
 import { ControlKeeper } from '../../../worker/gateway/control-keeper.ts';
+import { findDoneIn } from '../../../worker/gateway/done.ts';
 import { Door } from '../../../worker/gateway/door.ts';
 import type { Engine, EngineListener } from '../../../worker/gateway/engine-process.ts';
 import { createHandlers } from '../../../worker/gateway/handlers.ts';
@@ -178,7 +179,8 @@ export class GatewayWorld {
       ...{ runs, training, uploads: new Uploads(), tensors, control, observers, worker, system },
       stopWorker: () => {},
     });
-    const desk = new RequestDesk(handlers, ledgerFile, control, onFault);
+    const findDone = findDoneIn({ runs, control });
+    const desk = new RequestDesk(handlers, findDone, ledgerFile, control, onFault);
     const door = new Door({
       ...{ pairings, tokens },
       worker: { id: 'w', name: worker.name, version: worker.version, epoch: 'e', startedAt: 0 },

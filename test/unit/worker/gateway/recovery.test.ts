@@ -160,6 +160,13 @@ describe('after the engine crashed', () => {
     });
   });
 
+  test('a paused run that was to stop after its epoch is stopped: nothing would take it there', () => {
+    const fold = foldOf(state('paused'), asked('stop-epoch'));
+    const stopped = { kind: 'settle', event: { state: 'stopped', reason: 'stop-epoch' } };
+    expect(afterEngineCrash(fold, 'ended')).toMatchObject(stopped);
+    expect(afterWorkerRestart(fold, true)).toMatchObject(stopped);
+  });
+
   test('a paused run stays paused, and an ended one ended', () => {
     expect(afterEngineCrash(foldOf(state('paused')), 'ended').kind).toBe('leave');
     expect(afterEngineCrash(foldOf(state('paused'), asked('continue')), 'ended').kind).toBe(
