@@ -5,6 +5,7 @@ import { keyNames } from './keys/key-name.ts';
 import { drawScreen } from './screens/screen.ts';
 import type { Speech } from './screens/spoken.ts';
 import type { Dashboard } from './state/dashboard.ts';
+import { refusedKeys } from './state/refused-keys.ts';
 import type { Look } from './style/look.ts';
 import type { Row } from './text/line.ts';
 
@@ -55,7 +56,9 @@ export function SpokenApp({
   useKeys(dashboard);
   return (
     <Text>
-      {dashboard.help === undefined ? speech.text(dashboard) : spokenKeys(dashboard.keyContext)}
+      {dashboard.help === undefined
+        ? speech.text(dashboard)
+        : spokenKeys(dashboard.keyContext, refusedKeys(dashboard))}
     </Text>
   );
 }

@@ -1,17 +1,26 @@
 import type { Look } from '../style/look.ts';
 import { type Line, paintLine, type Row } from '../text/line.ts';
-import type { Context } from './binding.ts';
+import type { Command, Context } from './binding.ts';
 import { shownKey } from './shown-key.ts';
 import { bindings } from './table.ts';
 
-/** The help, from the key table: what means something in `context` first. In columns where there is room. */
-export function helpRows(context: Context, width: number, look: Look): Row[] {
+/**
+ * The help, from the key table: what means something in `context` first. In columns where there is room.
+ * @param hidden commands that are left out.
+ */
+export function helpRows(
+  context: Context,
+  width: number,
+  look: Look,
+  hidden: readonly Command[] = [],
+): Row[] {
   const { painter, glyphs } = look;
   const groups = new Map<string, Line[]>();
-  const here = bindings.filter(
+  const shown = bindings.filter(({ command }) => !hidden.includes(command));
+  const here = shown.filter(
     ({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'),
   );
-  const elsewhere = bindings.filter((binding) => !here.includes(binding));
+  const elsewhere = shown.filter((binding) => !here.includes(binding));
   for (const { group, keys, description } of [...here, ...elsewhere]) {
     const rows = groups.get(group) ?? [];
     rows.push([
@@ -62,9 +71,10 @@ export function helpRows(context: Context, width: number, look: Look): Row[] {
 }
 
 /** The keys that mean something in `context`, one sentence each, for screen readers. */
-export function spokenKeys(context: Context): string {
+export function spokenKeys(context: Context, hidden: readonly Command[] = []): string {
   const here = bindings.filter(
-    ({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'),
+    ({ command, contexts }) =>
+      !hidden.includes(command) && (contexts.includes(context) || contexts.includes('everywhere')),
   );
   return here
     .map(

@@ -1,16 +1,17 @@
 import { recipeNames, recipes } from '../../../shared/recipes.ts';
-import type { RunListItem, WorkerReference } from '../../session/types.ts';
-import { formatAgo, formatBytes, formatMetric, formatPercent } from '../formatting.ts';
+import type { RunListItem } from '../../session/types.ts';
+import { formatAgo, formatMetric } from '../formatting.ts';
 import { hintRow } from '../keys/hints.ts';
 import { stateSpan } from '../panes/header.ts';
 import type { Size } from '../panes/pane.ts';
 import {
+  chosenWorker,
   type HomeList,
   type HomeState,
   homeLists,
-  localWorkerName,
-  type WorkerState,
+  isObserved,
 } from '../state/home.ts';
+import { refusedAtHome } from '../state/refused-keys.ts';
 import { unheardMs } from '../state/stale-run.ts';
 import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
@@ -25,6 +26,8 @@ import {
   type Row,
 } from '../text/line.ts';
 import { printable, truncate, wrapWords } from '../text/width.ts';
+import { pointer, windowed } from './list-rows.ts';
+import { workerRows } from './worker-rows.ts';
 
 export interface HomeScreenOptions {
   readonly columns: number;
@@ -48,12 +51,10 @@ export function homeScreenRows(home: HomeState, options: HomeScreenOptions, look
     columns,
     look.painter,
   );
-  const words = {
-    'home.open': home.list === 'recipes' ? 'set up' : home.list === 'runs' ? 'open' : 'train there',
-  };
+  const words = { 'home.open': openWord(home) };
   const footer = options.notice
     ? paintLine([[' '], ...options.notice], columns, look.painter)
-    : ` ${hintRow('home', columns - 1, look, words)}`;
+    : ` ${hintRow('home', columns - 1, look, words, refusedAtHome(home))}`;
   const height = rows - 2 - alerts.length;
   const draw = (list: HomeList, size: Size): Row[] => listRows(home, list, size, now, look);
   let body: Row[];
@@ -89,6 +90,13 @@ export function homeScreenRows(home: HomeState, options: HomeScreenOptions, look
   return [header, ...alerts, ...fill(body, columns, height), footer];
 }
 
+/** What Enter does. */
+function openWord(home: HomeState): string {
+  if (home.list !== 'workers') return home.list === 'recipes' ? 'set up' : 'open';
+  const worker = chosenWorker(home);
+  return worker && isObserved(home, worker) ? 'watch' : 'train there';
+}
+
 function summary({ runs, workers }: HomeState): string {
   if (!runs || !workers) return 'looking…';
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
@@ -118,21 +126,6 @@ function listRows(home: HomeState, list: HomeList, size: Size, now: number, look
     size.height,
     look,
   );
-}
-
-const pointer = (chosen: boolean, focused: boolean, { glyphs }: Look): Line[number] => [
-  chosen ? `${glyphs.pointer} ` : '  ',
-  focused ? 'accent' : 'faint',
-];
-
-/** The part of a list that shows its chosen entry. */
-function windowed<Item>(
-  items: readonly Item[],
-  chosen: number,
-  height: number,
-): { from: number; shown: readonly Item[] } {
-  const from = Math.max(0, Math.min(chosen - Math.floor(height / 2), items.length - height));
-  return { from, shown: items.slice(from, from + height) };
 }
 
 function recipeRows(home: HomeState, { width, height }: Size, focused: boolean, look: Look): Row[] {
@@ -241,97 +234,4 @@ function runRows(
     ];
   });
   return [header, ...rows].map((line) => paintLine(line, width, look.painter));
-}
-
-function workerRows(
-  { workers, workerStates, chosen }: HomeState,
-  { width, height }: Size,
-  focused: boolean,
-  look: Look,
-): Row[] {
-  if (!workers) return [paintLine([['looking…', 'label']], width, look.painter)];
-  const starting = workerStates.get(localWorkerName);
-  if (workers.length === 0 && starting) {
-    const local = { name: localWorkerName, url: '', local: true, addedAt: 0 };
-    const state = workerLine(local, starting, width, look);
-    return [
-      paintLine([['  '], [localWorkerName.padEnd(12)], [' '], ...state], width, look.painter),
-    ];
-  }
-  if (workers.length === 0) {
-    const text =
-      'None yet: one starts on this machine with the first run. Press c to connect to one in Colab.';
-    return wrapWords(text, width).map((line) => paintLine([[line, 'label']], width, look.painter));
-  }
-  const { from, shown } = windowed(workers, chosen.workers, height);
-  return shown.map((worker, index) => {
-    const isChosen = from + index === chosen.workers;
-    return paintLine(
-      [
-        pointer(isChosen, focused, look),
-        [printable(worker.name).padEnd(12), isChosen && focused ? 'accentStrong' : 'plain'],
-        [' '],
-        ...workerLine(worker, workerStates.get(worker.name), width, look),
-      ],
-      width,
-      look.painter,
-    );
-  });
-}
-
-function workerLine(
-  worker: WorkerReference,
-  state: WorkerState | undefined,
-  width: number,
-  { glyphs }: Look,
-): Line {
-  switch (state?.kind) {
-    case 'there': {
-      const { engine, activeRun, freeDiskBytes, roundTripMs } = state.info;
-      const device =
-        engine === undefined
-          ? 'engine not asked yet'
-          : engine.device === 'gpu'
-            ? (engine.gpu?.name ?? 'GPU')
-            : engine.kind === 'wasm'
-              ? 'WebAssembly'
-              : `CPU, ${engine.threads} threads`;
-      return [
-        [glyphs.dot, activeRun ? 'accent' : 'good'],
-        [activeRun ? ' trains  ' : ' ready  '],
-        [device, engine?.device === 'gpu' ? 'good' : 'plain'],
-        [`  ${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`, 'label'],
-        [width >= 62 ? `  ${formatBytes(freeDiskBytes)} free` : '', 'label'],
-      ];
-    }
-    case 'away':
-      return [
-        [glyphs.ring, 'label'],
-        [
-          worker.local ? ' starts when it is needed' : ` away: ${printable(state.problem.message)}`,
-          'label',
-        ],
-      ];
-    case 'unavailable':
-      return [
-        [glyphs.cross, 'warning'],
-        [` ${printable(`${state.problem.message} ${state.problem.hint}`)}`, 'label'],
-      ];
-    case 'starting':
-      return [
-        [glyphs.ring, 'accent'],
-        [` ${printable(state.progress.message)}`, 'label'],
-        [
-          state.progress.total
-            ? ` ${formatPercent((state.progress.done ?? 0) / state.progress.total)}`
-            : '',
-          'label',
-        ],
-      ];
-    default:
-      return [
-        [glyphs.ring, 'label'],
-        [` asking ${printable(worker.url)}`, 'label'],
-      ];
-  }
 }

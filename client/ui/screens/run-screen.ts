@@ -7,7 +7,6 @@ import {
   formatPercent,
   formatRate,
 } from '../formatting.ts';
-import type { Command } from '../keys/binding.ts';
 import { hintRow } from '../keys/hints.ts';
 import { chartPane, secondChartPane } from '../panes/chart-pane.ts';
 import { checkpointsPane } from '../panes/checkpoints-pane.ts';
@@ -18,6 +17,7 @@ import { bar, type Pane, type RunContext } from '../panes/pane.ts';
 import { samplesPane } from '../panes/samples-pane.ts';
 import { systemPane } from '../panes/system-pane.ts';
 import { type Alert, alertsOf } from '../state/alerts.ts';
+import { refusedInRun } from '../state/refused-keys.ts';
 import { bestPoint, newestValue } from '../state/run-curves.ts';
 import { panes as paneNames, paneTitles } from '../state/run-ui.ts';
 import {
@@ -148,9 +148,10 @@ function footerRow(context: RunContext, width: number, notice: Line | undefined)
   const { view, look } = context;
   if (notice) return paintLine([[' '], ...notice], width, look.painter);
   const ended = isFinal(view.state);
-  const hidden: Command[] = ended ? ['run.stop', 'run.patience', 'run.epochs'] : [];
+  const hidden = refusedInRun(view);
+  if (ended) hidden.push('run.stop', 'run.patience', 'run.epochs');
   if (ended && view.state === 'done') hidden.push('run.pauseOrResume');
-  if (!ended && (view.connection.kind === 'offline' || view.access?.role === 'observe'))
+  if (!ended && view.connection.kind === 'offline')
     hidden.push('run.stop', 'run.patience', 'run.epochs', 'run.pauseOrResume');
   if (view.samples.length < 2) hidden.push('sample.later');
   if (context.metrics.length < 2) hidden.push('chart.nextMetric');

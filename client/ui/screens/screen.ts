@@ -1,6 +1,7 @@
 import { smoothingWeights } from '../charts/smoothing.ts';
 import { helpRows } from '../keys/help.ts';
 import type { Dashboard } from '../state/dashboard.ts';
+import { refusedKeys } from '../state/refused-keys.ts';
 import { batchesOf } from '../state/run-curves.ts';
 import { smoothingOf } from '../state/run-ui.ts';
 import type { Look } from '../style/look.ts';
@@ -112,7 +113,8 @@ function helpScreen(
   { columns, rows }: { columns: number; rows: number },
   look: Look,
 ): Row[] {
-  const all = helpRows(dashboard.keyContext, Math.max(1, columns - 2), look);
+  const hidden = refusedKeys(dashboard);
+  const all = helpRows(dashboard.keyContext, Math.max(1, columns - 2), look, hidden);
   const height = rows - 3;
   const from = Math.max(0, Math.min(dashboard.help ?? 0, all.length - height));
   const shown = all.slice(from, from + height).map((row) => ` ${row} `);

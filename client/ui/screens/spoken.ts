@@ -16,6 +16,7 @@ import type { Dialog } from '../state/dialog.ts';
 import { type Form, textOf } from '../state/form.ts';
 import { bestPoint, newestValue } from '../state/run-curves.ts';
 import { printable } from '../text/width.ts';
+import { workerDetails } from './worker-rows.ts';
 
 /** A screen in sentences, for screen readers. */
 export interface Spoken {
@@ -94,7 +95,8 @@ function spokenHome({ home }: Dashboard): string[] {
       : home.list === 'runs'
         ? run &&
           `${at + 1} of ${home.runs?.length ?? 0}, ${run.record.recipe}, ${run.state}, epoch ${run.epoch} of ${run.epochs}`
-        : worker && `${at + 1} of ${home.workers?.length ?? 0}, ${printable(worker.name)}`;
+        : worker &&
+          `${at + 1} of ${home.workers?.length ?? 0}, ${[printable(worker.name), ...workerDetails(home, worker)].join(', ')}`;
   return [
     `Home, list of ${home.list}. ${chosen ?? 'It is empty'}.`,
     'Tab changes the list, arrows choose, Enter opens, question mark tells the keys.',

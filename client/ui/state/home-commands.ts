@@ -3,7 +3,7 @@ import type { Command } from '../keys/binding.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { Dialog } from './dialog.ts';
 import { firstError } from './form.ts';
-import { homeLists, moveChosen, turnList } from './home.ts';
+import { chosenWorker, homeLists, isObserved, moveChosen, turnList } from './home.ts';
 import { startLocalWorker } from './local-worker.ts';
 import { checkPairingForm, pairingForm, pairingOf } from './pairing-form.ts';
 import { recipeForm } from './recipe-form.ts';
@@ -54,7 +54,9 @@ export function performAtHome(dashboard: Dashboard, command: Command): void {
 function openChosen(dashboard: Dashboard): void {
   const { list, chosen, runs, workers } = dashboard.home;
   const at = chosen[list];
-  const others = (workers ?? []).filter(({ local }) => !local).map(({ name }) => name);
+  const others = (workers ?? [])
+    .filter((worker) => !worker.local && !isObserved(dashboard.home, worker))
+    .map(({ name }) => name);
   if (list === 'recipes') {
     const recipe = recipeNames[at];
     if (recipe) dashboard.screen = { kind: 'start', form: recipeForm(recipe, others) };
@@ -65,12 +67,28 @@ function openChosen(dashboard: Dashboard): void {
     const worker = workers?.[at];
     const recipe = recipeNames[chosen.recipes];
     if (!worker) pair(dashboard);
+    else if (isObserved(dashboard.home, worker)) watch(dashboard, worker.name);
     else if (recipe)
       dashboard.screen = {
         kind: 'start',
         form: recipeForm(recipe, others, { worker: worker.name }),
       };
   }
+}
+
+/** Opens what a worker trains now, which the list may not know yet. */
+function watch(dashboard: Dashboard, worker: string): void {
+  const { client } = dashboard;
+  dashboard.waitFor('Opening the run', { message: `asking ${worker}` }, async (signal) => {
+    const { activeRun } = await client.workerInfo(worker);
+    if (signal.aborted) return;
+    if (activeRun !== undefined) dashboard.showRun(await client.openRun(activeRun, { signal }));
+    else
+      dashboard.notice = {
+        text: `${worker} trains nothing now, and this machine may only look there.`,
+        style: 'warning',
+      };
+  });
 }
 
 function pair(dashboard: Dashboard): void {
@@ -110,12 +128,16 @@ function pairDialog(dashboard: Dashboard): Extract<Dialog, { kind: 'form' }> {
 }
 
 function endWorker(dashboard: Dashboard, how: 'stop' | 'forget'): void {
-  const worker =
-    dashboard.home.list === 'workers'
-      ? dashboard.home.workers?.[dashboard.home.chosen.workers]
-      : undefined;
+  const worker = dashboard.home.list === 'workers' ? chosenWorker(dashboard.home) : undefined;
   if (!worker) {
     dashboard.notice = { text: 'Choose a worker first (key 3).', style: 'warning' };
+    return;
+  }
+  if (how === 'stop' && isObserved(dashboard.home, worker)) {
+    dashboard.notice = {
+      text: `This machine may only look: its token for ${worker.name} is read-only.`,
+      style: 'warning',
+    };
     return;
   }
   const take = () =>

@@ -42,6 +42,15 @@ export const initialHome: HomeState = {
 export const lengthOf = (home: HomeState, list: HomeList): number =>
   list === 'recipes' ? recipeNames.length : (home[list]?.length ?? 0);
 
+export const chosenWorker = ({ workers, chosen }: HomeState): WorkerReference | undefined =>
+  workers?.[chosen.workers];
+
+/** Whether this machine may only look there: by what the worker said last, or else when they paired. */
+export function isObserved({ workerStates }: HomeState, { name, role }: WorkerReference): boolean {
+  const state = workerStates.get(name);
+  return ((state?.kind === 'there' ? state.info.role : undefined) ?? role) === 'observe';
+}
+
 /** Moves within the list that has the keys; it does not wrap around. */
 export function moveChosen(home: HomeState, by: number): HomeState {
   const last = Math.max(0, lengthOf(home, home.list) - 1);

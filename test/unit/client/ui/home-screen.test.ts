@@ -143,3 +143,100 @@ test('a run that is not there is told at home, with the runs that are', async ()
   await open.terminal.waitFor('There is no run "no-such-run".');
   await open.terminal.waitFor('1 run,');
 });
+
+/** A client that observes what `colab` trains, which anna controls, and looks at its workers. */
+function observing() {
+  const client = new ScriptedClient();
+  const run = live(digitsRun());
+  run.allow({ role: 'observe' });
+  client.opened.set(run.id, run);
+  client.workerList = [
+    ...client.workerList,
+    { name: 'colab', url: 'wss://example', local: false, addedAt: 0, role: 'observe' },
+  ];
+  const holder = { id: 'anna-seen', name: 'anna', connected: true };
+  const control = { yours: false, holder };
+  client.infos.set('colab', { activeRun: run.id, role: 'observe', control });
+  return { client, run };
+}
+
+test.each([
+  [80, 24, 'trains digits-pixel-rnn, control: anna, you observe'],
+  [120, 36, 'trains digits-pixel-rnn-20261123-001522-k3f9,'],
+  [200, 50, 'trains digits-pixel-rnn-20261123-001522-k3f9, control: anna, you observe'],
+])(
+  'a worker that is observed says what it trains and for whom, in %d columns',
+  async (columns, rows, text) => {
+    const { client } = observing();
+    await using open = openDashboard(client, { columns, rows });
+    await open.terminal.press('3', keys.down);
+    await open.terminal.waitFor(text);
+    expect(open.terminal.text).toContain('you observe');
+  },
+);
+
+test('Enter on a worker that is observed opens what it trains, and no form', async () => {
+  const { client, run } = observing();
+  await using open = openDashboard(client, { columns: 120, rows: 36 });
+  const { terminal } = open;
+  await terminal.waitFor('you observe');
+  await terminal.press('3', keys.down);
+  await terminal.waitFor('Enter watch');
+  await terminal.press('X');
+  await terminal.waitFor('its token for colab is read-only');
+  await terminal.press(keys.enter);
+  await terminal.waitFor('epoch 4/10');
+  expect(client.asked).toEqual([`open ${run.id}`]);
+  await terminal.press('r');
+  client.infos.set('colab', { role: 'observe' });
+  await terminal.waitFor('Enter watch');
+  await terminal.press(keys.enter);
+  await terminal.waitFor('colab trains nothing now');
+});
+
+test('no run is set up for a worker that is observed', async () => {
+  const { client } = observing();
+  const mine = { name: 'mine', url: 'wss://mine.example', local: false, addedAt: 0 };
+  client.workerList = [...client.workerList, mine];
+  await using open = openDashboard(client, { columns: 120, rows: 36 });
+  const { terminal } = open;
+  await terminal.waitFor('you observe');
+  await terminal.press(keys.enter);
+  await terminal.waitFor(/worker +.*this machine/);
+  await terminal.press(keys.down, keys.right);
+  await terminal.waitFor(/worker +.*mine/);
+  await terminal.press(keys.right);
+  await terminal.waitFor(/worker +.*this machine/);
+});
+
+test('the help leaves out what an observer is refused, on both screens', async () => {
+  const { client, run } = observing();
+  await using open = openDashboard(client, { columns: 140, rows: 60 });
+  const { terminal } = open;
+  await terminal.waitFor('you observe');
+  await terminal.press('?');
+  await terminal.waitFor('stop the chosen worker');
+  await terminal.press(keys.escape, '3', keys.down, '?');
+  await terminal.waitFor(
+    (screen) =>
+      screen.includes('forget the chosen worker') && !screen.includes('stop the chosen worker'),
+  );
+  await terminal.press(keys.escape, keys.enter);
+  await terminal.waitFor('read-only');
+  await terminal.press('?');
+  await terminal.waitFor('bring the chosen checkpoint home now');
+  expect(terminal.text).not.toMatch(/pause training|leave a checkpoint|number of epochs/);
+  expect(run.asked).toEqual([]);
+});
+
+test("a worker's free disk is told whole, or below the list, and an engine that is not there yet is not named", async () => {
+  const client = new ScriptedClient();
+  client.infos.set('local', { engine: undefined });
+  await using open = openDashboard(client, { columns: 120, rows: 36 });
+  await open.terminal.waitFor(/ready {2}0\.4 ms {2}\d.* free/);
+  expect(open.terminal.text).toContain('CPU or GPU, as the first run finds it');
+  client.infos.delete('local');
+  await open.terminal.press('R');
+  await open.terminal.waitFor(/ready {2}CPU, 2 threads {2}0\.4 ms +│/);
+  await open.terminal.waitFor(/CPU, 2 threads, 0\.4 ms, \S+ \S+ free/);
+});

@@ -20,6 +20,8 @@ export class ScriptedClient implements TeletrainClient {
   readonly opened = new Map<string, ScriptedRun>();
   readonly asked: string[] = [];
   readonly started: StartOptions[] = [];
+  /** What a worker says otherwise than the others. */
+  readonly infos = new Map<string, Partial<Awaited<ReturnType<TeletrainClient['workerInfo']>>>>();
   refuseWith: Error | undefined;
   closed = false;
 
@@ -56,6 +58,7 @@ export class ScriptedClient implements TeletrainClient {
       uptimeMs: 61_000,
       freeDiskBytes: 50e9,
       roundTripMs: 0.4,
+      ...this.infos.get(name),
     };
   }
   async stopWorker(name: string): Promise<void> {
