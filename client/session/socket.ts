@@ -5,7 +5,8 @@ import type { TeletrainError } from '../../shared/errors.ts';
 import { FrameSender, type Priority } from '../../shared/frame-sender.ts';
 import { closeCodes, limits, subprotocol } from '../../shared/limits.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
-import { connectPinned, untrusted } from './trust.ts';
+import { openLine } from './line.ts';
+import { untrusted } from './trust.ts';
 
 export interface SocketListener {
   opened(): void;
@@ -46,18 +47,18 @@ const goodbyeMs = 2_000;
  * Compression is off: tensors do not shrink, and it fragments memory.
  */
 export function openSocket(url: string, listener: SocketListener, pin?: string): Socket {
+  const isSecure = new URL(url).protocol === 'wss:';
+  const heard = (): void => {
+    if (wasOpened) listener.heard();
+  };
   const socket = new WebSocket(url, subprotocol, {
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handshakeTimeout: handshakeMs,
     followRedirects: false,
-    // Whatever the environment says.
-    rejectUnauthorized: true,
-    ...(pin !== undefined && {
-      // Its type is that of net's own function with all its forms; ws gives it options alone.
-      createConnection: ((options: ConnectionOptions) =>
-        connectPinned(options, pin)) as typeof createConnection,
-    }),
+    // Its type is that of net's own function with all its forms; ws gives it options alone.
+    createConnection: ((options: ConnectionOptions) =>
+      openLine(options, { isSecure, pin, heard })) as typeof createConnection,
     ...(isLoopback(url) && { generateMask: withoutMask }),
   });
   let reason = '';
@@ -68,10 +69,6 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
     ended = true;
     listener.closed(code, why);
   };
-  // Not before it is open: by then ws reads too, and gets what came with the answer to the upgrade.
-  socket.on('upgrade', ({ socket: line }) => {
-    socket.once('open', () => line.on('data', () => listener.heard()));
-  });
   socket.on('open', () => {
     wasOpened = true;
     listener.opened();

@@ -1,0 +1,50 @@
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { limits } from '../../shared/limits.ts';
+import { WebSocketBytes } from '../../shared/websocket-bytes.ts';
+import { connectPinned } from './trust.ts';
+
+export interface LineOptions {
+  readonly isSecure: boolean;
+  /** Of the worker's key, by which alone it is trusted. */
+  readonly pin: string | undefined;
+  /** Bytes arrived. */
+  readonly heard: () => void;
+}
+
+/**
+ * The connection under a WebSocket, as a socket that `ws` takes for any other: what arrives is read into
+ * memory of ours, a long message's payload where it stays.
+ */
+export function openLine(
+  { host, port }: ConnectionOptions,
+  { isSecure, pin, heard }: LineOptions,
+): Socket {
+  const bytes = new WebSocketBytes((part) => socket.push(part), {
+    answered: true,
+    longestPayload: limits.frameBytes,
+  });
+  const onread: OnReadOpts = {
+    buffer: () => bytes.room,
+    callback: (length) => {
+      if (socket.destroyed) return false;
+      heard();
+      return bytes.took(length);
+    },
+  };
+  const socket = open();
+  return socket;
+
+  function open(): Socket {
+    if (!isSecure) return connectTcp({ host, port: Number(port), onread });
+    // Node takes `onread` here, too; its types do not know.
+    const options: ConnectionOptions & { onread: OnReadOpts } = {
+      host,
+      port: Number(port),
+      onread,
+    };
+    if (pin !== undefined) return connectPinned(options, pin);
+    const servername = isIP(host ?? '') ? '' : host;
+    return connectTls({ ...options, servername, rejectUnauthorized: true });
+  }
+}
