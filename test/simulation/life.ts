@@ -17,12 +17,15 @@ import { Violation, World } from './world.ts';
 
 /** All must be as it should be so long after the last trouble. */
 const calmMs = 30 * 60_000;
-/** So long after the last trouble whoever is connected must show the state that the run is in. */
-const quietMs = 20_000;
 /** A socket may hold the bytes above which more waits, and what was put on top of them. */
 const socketBytes = mostWaiting.calls + 2 * limits.chunkBytes;
 /** How much later than `silenceMs` a dead line may be noticed. */
 const silenceSlackMs = 1_000;
+/**
+ * So long after the last trouble whoever is connected must show the state that the run is in: until
+ * then a line may be dead, and nobody can know.
+ */
+const quietMs = limits.silenceMs + silenceSlackMs;
 
 export interface LifeOptions {
   readonly traced?: boolean;
@@ -294,7 +297,10 @@ class Life {
       client.perform({ do: 'open', run: run.id });
     }
     const { state } = run.fold;
-    if (state === 'paused' || state === 'failed') first?.perform({ do: 'resume', run: run.id });
+    if (state !== 'paused' && state !== 'failed') return;
+    // The other laptop may be connected and have it; who takes it late asks again the next time.
+    first?.perform({ do: 'take' });
+    first?.perform({ do: 'resume', run: run.id });
   }
 
   /** The run that everybody looks at in the end: the one that trains, or the newest. */

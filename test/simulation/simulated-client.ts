@@ -22,6 +22,8 @@ export type Deed =
   | { readonly do: 'change'; readonly epochs: number }
   | { readonly do: 'close' }
   | { readonly do: 'quit' }
+  /** Control of the worker, from whoever has it. */
+  | { readonly do: 'take' }
   | { readonly do: 'list' };
 
 /** A laptop with a person: the real client, whose program may be killed and started again. */
@@ -141,6 +143,9 @@ export class SimulatedClient {
         if (!program.hasEnded) this.down(true);
         return;
       }
+      case 'take':
+        await client.takeControl(workerName);
+        return;
       case 'list':
         await client.runs();
     }
