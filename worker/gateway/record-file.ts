@@ -14,6 +14,8 @@ export class RecordFile {
   readonly #path: string;
   readonly #system: System;
   #file: OpenFile | undefined;
+  /** Its name is on disk; of a file that an earlier program made, nobody knows. */
+  #isNamed = false;
   #end: number;
   #isSpoiled: boolean;
 
@@ -33,6 +35,7 @@ export class RecordFile {
   async append(bytes: Uint8Array): Promise<void> {
     this.#file ??= await this.#open();
     const file = this.#file;
+    await this.#makeNameLast();
     if (this.#isSpoiled) await this.#cutOff(file);
     this.#isSpoiled = true;
     try {
@@ -70,10 +73,14 @@ export class RecordFile {
       return await disk.open(this.#path, 'r+');
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
-      const file = await disk.open(this.#path, 'wx+', 0o600);
-      // Or a power failure may take the name, and with it what was synced.
-      await syncFolder(dirname(this.#path), this.#system);
-      return file;
+      return await disk.open(this.#path, 'wx+', 0o600);
     }
+  }
+
+  /** Or a power failure may take the name, and with it what was synced. */
+  async #makeNameLast(): Promise<void> {
+    if (this.#isNamed) return;
+    await syncFolder(dirname(this.#path), this.#system);
+    this.#isNamed = true;
   }
 }
