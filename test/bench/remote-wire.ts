@@ -6,10 +6,15 @@
  * Starts a worker and an echo server of its own. Prints a table, or with `--json` the same as JSON:
  * medians over the rounds, and ratios taken round by round. A raw WebSocket masks what it sends, as ws
  * does by default; beside it one whose masking key is 0, as the client's is on loopback.
+ *
+ * A round trip of some 20 µs depends more on where the system puts the two programs than on what they
+ * do: on one core or on two, one of which sleeps until it is called. So trips are also taken with both
+ * pairs held on one core, and on two (`taskset`, where there is one).
  */
 import { execFileSync, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { WebSocket } from 'ws';
@@ -17,7 +22,7 @@ import { connect } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
 import { clientFolders } from '../../client/session/folders.ts';
 import { WorkerLink } from '../../client/session/worker-link.ts';
-import { PairedWorkers } from '../../client/session/workers.ts';
+import { type PairedWorker, PairedWorkers } from '../../client/session/workers.ts';
 import { workerFolders } from '../../worker/folders.ts';
 import { pingedUpload } from '../integration/support/pinged-upload.ts';
 import { temporaryHome, WorkerProcess } from '../integration/support/worker-process.ts';
@@ -27,6 +32,13 @@ const rounds = 7;
 const megabytes = 64;
 const kernels = 20_000;
 const trips = 300;
+/** Code of both ends is compiled by then, as it is in a program that runs for a second. */
+const warmUpTrips = 5_000;
+const steps = 1_000;
+const warmUpSteps = 400;
+const stepRounds = 3;
+/** Before any of this is held on one of them. */
+const cores = availableParallelism();
 
 await using workerHome = await temporaryHome();
 await using home = await temporaryHome();
@@ -40,15 +52,13 @@ const client = createClient({ home: home.path });
 await client.connectWorker(url, { code, name: 'bench' });
 await client.close();
 const paired = new PairedWorkers(clientFolders({ ...process.env, TELETRAIN_HOME: home.path }));
-const known = await paired.named('bench');
-if (!known) throw new Error('the worker was paired above');
+const known = await pairedAbove();
 const auth = { token: known.token };
-let session = await connect('bench', { home: home.path });
+const session = await connect('bench', { home: home.path });
 await tf.setBackend('remote');
 
 /** Steps of a small dense model, none of whose values is read. @returns ms a step, the last one done. */
 async function trainingStepMs(): Promise<number> {
-  const steps = 200;
   const x = tf.ones([32, 16]);
   const y = tf.ones([32, 1]);
   const hidden = tf.variable(tf.fill([16, 32], 0.1));
@@ -58,7 +68,7 @@ async function trainingStepMs(): Promise<number> {
     optimizer.minimize(
       () => tf.losses.meanSquaredError(y, x.matMul(hidden).tanh().matMul(output)) as tf.Scalar,
     );
-  for (let index = 0; index < 20; index += 1) step();
+  for (let index = 0; index < warmUpSteps; index += 1) step();
   await output.data();
   const start = performance.now();
   for (let index = 0; index < steps; index += 1) step();
@@ -66,6 +76,25 @@ async function trainingStepMs(): Promise<number> {
   const ms = (performance.now() - start) / steps;
   tf.dispose([x, y, hidden, output]);
   optimizer.dispose();
+  return ms;
+}
+
+async function pairedAbove(): Promise<PairedWorker> {
+  const worker = await paired.named('bench');
+  if (!worker) throw new Error('the worker was paired above');
+  return worker;
+}
+
+/** In a session of its own, whose engine has compiled nothing yet, like the other's. */
+async function stepsOn(line: string): Promise<number> {
+  await paired.add({
+    ...{ ...known, url: line, ownName: 'bench' },
+    ...{ wishedName: undefined, now: Date.now() },
+  });
+  const session = await connect('bench', { home: home.path });
+  await tf.setBackend('remote');
+  const ms = await trainingStepMs();
+  session.close();
   return ms;
 }
 
@@ -104,6 +133,35 @@ async function tripsTimed(name: string, trip: () => Promise<unknown>): Promise<v
     each.push(performance.now() - start);
   }
   note(name, quantile(each, 0.5));
+}
+
+const rawTrip = async (): Promise<void> => {
+  raw.send(small);
+  await once(raw, 'message');
+};
+const request = () => link.request('run.unfollow', { run: 'none' });
+
+/** Held on these cores, this program and the two that answer; undefined: on any. */
+async function bothTrips(
+  where: string,
+  [ours, theirs]: readonly [string | undefined, string | undefined],
+): Promise<void> {
+  if (Number(theirs ?? 0) >= cores) return;
+  try {
+    hold(process.pid, ours);
+    hold(echo.pid, theirs);
+    hold(worker.child.pid, theirs);
+  } catch {
+    // No `taskset` here.
+    if (theirs !== undefined) return;
+  }
+  await tripsTimed(`raw trip${where}`, rawTrip);
+  await tripsTimed(`request${where}`, request);
+  if (theirs !== undefined) for (const { pid } of [process, echo, worker.child]) hold(pid);
+}
+
+function hold(program: number | undefined, places = `0-${cores - 1}`): void {
+  execFileSync('taskset', ['-acp', places, String(program)], { stdio: 'ignore' });
 }
 
 const values = new Float32Array(megabytes * 262_144).fill(1);
@@ -146,6 +204,10 @@ const memory = {
   download: await growths(ends, () => tensor.data()),
 };
 
+for (let index = 0; index < warmUpTrips; index += 1) {
+  await rawTrip();
+  await request();
+}
 for (let round = 0; round < rounds; round += 1) {
   await timed('raw upload', () => rawUpload(raw));
   await timed('upload', upload);
@@ -160,11 +222,9 @@ for (let round = 0; round < rounds; round += 1) {
   await timed('download', () => tensor.data());
   tensor.dispose();
   tensor = tf.scalar(0);
-  await tripsTimed('raw trip', async () => {
-    raw.send(small);
-    await once(raw, 'message');
-  });
-  await tripsTimed('request', () => link.request('run.unfollow', { run: 'none' }));
+  await bothTrips('', [undefined, undefined]);
+  await bothTrips(', one core', ['0', '0']);
+  await bothTrips(', two cores', ['0', '1']);
   await tripsTimed('data', () => scalar.data());
   await tripsTimed('dataSync', async () => scalar.dataSync());
   const start = performance.now();
@@ -174,7 +234,6 @@ for (let round = 0; round < rounds; round += 1) {
   note('executed', performance.now() - start);
 }
 
-const stepMs = { loopback: await trainingStepMs(), roundTripOf100Ms: Number.NaN };
 scalar.dispose();
 session.close();
 
@@ -188,11 +247,10 @@ const [others] = (await once(pinger, 'message')) as [number[]];
 const program = fileURLToPath(new URL('./slow-line.ts', import.meta.url));
 const slow = fork(program, [new URL(url).port, '50']);
 const [slowPort] = await once(slow, 'message');
-const moved = { ...known, url: `ws://127.0.0.1:${slowPort}/`, ownName: 'bench' };
-await paired.add({ ...moved, wishedName: undefined, now: Date.now() });
-session = await connect('bench', { home: home.path });
-await tf.setBackend('remote');
-stepMs.roundTripOf100Ms = await trainingStepMs();
+for (let round = 0; round < stepRounds; round += 1) {
+  note('step on loopback', await stepsOn(url));
+  note('step at 100 ms', await stepsOn(`ws://127.0.0.1:${slowPort}/`));
+}
 
 function quantile(all: readonly number[], part: number): number {
   return all.toSorted((a, b) => a - b)[Math.floor((all.length - 1) * part)] ?? Number.NaN;
@@ -208,12 +266,15 @@ const ratio = (name: string, other: string): number =>
       0.5,
     ),
   );
-const eachRounded = (all: Record<string, number>) =>
-  Object.fromEntries(Object.entries(all).map(([name, value]) => [name, rounded(value)]));
 const timesTensor = (all: Record<string, number>) =>
   Object.fromEntries(
     Object.entries(all).map(([end, grown]) => [end, rounded(grown / bytes.length)]),
   );
+const tripsOn = (where: string) => ({
+  raw: median(`raw trip${where}`),
+  request: median(`request${where}`),
+  timesRaw: ratio(`request${where}`, `raw trip${where}`),
+});
 const figures = {
   uploadMegabytesPerSecond: {
     raw: rate('raw upload'),
@@ -234,11 +295,17 @@ const figures = {
     data: median('data'),
     dataSync: median('dataSync'),
   },
+  roundTripOnOneCoreMs: tripsOn(', one core'),
+  roundTripOnTwoCoresMs: tripsOn(', two cores'),
   kernelsPerSecond: {
     enqueued: rounded((kernels / median('enqueued')) * 1_000),
     executed: rounded((kernels / median('executed')) * 1_000),
   },
-  trainingStepMs: eachRounded(stepMs),
+  trainingStepMs: {
+    loopback: median('step on loopback'),
+    roundTripOf100Ms: median('step at 100 ms'),
+    shareOfTheOneRead: rounded(100 / steps),
+  },
   whileUploading256MegabytesMs: {
     upload: rounded(under.ms),
     pingP50: rounded(quantile(under.pings, 0.5)),
@@ -260,7 +327,6 @@ else {
     console.log(`${row.padEnd(30)}${texts.join(' · ')}`);
   }
 }
-session.close();
 link.close();
 slow.disconnect();
 pinger.disconnect();
