@@ -52,6 +52,8 @@ export class TensorLink {
   #isAsking = false;
   #wasOpened = false;
   #hasEnded = false;
+  /** Of the worker process that holds the session. */
+  #epoch: string | undefined;
   #missing: NodeJS.Timeout | undefined;
 
   constructor(link: WorkerLink, session: string, listener: TensorLinkListener) {
@@ -109,6 +111,7 @@ export class TensorLink {
       const { result } = await this.#link.request('tensor.open', params, { patienceMs });
       this.#wasOpened = true;
       this.#isOpen = true;
+      this.#epoch ??= this.#link.welcome?.worker.epoch;
       // What the worker received before the cut need not be sent again.
       this.#unsentAt = this.#unconfirmed.filter(({ number }) => number <= result.received).length;
       this.#pump();
@@ -138,7 +141,9 @@ export class TensorLink {
       await this.#ask(patienceMs);
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
-      this.#end(error);
+      const isAnother = this.#link.welcome?.worker.epoch !== this.#epoch;
+      const isGone = error.code === 'unknown-tensor-session';
+      this.#end(isGone && isAnother ? workerRestarted() : error);
     }
   }
 
@@ -227,6 +232,16 @@ export class TensorLink {
     this.#listener.ended(error);
     this.#link.close();
   }
+}
+
+function workerRestarted(): TeletrainError {
+  return new TeletrainError(
+    'worker-restarted',
+    'The worker was started anew, and the tensors and models of this session are lost.',
+    {
+      hint: 'Connect again, load what was saved and go on from there; its output tells why it ended.',
+    },
+  );
 }
 
 /**
