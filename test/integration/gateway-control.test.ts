@@ -98,8 +98,14 @@ test('it is free when its holder left, and not while a cut-off holder may come b
   one.socket.terminate();
   await two.until(() => seenBy(two)?.holder?.connected === false);
   await expect(stop(two)).rejects.toMatchObject({ code: 'not-controller' });
+  // Another program of the same installation, which only looks.
+  const looks = await connected(anna);
+  expect((await looks.request('worker.info', {})).result.control).toMatchObject({ yours: true });
+  await looks.close();
+  await two.until(() => seenBy(two)?.holder?.connected === false);
+  await expect(stop(two)).rejects.toMatchObject({ code: 'not-controller' });
   const back = await connected(anna);
-  expect((await back.request('worker.info', {})).result.control).toMatchObject({ yours: true });
+  await back.request('run.pause', { run });
   await back.close();
   await two.until(() => seenBy(two)?.holder?.connected === false);
   await stop(two);

@@ -46,6 +46,8 @@ export class ControlKeeper {
   readonly #system: System;
   readonly #outlets = new Set<ControlOutlet>();
   #takes: readonly string[];
+  /** Ends of connections on which a change was asked for, and not refused. */
+  readonly #changing = new WeakSet<Caller>();
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -88,7 +90,9 @@ export class ControlKeeper {
     // One that was never welcomed never arrived.
     if (!this.#outlets.delete(outlet) || outlet.caller.role !== 'control') return;
     const { caller } = outlet;
-    this.#control.left(caller, saidGoodbye, this.#system.clock.monotonic());
+    const goodbye = this.#changing.has(caller) ? 'done' : 'looked';
+    const ending = saidGoodbye ? goodbye : 'broke';
+    this.#control.left(caller, ending, this.#system.clock.monotonic());
     if (this.#control.holder?.id === caller.id) this.#tellAll();
   }
 
@@ -131,6 +135,7 @@ export class ControlKeeper {
     caller: Caller,
     verdict: Exclude<ControlVerdict, { kind: 'refused' }>,
   ): Promise<void> {
+    this.#changing.add(caller);
     if (verdict.kind === 'granted') {
       this.#tellAll();
       this.#options.onPassed(caller, verdict.from);

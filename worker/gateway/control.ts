@@ -9,6 +9,12 @@ export interface ControllingClient {
   readonly name: string;
 }
 
+/**
+ * How a connection ended: it broke, or its client closed it, having asked for a change on it or not.
+ * Who only looked did so beside a program that may be about to come back.
+ */
+export type Ending = 'broke' | 'done' | 'looked';
+
 export type ControlVerdict =
   | { readonly kind: 'held' }
   /** It has control from now on; `from` had it. */
@@ -21,12 +27,13 @@ export type ControlVerdict =
  *
  * Whoever asks for a change gets control where nobody has it, or where its holder has gone: a laptop
  * that was closed must not lock its owner's other one out. Who said goodbye has gone at once; who
- * was cut off only after `controlLingerMs`, since it is most likely coming back. From a holder that
- * is there control passes by `take` alone.
+ * was cut off only after `controlLingerMs`, since it is most likely coming back. A connection that
+ * asked for no change and says goodbye leaves that as it was. From a holder that is there control
+ * passes by `take` alone.
  */
 export class Control {
   #holder: ControllingClient | undefined;
-  /** When the holder's last connection broke; undefined where it said goodbye. */
+  /** When a connection of the holder's broke; undefined where none did since it said goodbye. */
   #brokeAt: number | undefined;
   /** Connections by client. */
   readonly #connections = new Map<string, number>();
@@ -46,12 +53,12 @@ export class Control {
     if (this.#holder?.id === id) this.#holder = { id, name };
   }
 
-  /** @param saidGoodbye whether the connection was closed by the client, not cut. */
-  left({ id }: ControllingClient, saidGoodbye: boolean, now: number): void {
+  left({ id }: ControllingClient, ending: Ending, now: number): void {
     const left = (this.#connections.get(id) ?? 0) - 1;
     if (left > 0) this.#connections.set(id, left);
     else this.#connections.delete(id);
-    if (this.#holder?.id === id && left <= 0) this.#brokeAt = saidGoodbye ? undefined : now;
+    if (this.#holder?.id !== id || ending === 'looked') return;
+    this.#brokeAt = ending === 'broke' ? now : undefined;
   }
 
   /** A client asks for a change. */

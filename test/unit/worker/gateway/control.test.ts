@@ -29,14 +29,14 @@ describe('control', () => {
   test("is the client's, not a connection's", () => {
     const control = annas();
     control.arrived(anna);
-    control.left(anna, true, 5);
+    control.left(anna, 'done', 5);
     expect(control.claim(bert, 6)).toMatchObject({ kind: 'refused' });
     expect(control.stateFor(bert.id).holder).toMatchObject({ connected: true });
   });
 
   test('is free at once when its holder said goodbye, and says so', () => {
     const control = annas();
-    control.left(anna, true, 5);
+    control.left(anna, 'done', 5);
     expect(control.stateFor(bert.id).holder).toMatchObject({ name: 'anna', connected: false });
     expect(control.claim(bert, 5)).toEqual({ kind: 'granted', from: anna });
     expect(control.claim(anna, 6)).toEqual({ kind: 'granted', from: bert });
@@ -44,7 +44,7 @@ describe('control', () => {
 
   test('is kept for a while for a holder that was cut off, who finds it as it was', () => {
     const control = annas();
-    control.left(anna, false, 5);
+    control.left(anna, 'broke', 5);
     expect(control.claim(bert, 5 + linger - 1)).toMatchObject({ kind: 'refused' });
     control.arrived(anna);
     expect(control.claim(bert, 5 + 9 * linger)).toMatchObject({ kind: 'refused' });
@@ -53,7 +53,7 @@ describe('control', () => {
 
   test('is free when a holder that was cut off does not come back', () => {
     const control = annas();
-    control.left(anna, false, 5);
+    control.left(anna, 'broke', 5);
     expect(control.claim(bert, 5 + linger)).toEqual({ kind: 'granted', from: anna });
     control.arrived(anna);
     // Bert has no connection, but his is not one that broke.
@@ -63,9 +63,32 @@ describe('control', () => {
   test('the last of several connections decides how the holder went', () => {
     const control = annas();
     control.arrived(anna);
-    control.left(anna, true, 5);
-    control.left(anna, false, 6);
+    control.left(anna, 'done', 5);
+    control.left(anna, 'broke', 6);
     expect(control.claim(bert, 7)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('is kept for a holder that was cut off, whoever of the same client looks and says goodbye', () => {
+    const cut = annas();
+    cut.left(anna, 'broke', 5);
+    cut.arrived(anna);
+    cut.left(anna, 'looked', 6);
+    expect(cut.claim(bert, 4 + linger)).toMatchObject({ kind: 'refused' });
+    expect(cut.claim(bert, 5 + linger)).toEqual({ kind: 'granted', from: anna });
+
+    const cutMeanwhile = annas();
+    cutMeanwhile.arrived(anna);
+    cutMeanwhile.left(anna, 'broke', 5);
+    cutMeanwhile.left(anna, 'looked', 6);
+    expect(cutMeanwhile.claim(bert, 7)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('stays free when its holder said goodbye and then only looks', () => {
+    const control = annas();
+    control.left(anna, 'done', 5);
+    control.arrived(anna);
+    control.left(anna, 'looked', 6);
+    expect(control.claim(bert, 7)).toEqual({ kind: 'granted', from: anna });
   });
 
   test('outlives a restart of the worker, for as long as after a cut', () => {
@@ -101,7 +124,7 @@ describe('taking control', () => {
   test('gets it where nobody is in the way', () => {
     expect(new Control(undefined, 0).take(bert, undefined, 1)).toMatchObject({ kind: 'granted' });
     const left = annas();
-    left.left(anna, true, 1);
+    left.left(anna, 'done', 1);
     expect(left.take(bert, undefined, 2)).toEqual({ kind: 'granted', from: anna });
     expect(annas().take(anna, undefined, 1)).toEqual({ kind: 'held' });
   });
