@@ -36,12 +36,12 @@ export interface WebSocketBytesOptions {
   /** A server's answer to the upgrade comes before the first frame. Default: false. */
   readonly answered?: boolean;
   /** The longest payload for which memory is taken: the most that the reader accepts. */
-  readonly longestPayload: number;
+  readonly longestPayload: () => number;
 }
 
 export class WebSocketBytes {
   readonly #give: (bytes: Uint8Array) => boolean;
-  readonly #longestPayload: number;
+  readonly #longestPayload: () => number;
   #expects: Expects;
   #shared: Uint8Array = Buffer.allocUnsafeSlow(sharedBytes);
   /** In the shared memory: what was given ends here, */
@@ -150,10 +150,10 @@ export class WebSocketBytes {
     if (code === 126) length = view.readUInt16BE(2);
     if (code === 127) length = view.readUInt32BE(2) * 2 ** 32 + view.readUInt32BE(6);
     this.#seen += headBytes;
-    if (length > this.#longestPayload) this.#expects = { what: 'anything' };
-    else if (length <= longPayload) {
+    if (length <= longPayload) {
       if (length > 0) this.#expects = { what: 'short', left: length };
-    } else this.#begin(length);
+    } else if (length > this.#longestPayload()) this.#expects = { what: 'anything' };
+    else this.#begin(length);
     return true;
   }
 

@@ -22,7 +22,7 @@ export function openLine(
 ): Socket {
   const bytes = new WebSocketBytes((part) => socket.push(part), {
     answered: true,
-    longestPayload: limits.frameBytes,
+    longestPayload: () => limits.frameBytes,
   });
   const onread: OnReadOpts = {
     buffer: () => bytes.room,

@@ -11,6 +11,7 @@ import { WebSocketServer } from 'ws';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits, subprotocol } from '../../shared/limits.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
+import { readIntoMessages } from './socket-reading.ts';
 import type { TlsIdentity } from './tls.ts';
 
 const shownBy = ({ certificate, key }: TlsIdentity) =>
@@ -18,6 +19,8 @@ const shownBy = ({ certificate, key }: TlsIdentity) =>
 
 /** Messages are chunked by us, so no honest one has many fragments. */
 const maxFragments = 64;
+
+const nothing = Buffer.alloc(0);
 
 export interface ServerOptions {
   /** Origins whose pages may connect; by default none may. */
@@ -128,10 +131,14 @@ export class GatewayServer {
       );
       return;
     }
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#webSockets.handleUpgrade(request, socket, nothing, (webSocket) => {
       const connection = new Connection(webSocket, request.socket.remoteAddress ?? '', this.#host);
       this.#connections.add(connection);
-      socket.on('data', () => connection.heard());
+      readIntoMessages(socket, head, {
+        // A stranger's word takes no memory before the bytes are there.
+        longestPayload: () => (connection.isWelcomed ? limits.frameBytes : 0),
+        heard: () => connection.heard(),
+      });
       webSocket.once('close', () => this.#connections.delete(connection));
     });
   }

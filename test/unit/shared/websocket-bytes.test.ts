@@ -22,7 +22,10 @@ function frame(length: number, masked = false): Buffer {
 /** What is given on of bytes that arrive in pieces of such lengths, by turns. */
 function given(bytes: Uint8Array, lengths: readonly number[], answered = false): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  const read = new WebSocketBytes((part) => parts.push(part) > 0, { answered, longestPayload });
+  const read = new WebSocketBytes((part) => parts.push(part) > 0, {
+    answered,
+    longestPayload: () => longestPayload,
+  });
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
     const length = Math.min(lengths[turn % lengths.length] ?? 1, bytes.length - at);
     expect(read.room.length).toBeGreaterThan(0);
@@ -60,7 +63,9 @@ describe('bytes of a WebSocket', () => {
 
   test('of a long payload are one piece in memory of its own, and are not copied when they are read into it', () => {
     const parts: Uint8Array[] = [];
-    const read = new WebSocketBytes((part) => parts.push(part) > 0, { longestPayload });
+    const read = new WebSocketBytes((part) => parts.push(part) > 0, {
+      longestPayload: () => longestPayload,
+    });
     const bytes = frame(100_000);
     read.room.set(bytes.subarray(0, 10));
     read.took(10);
