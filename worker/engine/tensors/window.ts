@@ -59,11 +59,13 @@ export function requireWindow(name: KernelName, inputs: Inputs, attributes: Attr
   const call = forwardOf[name]?.(inputs, attributes);
   if (!call) return;
   const [forward, given, dy] = call;
+  // Some gradients are not told of dilations, since with them there is none.
+  const undilated = { dilations: 1, ...attributes };
   // The types of tfjs know nothing of lists of lists; an input that is missing is refused by the rule.
   const made = outputsOf(
     forward,
     given as tf.TensorInfo[],
-    attributes as unknown as tf.NamedAttrMap,
+    undilated as unknown as tf.NamedAttrMap,
   );
   const shape = made?.[0]?.shape;
   if (!dy || !shape || !tf.util.arraysEqual([...shape], dy.shape)) {

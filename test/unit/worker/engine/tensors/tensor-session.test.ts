@@ -206,6 +206,29 @@ onEachEngine((engine) => {
     );
   });
 
+  test('runs the gradients of convolutions and poolings that are of the shape they must be', async () => {
+    await upload(1, [1, 2, 3, 4], [1, 2, 2, 1]);
+    await upload(2, [1], [1, 1, 1, 1]);
+    await upload(3, [1, 2, 3, 4], [1, 2, 2, 1, 1]);
+    await upload(4, [1], [1, 1, 1, 1, 1]);
+    await upload(5, [1, 2, 3, 4], [2, 2, 1, 1, 1]);
+    await upload(6, [1, 2, 3, 4], [2, 2, 1, 1]);
+    const asked: Command[] = [
+      ['run', 'Conv2DBackpropFilter', [1, 2], [1, 'valid', 'NHWC', null, [2, 2, 1, 1]], [11]],
+      ['run', 'Conv2DBackpropInput', [2, 6], [1, 'valid', 'NHWC', null, [1, 2, 2, 1]], [12]],
+      ['run', 'Conv3DBackpropFilterV2', [3, 4], [1, 'valid', [2, 2, 1, 1, 1]], [13]],
+      ['run', 'Conv3DBackpropInputV2', [4, 5], [1, 'valid', [1, 2, 2, 1, 1]], [14]],
+      ['run', 'AvgPoolGrad', [2, 1], [[2, 2], 1, 'valid'], [15]],
+    ];
+    for (const command of asked) {
+      const [answer] = await take([command]);
+      expect([command[1], answer?.[0] === 'failed' ? failure(answer).message : '']).toEqual([
+        command[1],
+        '',
+      ]);
+    }
+  });
+
   test('a bool that is neither 0 nor 1 is 1', async () => {
     await take([['upload', 1, 'bool', [3], 3, 0]], [Uint8Array.of(0, 255, 1)]);
     const [answer] = await take([['read', 1, 1]]);
