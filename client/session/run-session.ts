@@ -207,6 +207,8 @@ export class RunSession {
     const before = fold.stateSeq;
     if (this.#failure) throw this.#failure;
     await this.#link.request(method, params, { patienceMs: commandPatienceMs });
+    // The end that no event told of is over; the event that says so may come after the answer.
+    if (pending === 'resuming') this.#untoldEnd = undefined;
     // Where a state event came before the answer, nothing is pending any more.
     if (pending && fold.stateSeq === before) fold.set('pending', pending);
     this.#changed();
