@@ -93,11 +93,13 @@ it('doctor says which engine runs and why no better one does', async () => {
   const { stdout, code } = await run('doctor');
   for (const { name } of candidates) expect(stdout).toContain(name);
   const probed = await run('doctor', '--probe');
-  for (const { layer, used, implementations } of report.engine.layers) {
-    expect(stdout).toMatch(new RegExp(`^layer +${layer} by .*: agrees to`, 'm'));
-    expect(probed.stdout).toMatch(new RegExp(`^${layer} +\\* ${used} +yes +\\d`, 'm'));
-    for (const { name, reason } of implementations) {
-      if (name !== used) expect(stdout).toContain(`; not ${name}: ${reason.split(' ')[0]}`);
+  // Each command measures anew: on a busy machine another implementation may be the fastest.
+  for (const { layer, implementations } of report.engine.layers) {
+    const line = stdout.split('\n').find((text) => new RegExp(`^layer +${layer} by `).test(text));
+    expect(line).toMatch(/ by .*: agrees to/);
+    expect(line?.split('; not ')).toHaveLength(implementations.length);
+    expect(probed.stdout).toMatch(new RegExp(`^${layer} +\\* \\w+ +yes +\\d`, 'm'));
+    for (const { name } of implementations) {
       expect(probed.stdout).toMatch(new RegExp(`^${layer} .* ${name} `, 'm'));
     }
   }
