@@ -17,9 +17,11 @@ export interface LineOptions {
  * memory of ours, a long message's payload where it stays.
  */
 export function openLine(
-  { host, port }: ConnectionOptions,
+  options: ConnectionOptions,
   { isSecure, pin, heard }: LineOptions,
 ): Socket {
+  // The path is that of the request; a socket would be one of the file system.
+  const { path: _, ...address } = options;
   const bytes = new WebSocketBytes((part) => socket.push(part), {
     answered: true,
     longestPayload: () => limits.frameBytes,
@@ -36,15 +38,16 @@ export function openLine(
   return socket;
 
   function open(): Socket {
-    if (!isSecure) return connectTcp({ host, port: Number(port), onread });
-    // Node takes `onread` here, too; its types do not know.
-    const options: ConnectionOptions & { onread: OnReadOpts } = {
-      host,
-      port: Number(port),
+    // Node takes `onread` with TLS, too; its types do not know.
+    const line: ConnectionOptions & { port: number; onread: OnReadOpts } = {
+      ...address,
+      port: Number(address.port),
       onread,
     };
-    if (pin !== undefined) return connectPinned(options, pin);
-    const servername = isIP(host ?? '') ? '' : host;
-    return connectTls({ ...options, servername, rejectUnauthorized: true });
+    if (!isSecure) return connectTcp(line);
+    if (pin !== undefined) return connectPinned(line, pin);
+    const { host = '' } = address;
+    const servername = isIP(host) ? '' : host;
+    return connectTls({ ...line, servername, rejectUnauthorized: true });
   }
 }

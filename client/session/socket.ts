@@ -45,8 +45,15 @@ const goodbyeMs = 2_000;
 /**
  * Opens a WebSocket to a worker. Nothing secret is in the URL or the headers: tunnels log both.
  * Compression is off: tensors do not shrink, and it fragments memory.
+ * @param limitMs for everything until it is open, in all: what takes a worker's place may say
+ *   nothing, or a byte now and then.
  */
-export function openSocket(url: string, listener: SocketListener, pin?: string): Socket {
+export function openSocket(
+  url: string,
+  listener: SocketListener,
+  pin?: string,
+  limitMs = handshakeMs,
+): Socket {
   const isSecure = new URL(url).protocol === 'wss:';
   const heard = (): void => {
     if (wasOpened) listener.heard();
@@ -54,7 +61,6 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
   const socket = new WebSocket(url, subprotocol, {
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
-    handshakeTimeout: handshakeMs,
     followRedirects: false,
     // Its type is that of net's own function with all its forms; ws gives it options alone.
     createConnection: ((options: ConnectionOptions) =>
@@ -64,12 +70,18 @@ export function openSocket(url: string, listener: SocketListener, pin?: string):
   let reason = '';
   let wasOpened = false;
   let ended = false;
+  const deadline = setTimeout(() => {
+    reason = 'it does not answer';
+    socket.terminate();
+  }, limitMs);
   const end = (code: number, why: string): void => {
+    clearTimeout(deadline);
     if (ended) return;
     ended = true;
     listener.closed(code, why);
   };
   socket.on('open', () => {
+    clearTimeout(deadline);
     wasOpened = true;
     listener.opened();
   });
