@@ -1,8 +1,8 @@
-import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { limits } from '../../shared/limits.ts';
 import { WebSocketBytes } from '../../shared/websocket-bytes.ts';
-import { connectPinned } from './trust.ts';
+import { connectSecure } from './trust.ts';
 
 export interface LineOptions {
   readonly isSecure: boolean;
@@ -44,10 +44,6 @@ export function openLine(
       port: Number(address.port),
       onread,
     };
-    if (!isSecure) return connectTcp(line);
-    if (pin !== undefined) return connectPinned(line, pin);
-    const { host = '' } = address;
-    const servername = isIP(host) ? '' : host;
-    return connectTls({ ...line, servername, rejectUnauthorized: true });
+    return isSecure ? connectSecure(line, pin) : connect(line);
   }
 }

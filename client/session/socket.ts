@@ -54,7 +54,8 @@ export function openSocket(
   pin?: string,
   limitMs = handshakeMs,
 ): Socket {
-  const isSecure = new URL(url).protocol === 'wss:';
+  const { protocol, hostname } = new URL(url);
+  const isSecure = protocol === 'wss:';
   const heard = (): void => {
     if (wasOpened) listener.heard();
   };
@@ -65,7 +66,7 @@ export function openSocket(
     // Its type is that of net's own function with all its forms; ws gives it options alone.
     createConnection: ((options: ConnectionOptions) =>
       openLine(options, { isSecure, pin, heard })) as typeof createConnection,
-    ...(isLoopback(url) && { generateMask: withoutMask }),
+    ...(isLoopback(hostname) && { generateMask: withoutMask }),
   });
   let reason = '';
   let wasOpened = false;
@@ -105,7 +106,7 @@ export function openSocket(
       ended = true;
       listener.untrusted(refusal);
     }
-    reason ||= sentence(error, wasOpened ? undefined : url);
+    reason ||= sentence(error, wasOpened ? undefined : protocol);
   });
   socket.on('close', (code, text) => end(code, reason || text.toString()));
   const sender = new FrameSender(socket, () => listener.drained());
@@ -135,20 +136,19 @@ const withoutMask = (key: Buffer): void => {
   key.fill(0);
 };
 
-function isLoopback(url: string): boolean {
-  const { hostname } = new URL(url);
+function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
-/** @param url where the connection broke before it was one. */
-function sentence(error: Error, url?: string): string {
+/** @param protocol of the address where the connection broke before it was one. */
+function sentence(error: Error, protocol?: string): string {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED') return 'nothing listens there';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name cannot be resolved';
   if (code === 'ECONNRESET') {
-    if (url === undefined) return 'the connection was reset';
+    if (protocol === undefined) return 'the connection was reset';
     // So ends a greeting in plain text at a port of TLS, and one of TLS at a port that speaks none.
-    const [given, other] = url.startsWith('wss:') ? ['wss', 'ws'] : ['ws', 'wss'];
+    const [given, other] = protocol === 'wss:' ? ['wss', 'ws'] : ['ws', 'wss'];
     return `the connection was reset; its address may begin with ${other}:// and not with ${given}://`;
   }
   if (code === 'ETIMEDOUT') return 'it does not answer';

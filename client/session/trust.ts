@@ -6,18 +6,28 @@ import { pinOf } from '../../shared/pin.ts';
 /** By what a client trusts the worker behind a `wss://` address, before it says a word. */
 
 /**
- * Opens a TLS connection that goes on only with a worker that has the key named by `pin`. Who signed
- * its certificate, for which name and until when does not matter then: the key does, and whoever has
- * it has shown so in the handshake.
+ * Opens a TLS connection that goes on only with a worker that is trusted: by `pin` where there is
+ * one, else by its certificate, as a browser does. One that is not ends it with an error that
+ * `untrusted` reads.
+ */
+export function connectSecure(options: ConnectionOptions, pin?: string): TLSSocket {
+  const { host = '' } = options;
+  // An address is no name that a server could be asked for (RFC 6066, section 3).
+  const named = { ...options, servername: isIP(host) ? '' : host };
+  if (pin !== undefined) return connectPinned(named, pin);
+  // Whatever the environment says.
+  return connect({ ...named, rejectUnauthorized: true });
+}
+
+/**
+ * Goes on only with a worker that has the key named by `pin`. Who signed its certificate, for which
+ * name and until when does not matter then: the key does, and whoever has it has shown so in the
+ * handshake.
  *
  * Nothing that is written to it is sent before: it is corked until the key was looked at.
  */
-export function connectPinned(options: ConnectionOptions, pin: string): TLSSocket {
-  // The path is that of the request; a socket would be one of the file system.
-  const { path: _, ...address } = options;
-  const { host = '' } = address;
-  const servername = isIP(host) ? '' : host;
-  const socket = connect({ ...address, servername, rejectUnauthorized: false });
+function connectPinned(options: ConnectionOptions, pin: string): TLSSocket {
+  const socket = connect({ ...options, rejectUnauthorized: false });
   socket.cork();
   socket.once('secureConnect', () => {
     const certificate = socket.getPeerX509Certificate();

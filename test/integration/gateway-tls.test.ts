@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createClient } from '../../client/session/client.ts';
 import { limits } from '../../shared/limits.ts';
 import { pinPattern } from '../../shared/pin.ts';
@@ -149,6 +149,19 @@ describe('somebody in place of a worker', () => {
     await expect(all.client.connectWorker(other.url, { code: 'K7QM-2XPD' })).rejects.toMatchObject({
       code: 'certificate-untrusted',
     });
+    expect(await other.heard()).not.toContain('K7QM');
+  });
+
+  test('gets no code where the environment tells Node to trust everybody', async () => {
+    await using all = await place();
+    await using other = await impostor();
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    try {
+      const pairing = all.client.connectWorker(other.url, { code: 'K7QM-2XPD' });
+      await expect(pairing).rejects.toMatchObject({ code: 'certificate-untrusted' });
+    } finally {
+      vi.unstubAllEnvs();
+    }
     expect(await other.heard()).not.toContain('K7QM');
   });
 });
