@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../../../shared/events.ts';
+import type { RunEvent, RunState } from '../../../../shared/events.ts';
 import { decodeFrame, encodeFrame } from '../../../../shared/frames.ts';
 import {
   type FrameKind,
@@ -43,6 +43,8 @@ export class SimulatedWorker {
   /** How often each changing request was done. */
   readonly done = new Map<string, number>();
   epoch = 'epoch-1';
+  /** What it says of the run to who follows it; a state that no event tells is of a full disk. */
+  state: RunState = 'running';
   welcomes = 0;
   #following = false;
   #out: Uint8Array[] = [];
@@ -98,7 +100,7 @@ export class SimulatedWorker {
     const { fromSeq } = methods['run.follow'].params.parse(params);
     const summary = {
       record,
-      state: 'running' as const,
+      state: this.state,
       step: 0,
       epoch: 1,
       lastSeq: this.events.length,

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { defaultTimes } from '../../../../client/session/connection-times.ts';
-import type { SocketListener } from '../../../../client/session/socket.ts';
 import { nodeSystem } from '../../../../client/session/system.ts';
 import { WorkerLink } from '../../../../client/session/worker-link.ts';
 import type { Clock } from '../../../../shared/clock.ts';
 import { TeletrainError } from '../../../../shared/errors.ts';
+import { SimulatedLine } from './simulated-line.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 
 /** A clock that the test moves, on a machine whose date was set a day back while it ran. */
@@ -47,38 +47,20 @@ class SetBackClock implements Clock {
 async function connected() {
   const clock = new SetBackClock();
   const worker = new SimulatedWorker();
-  const sockets: { listener: SocketListener; isEnded: boolean }[] = [];
-  let isSilent = false;
+  const line = new SimulatedLine(worker);
+  const { sockets } = line;
   const link = new WorkerLink({
     client: { id: 'client-1', name: 'teletrain', version: '0.1.0' },
     endpoint: async () => ({ url: 'ws://127.0.0.1:1/', auth: { token: 'a-token' } }),
     system: { ...nodeSystem, clock },
-    openSocket: (_url, listener) => {
-      const socket = { listener, isEnded: false };
-      sockets.push(socket);
-      const end = () => {
-        socket.isEnded = true;
-      };
-      return {
-        send: (_priority, message) => {
-          if (isSilent) return;
-          worker.receive(message);
-          for (const answer of worker.takeSent()) listener.received(answer);
-        },
-        hasRoom: () => true,
-        pause: () => {},
-        resume: () => {},
-        close: end,
-        terminate: end,
-      };
-    },
+    openSocket: line.open,
   });
   link.start();
   await expect.poll(() => sockets.length).toBe(1);
   sockets[0]?.listener.opened();
   expect(link.state.kind).toBe('connected');
   const fallSilent = () => {
-    isSilent = true;
+    line.isSilent = true;
   };
   return { link, clock, sockets, fallSilent };
 }
