@@ -83,10 +83,19 @@ export function planOf(seed: number): Plan {
   }
   some(chance.below(7), (at) => ({ at, kind: 'deed', client: somebody(), deed: deedOf(chance) }));
   for (const entry of [...entries]) {
-    if (entry.kind !== 'deed' || !chance.happens(0.2)) continue;
-    // The moment in which an answer is lost, and what was asked must not be done again.
+    if (entry.kind !== 'deed' || !chance.happens(0.3)) continue;
+    // The moment between doing and noting or telling it: what was asked must not be done again.
     const at = entry.at + chance.spread(5, 500);
-    entries.push({ at, kind: 'cut', client: entry.client, isHalfOpen: false });
+    const { client } = entry;
+    const hasPower = chance.happens(0.5);
+    const ms = chance.spread(500, 20_000);
+    entries.push(
+      chance.oneOf<Entry>([
+        { at, kind: 'cut', client, isHalfOpen: false },
+        { at, kind: 'worker-down', hasPower, ms },
+        { at, kind: 'client-down', client, hasPower, ms },
+      ]),
+    );
   }
   // Some lives have trouble of one kind only, others of every kind.
   const kinds = chance.happens(0.5) ? troubles : [chance.oneOf(troubles), chance.oneOf(troubles)];
