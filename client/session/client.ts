@@ -50,6 +50,8 @@ export function createClient(options: ClientOptions = {}): TeletrainClient {
 interface OpenRun {
   readonly session: RunSession;
   holders: number;
+  /** Who goes on with it, one after the other: two at once could bring it to two workers. */
+  resuming: Promise<unknown>;
 }
 
 class SessionClient implements TeletrainClient {
@@ -184,9 +186,13 @@ class SessionClient implements TeletrainClient {
     const system = this.#system;
     const links = this.#links;
     const store = this.#store;
-    const target = on === undefined ? await this.#workerOf(id) : await links.choose(on);
-    return this.#handle(id, (session) =>
-      resumeRun({ links, store, session, system, target, replace, changes, onProgress, signal }),
+    const chosen = on === undefined ? undefined : await links.choose(on);
+    return this.#handle(id, (session, inTurn) =>
+      inTurn(async () => {
+        const target = chosen ?? (await this.#workerOf(id));
+        const place = { links, store, session, system, target };
+        await resumeRun({ ...place, replace, changes, onProgress, signal });
+      }),
     );
   }
 
@@ -213,7 +219,10 @@ class SessionClient implements TeletrainClient {
   }
 
   /** The one session of a run in this program, for one more holder. */
-  async #handle(id: string, prepare: (session: RunSession) => Promise<void>): Promise<RunHandle> {
+  async #handle(
+    id: string,
+    prepare: (session: RunSession, inTurn: (work: () => Promise<void>) => Promise<void>) => Promise<void>,
+  ): Promise<RunHandle> {
     let opening = this.#open.get(id);
     if (!opening) {
       opening = this.#openSession(id);
@@ -229,16 +238,24 @@ class SessionClient implements TeletrainClient {
       this.#open.delete(id);
       await this.#end(session);
     };
+    const resumeInTurn = (work: () => Promise<void>): Promise<void> => {
+      const done = open.resuming.then(work);
+      open.resuming = done.catch(() => {});
+      return done;
+    };
     try {
-      await prepare(session);
+      await prepare(session, resumeInTurn);
     } catch (error) {
       await release();
       throw error;
     }
     const links = this.#links;
     const store = this.#store;
-    const resume = async (): Promise<void> =>
-      resumeRun({ links, store, session, system: this.#system, target: await this.#workerOf(id) });
+    const system = this.#system;
+    const resume = (): Promise<void> =>
+      resumeInTurn(async () =>
+        resumeRun({ links, store, session, system, target: await this.#workerOf(id) }),
+      );
     const change = async (changes: RunLimits): Promise<void> => {
       await this.#wake(session);
       await session.command('run.change', { run: id, ...changes });
@@ -252,7 +269,7 @@ class SessionClient implements TeletrainClient {
     if (place) fold.set('worker', place.worker);
     const session = new RunSession({ fold, journal, system: this.#system });
     await session.lookAtHome();
-    return { session, holders: 0 };
+    return { session, holders: 0, resuming: Promise.resolve() };
   }
 
   /** What the worker was when this program last saw it is kept, so that the next one can tell a new one. */

@@ -186,6 +186,13 @@ const stories: Record<string, readonly Entry[]> = {
     start,
     { at: 1_000, kind: 'disk', client: -1, code: 'ENOSPC', probability: 1, ms: 5_000 },
   ],
+  'a run that is asked to go on at two workers at once goes on at one of them': [
+    start,
+    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'change', epochs: 4 } },
+    { at: 5_000, kind: 'silence', client: 0, worker: 0, way: 'both', ms: 24_000 },
+    { at: 6_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: true } },
+    { at: 15_000, kind: 'deed', client: 0, deed: { do: 'move', to: 0, replace: false } },
+  ],
   'a dead connection is shown as such though the clock is set back': [
     start,
     { at: 2_000, kind: 'silence', client: 0, way: 'both', ms: 90_000 },
@@ -198,7 +205,9 @@ describe('whatever happens', () => {
   for (const [name, entries] of Object.entries(stories)) {
     test(name, async () => {
       for (const seed of seeds) {
-        const plan: Plan = { seed, clients: 1, ms: 100_000, habits, entries };
+        const isMoved = entries.some((entry) => entry.kind === 'deed' && entry.deed.do === 'move');
+        const machines = { clients: 1, workers: isMoved ? 2 : 1 };
+        const plan: Plan = { seed, ...machines, ms: 100_000, habits, entries };
         expect((await live(plan)).violation, `seed ${seed}`).toBeUndefined();
       }
     });
