@@ -3,17 +3,16 @@ import type { RunHandle, TeletrainClient } from '../../client/session/types.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { isDiskTrouble } from './faults.ts';
 import type { Machine, Program } from './machine.ts';
-import { workerUrl } from './simulated-gateway.ts';
-import type { Route } from './simulated-network.ts';
+import { workerNames } from './simulated-gateway.ts';
+import type { Line, NetworkTrouble, Route } from './simulated-network.ts';
 import type { Witness } from './witness.ts';
 import { describe } from './world.ts';
 
 export const clientHome = '/home';
-export const workerName = 'colab';
 
 /** What a person may ask of a program. */
 export type Deed =
-  | { readonly do: 'start'; readonly epochs: number }
+  | { readonly do: 'start'; readonly epochs: number; readonly worker?: number }
   /** The newest run, or one of a name. */
   | { readonly do: 'open'; readonly run?: string }
   | { readonly do: 'pause' }
@@ -22,14 +21,23 @@ export type Deed =
   | { readonly do: 'change'; readonly epochs: number }
   | { readonly do: 'close' }
   | { readonly do: 'quit' }
-  /** Control of the worker, from whoever has it. */
-  | { readonly do: 'take' }
+  /** Control of a worker, from whoever has it. */
+  | { readonly do: 'take'; readonly worker?: number }
+  /** Goes on with a run at a worker, the one that has it or another. */
+  | {
+      readonly do: 'move';
+      readonly to: number;
+      /** What another copy there did, and is not at home, is given up. */
+      readonly replace: boolean;
+      readonly run?: string;
+    }
   | { readonly do: 'list' };
 
 /** A laptop with a person: the real client, whose program may be killed and started again. */
 export class SimulatedClient {
   readonly machine: Machine;
-  readonly route: Route;
+  /** To each worker. */
+  readonly routes: readonly Route[];
   readonly id: string;
   readonly token: string;
   readonly #witness: Witness;
@@ -39,24 +47,37 @@ export class SimulatedClient {
   readonly underway = new Set<string>();
   #deeds = 0;
 
-  constructor(machine: Machine, route: Route, witness: Witness) {
+  constructor(machine: Machine, routes: readonly Route[], witness: Witness) {
     this.machine = machine;
-    this.route = route;
+    this.routes = routes;
     this.#witness = witness;
     this.id = `${machine.name}-0123456789`;
     this.token = machine.chance.bytes(32).toString('base64url');
-    const paired = {
-      ...{ name: workerName, url: workerUrl, id: 'the-worker', token: this.token, addedAt: 1 },
+    const workers = routes.map(({ url, worker }, index) => ({
+      ...{ name: workerNames[index], url, id: worker.name, token: this.token, addedAt: 1 },
       role: 'control',
-    };
+    }));
     const { disk } = machine;
     disk.place(`${clientHome}/client/client.json`, JSON.stringify({ id: this.id }));
-    const workers = JSON.stringify({ format: 1, workers: [paired] });
-    disk.place(`${clientHome}/client/workers.json`, workers);
+    disk.place(`${clientHome}/client/workers.json`, JSON.stringify({ format: 1, workers }));
   }
 
   get program(): Program | undefined {
     return this.machine.program;
+  }
+
+  /** All its sockets, or those to one worker. */
+  lines(worker?: number): readonly Line[] {
+    return this.#routesTo(worker).flatMap(({ lines }) => [...lines]);
+  }
+
+  /** What its network does, to all workers or to one. */
+  trouble(trouble: NetworkTrouble, worker?: number): () => void {
+    const routes = this.#routesTo(worker);
+    for (const route of routes) route.trouble = trouble;
+    return () => {
+      for (const route of routes) if (route.trouble === trouble) route.trouble = {};
+    };
   }
 
   launch(): void {
@@ -67,7 +88,11 @@ export class SimulatedClient {
     this.#client = createClient({
       home: clientHome,
       system: program.system,
-      openSocket: this.route.opener(program),
+      openSocket: (url, listener) => {
+        const route = this.routes.find((known) => known.url === url) ?? this.routes[0];
+        if (!route) throw new Error(`There is no way to ${url}.`);
+        return route.opener(program)(url, listener);
+      },
     });
   }
 
@@ -80,7 +105,7 @@ export class SimulatedClient {
     this.handles.clear();
     this.underway.clear();
     if (!program) return;
-    for (const line of this.route.lines) line.programEnded(program, !hasPower);
+    for (const line of this.lines()) line.programEnded(program, !hasPower);
   }
 
   /** Does something, as a person would: what fails with words for a person is theirs to read. */
@@ -114,7 +139,7 @@ export class SimulatedClient {
           recipe: 'digits-pixel-rnn',
           settings: { epochs: deed.epochs },
           quick: true,
-          on: workerName,
+          on: workerNames[deed.worker ?? 0] ?? '',
         });
         this.#hold(handle, program);
         return;
@@ -144,11 +169,22 @@ export class SimulatedClient {
         return;
       }
       case 'take':
-        await client.takeControl(workerName);
+        await client.takeControl(workerNames[deed.worker ?? 0]);
         return;
+      case 'move': {
+        const id = deed.run ?? latest?.id ?? this.#witness.newestRun();
+        const on = workerNames[deed.to];
+        if (id === undefined || on === undefined) return;
+        this.#hold(await client.resumeRun(id, { on, replace: deed.replace }), program);
+        return;
+      }
       case 'list':
         await client.runs();
     }
+  }
+
+  #routesTo(worker: number | undefined): readonly Route[] {
+    return this.routes.filter((_, index) => worker === undefined || index === worker);
   }
 
   /** Follows the run, and looks at each of its events as a program of somebody else's would. */

@@ -22,7 +22,8 @@ import { type EngineHabits, SimulatedEngine } from './simulated-engine.ts';
 import { describe } from './world.ts';
 
 export const workerHome = '/home/worker';
-export const workerUrl = 'ws://worker:7070/';
+/** Names by which clients know the workers, in their order. */
+export const workerNames = ['colab', 'kaggle'] as const;
 
 /** Where a part of the gateway is another one than the real: how the simulator is tested. */
 export interface Parts {
@@ -68,6 +69,11 @@ export class SimulatedGateway {
     return this.#options.machine;
   }
 
+  /** What a client is told to connect to. */
+  get url(): string {
+    return `ws://${this.machine.name}:7070/`;
+  }
+
   get running(): RunningGateway | undefined {
     return this.#running;
   }
@@ -106,6 +112,11 @@ export class SimulatedGateway {
         if (machine.program === program) this.boot();
       });
     });
+  }
+
+  /** Starts it, unless it runs. */
+  up(): void {
+    if (!this.machine.program) this.boot();
   }
 
   /** What listens is gone, before the machine kills it. */
@@ -167,7 +178,7 @@ export class SimulatedGateway {
     const epoch = random.bytes(8).toString('hex');
     const door = new Door({
       ...{ pairings, tokens },
-      worker: { ...worker, id: 'the-worker', epoch },
+      worker: { ...worker, id: machine.name, epoch },
       onPaired: () => {},
     });
     const host = connectionHost({ door, desk, tensors, control, observers, onFault, clock });

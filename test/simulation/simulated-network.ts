@@ -28,6 +28,8 @@ export type OnDelivered = (to: 'worker' | 'client', line: Line, message: Uint8Ar
 export class Route {
   readonly client: Machine;
   readonly worker: Machine;
+  /** What the client opens. */
+  readonly url: string;
   readonly chance: Chance;
   readonly lines = new Set<Line>();
   readonly onDelivered: OnDelivered;
@@ -35,9 +37,15 @@ export class Route {
   accept: () => ((socket: MessageSocket, line: Line) => void) | undefined = () => undefined;
   #trouble: NetworkTrouble = {};
 
-  constructor(client: Machine, worker: Machine, chance: Chance, onDelivered: OnDelivered) {
+  constructor(
+    client: Machine,
+    worker: { readonly machine: Machine; readonly url: string },
+    chance: Chance,
+    onDelivered: OnDelivered,
+  ) {
     this.client = client;
-    this.worker = worker;
+    this.worker = worker.machine;
+    this.url = worker.url;
     this.chance = chance;
     this.onDelivered = onDelivered;
   }

@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RunEvent } from '../../shared/events.ts';
 import { decodeFrame } from '../../shared/frames.ts';
 import { scanRecords } from '../../shared/journal.ts';
-import { type MethodName, methods, type WireError } from '../../shared/messages.ts';
+import { type MethodName, methods, type ParamsOf, type WireError } from '../../shared/messages.ts';
 import { unpack } from '../../shared/msgpack.ts';
+import type { Machine } from './machine.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import { workerHome } from './simulated-gateway.ts';
-import type { Line } from './simulated-network.ts';
 import type { World } from './world.ts';
 
 interface Asked {
+  readonly worker: string;
   readonly method: MethodName;
   readonly params: unknown;
   answer: unknown;
@@ -34,9 +35,9 @@ const passing = new Set(['too-many-requests', 'unknown-method', 'bad-params']);
  */
 export class Witness {
   readonly #world: World;
-  /** By run and number: every event that reached a client. */
-  readonly told = new Map<string, Map<number, RunEvent>>();
-  /** By client and id: every changing request that reached the worker. */
+  /** By worker, run and number: every event that reached a client; others than one only of other copies. */
+  readonly #told = new Map<string, Map<string, Map<number, RunEvent[]>>>();
+  /** By worker, client and id: every changing request that reached a worker. */
   readonly asked = new Map<string, Asked>();
   readonly #runs: string[] = [];
 
@@ -49,7 +50,12 @@ export class Witness {
     return this.#runs.at(-1);
   }
 
-  delivered(to: 'worker' | 'client', client: string, _line: Line, message: Uint8Array): void {
+  delivered(
+    to: 'worker' | 'client',
+    worker: string,
+    client: string,
+    message: Uint8Array,
+  ): void {
     const kind = message[2];
     // Requests, responses, errors and events.
     if (kind === undefined || kind < 3 || kind > 6) return;
@@ -60,38 +66,52 @@ export class Witness {
       // Spoilt on the way, on purpose.
       return;
     }
-    if (to === 'worker') this.#heardRequest(client, header);
-    else if (header.event) this.#toldEvent(header.event);
-    else this.#toldAnswer(client, header);
+    if (to === 'worker') this.#heardRequest(worker, client, header);
+    else if (header.event) this.#toldEvent(worker, header.event);
+    else this.#toldAnswer(worker, client, header);
   }
 
-  #heardRequest(client: string, { id, method, params }: Said): void {
+  /** Whether a worker told this event. */
+  wasTold(event: RunEvent): boolean {
+    return [...this.#told.values()].some((runs) =>
+      runs.get(event.run)?.get(event.seq)?.some((told) => isDeepStrictEqual(told, event)),
+    );
+  }
+
+  #heardRequest(worker: string, client: string, { id, method, params }: Said): void {
     if (id === undefined || method === undefined || !isChanging(method)) return;
-    const key = `${client} ${id}`;
+    const key = `${worker} ${client} ${id}`;
     if (this.asked.has(key)) return;
-    this.asked.set(key, { method, params, answer: undefined });
+    this.asked.set(key, { worker, method, params, answer: undefined });
   }
 
-  #toldEvent(event: RunEvent): void {
+  #toldEvent(worker: string, event: RunEvent): void {
     this.#world.say('told', () => `${event.seq} ${JSON.stringify(event).slice(0, 150)}`);
-    let events = this.told.get(event.run);
-    if (!events) {
-      events = new Map();
-      this.told.set(event.run, events);
-      if (!this.#runs.includes(event.run)) this.#runs.push(event.run);
-    }
-    const earlier = events.get(event.seq);
-    if (!earlier) events.set(event.seq, event);
-    else if (!isDeepStrictEqual(earlier, event)) {
-      this.#world.violate(
-        `event ${event.seq} of ${event.run} was told as ${JSON.stringify(earlier)} and as ${JSON.stringify(event)}`,
-      );
-    }
+    if (!this.#runs.includes(event.run)) this.#runs.push(event.run);
+    const runs = entryOf(this.#told, worker, () => new Map<string, Map<number, RunEvent[]>>());
+    const events = entryOf(runs, event.run, () => new Map<number, RunEvent[]>());
+    const told = entryOf(events, event.seq, () => []);
+    if (told.some((earlier) => isDeepStrictEqual(earlier, event))) return;
+    told.push(event);
+    if (told.length === 1 || this.#wasReplaced(worker, event.run)) return;
+    this.#world.violate(
+      `event ${event.seq} of ${event.run} was told as ${JSON.stringify(told[0])} and as ${JSON.stringify(event)}`,
+    );
   }
 
-  #toldAnswer(client: string, { id, result, error }: Said): void {
+  /** Whether a copy of the run may have been moved aside there. */
+  #wasReplaced(worker: string, run: string): boolean {
+    return [...this.asked.values()].some(
+      (asked) =>
+        asked.worker === worker &&
+        asked.method === 'run.import' &&
+        (asked.params as ParamsOf<'run.import'>).record.id === run,
+    );
+  }
+
+  #toldAnswer(worker: string, client: string, { id, result, error }: Said): void {
     if (id === undefined || (error && passing.has(error.code))) return;
-    const asked = this.asked.get(`${client} ${id}`);
+    const asked = this.asked.get(`${worker} ${client} ${id}`);
     if (!asked) return;
     const answer = error ?? result;
     if (asked.answer === undefined) asked.answer = answer;
@@ -103,16 +123,19 @@ export class Witness {
   }
 
   /**
-   * Looks at what the worker has on disk: everything that was told, as it was told, and the effects of
+   * Looks at what a worker has on disk: everything that was told, as it was told, and the effects of
    * no more commands than there were.
    */
-  compare(disk: SimulatedDisk): void {
-    this.#compareEffects(disk);
-    for (const [run, told] of this.told) {
-      const journal = journalOf(disk, `${workerHome}/runs/${run}/journal`);
-      for (const [seq, event] of told) {
-        const kept = journal[seq - 1];
-        if (!isDeepStrictEqual(kept, event)) {
+  compare({ name, disk }: Machine): void {
+    this.#compareEffects(name, disk);
+    for (const [run, told] of this.#told.get(name) ?? []) {
+      const copies = copiesOf(disk, run).map(
+        (copy) => new Map(copy.map((event) => [event.seq, event])),
+      );
+      for (const [seq, events] of told) {
+        const kept = copies.map((copy) => copy.get(seq));
+        for (const event of events) {
+          if (kept.some((one) => isDeepStrictEqual(one, event))) continue;
           this.#world.violate(
             `event ${seq} of ${run} was told and is lost: ${JSON.stringify(event)}; on disk is ${JSON.stringify(kept)}`,
           );
@@ -123,7 +146,7 @@ export class Witness {
   }
 
   /** No command was done more often than it was given: each leaves one event. */
-  #compareEffects(disk: SimulatedDisk): void {
+  #compareEffects(worker: string, disk: SimulatedDisk): void {
     const left = new Map<string, number>();
     const count = (run: string, method: string, by: number): number => {
       const key = `${method} of ${run}`;
@@ -132,21 +155,38 @@ export class Witness {
       return now;
     };
     const runs = new Set<string>();
-    for (const { method, params } of this.asked.values()) {
+    for (const asked of this.asked.values()) {
+      if (asked.worker !== worker) continue;
       // What a request names was checked by the worker, or it was refused.
-      const { run, record } = params as { run?: string; record?: { id: string } };
+      const { run, record } = asked.params as { run?: string; record?: { id: string } };
       const id = run ?? record?.id ?? '';
       runs.add(id);
-      count(id, method, 1);
+      count(id, asked.method, 1);
     }
     for (const run of runs) {
-      for (const event of journalOf(disk, `${workerHome}/runs/${run}/journal`)) {
+      for (const event of copiesOf(disk, run).flat()) {
         const method = commandOf(event);
         if (!method || count(run, method, -1) >= 0) continue;
         this.#world.violate(`a command was done twice: ${JSON.stringify(event)}`);
       }
     }
   }
+}
+
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
+/** The events that a worker has of a run, and those of its copies that were moved aside. */
+function copiesOf(disk: SimulatedDisk, run: string): readonly (readonly RunEvent[])[] {
+  const aside = disk.names(`${workerHome}/replaced`).filter((name) => name.startsWith(`${run}-`));
+  const folders = [`runs/${run}`, ...aside.map((name) => `replaced/${name}`)];
+  return folders.map((folder) => journalOf(disk, `${workerHome}/${folder}/journal`));
 }
 
 /** The command of whose doing an event is the trace. */
