@@ -221,7 +221,10 @@ class SessionClient implements TeletrainClient {
   /** The one session of a run in this program, for one more holder. */
   async #handle(
     id: string,
-    prepare: (session: RunSession, inTurn: (work: () => Promise<void>) => Promise<void>) => Promise<void>,
+    prepare: (
+      session: RunSession,
+      inTurn: (work: () => Promise<void>) => Promise<void>,
+    ) => Promise<void>,
   ): Promise<RunHandle> {
     let opening = this.#open.get(id);
     if (!opening) {

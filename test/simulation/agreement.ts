@@ -94,7 +94,7 @@ export class Agreement {
   }
 
   #gatewayOf(worker: string | undefined): SimulatedGateway | undefined {
-    return this.#gateways[workerNames.findIndex((name) => name === worker)];
+    return this.#gateways[workerNames.indexOf(worker ?? '')];
   }
 
   /** What a person does who wants to see the runs end. */

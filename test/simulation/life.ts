@@ -206,7 +206,7 @@ class Life {
     if (!program || program.isAsleep) return;
     for (const { view } of handles.values()) {
       if (view.connection.kind !== 'connected') continue;
-      const route = routes[workerNames.findIndex((name) => name === view.worker)];
+      const route = routes[workerNames.indexOf(view.worker ?? '')];
       if (!route) continue;
       if ([...route.lines].some((line) => line.isPaused)) this.#heard.set(route, program.awakeTime);
       const silent = program.awakeTime - (this.#heard.get(route) ?? program.awakeTime);

@@ -23,7 +23,7 @@ import { describe } from './world.ts';
 
 export const workerHome = '/home/worker';
 /** Names by which clients know the workers, in their order. */
-export const workerNames = ['colab', 'kaggle'] as const;
+export const workerNames: readonly string[] = ['colab', 'kaggle'];
 
 /** Where a part of the gateway is another one than the real: how the simulator is tested. */
 export interface Parts {

@@ -50,12 +50,7 @@ export class Witness {
     return this.#runs.at(-1);
   }
 
-  delivered(
-    to: 'worker' | 'client',
-    worker: string,
-    client: string,
-    message: Uint8Array,
-  ): void {
+  delivered(to: 'worker' | 'client', worker: string, client: string, message: Uint8Array): void {
     const kind = message[2];
     // Requests, responses, errors and events.
     if (kind === undefined || kind < 3 || kind > 6) return;
@@ -74,7 +69,10 @@ export class Witness {
   /** Whether a worker told this event. */
   wasTold(event: RunEvent): boolean {
     return [...this.#told.values()].some((runs) =>
-      runs.get(event.run)?.get(event.seq)?.some((told) => isDeepStrictEqual(told, event)),
+      runs
+        .get(event.run)
+        ?.get(event.seq)
+        ?.some((told) => isDeepStrictEqual(told, event)),
     );
   }
 
