@@ -6,42 +6,43 @@ import { outputsOf } from '../../../shared/tensors/output-shapes/outputs.ts';
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Inputs = readonly (tf.TensorInfo | null)[];
 
-/** Gradients whose loops are as long as the forward kernel's output: that, and what its inputs were. */
-const forwardOf: Partial<
-  Record<KernelName, (inputs: Inputs, attributes: Attributes) => ForwardCall>
-> = {
-  Conv2DBackpropFilter: ([x, dy], { filterShape }) => ['Conv2D', [x, like(x, filterShape)], dy],
-  Conv2DBackpropInput: ([dy, filter], { inputShape }) => [
-    'Conv2D',
-    [like(dy, inputShape), filter],
-    dy,
-  ],
-  DepthwiseConv2dNativeBackpropFilter: ([x, dy], { filterShape }) => [
-    'DepthwiseConv2dNative',
-    [x, like(x, filterShape)],
-    dy,
-  ],
-  DepthwiseConv2dNativeBackpropInput: ([dy, filter], { inputShape }) => [
-    'DepthwiseConv2dNative',
-    [like(dy, inputShape), filter],
-    dy,
-  ],
-  Conv3DBackpropFilterV2: ([x, dy], { filterShape }) => ['Conv3D', [x, like(x, filterShape)], dy],
-  Conv3DBackpropInputV2: ([dy, filter], { inputShape }) => [
-    'Conv3D',
-    [like(dy, inputShape), filter],
-    dy,
-  ],
-  AvgPoolGrad: ([dy, input]) => ['AvgPool', [input], dy],
-  MaxPoolGrad: ([dy, input]) => ['MaxPool', [input], dy],
-  AvgPool3DGrad: ([dy, input]) => ['AvgPool3D', [input], dy],
-  MaxPool3DGrad: ([dy, input]) => ['MaxPool3D', [input], dy],
-  Dilation2DBackpropInput: ([x, filter, dy]) => ['Dilation2D', [x, filter], dy],
-  Dilation2DBackpropFilter: ([x, filter, dy]) => ['Dilation2D', [x, filter], dy],
-};
-
 type Given = tf.TensorInfo | null | undefined;
 type ForwardCall = readonly [forward: KernelName, inputs: readonly Given[], dy: Given];
+type FindForward = (inputs: Inputs, attributes: Attributes) => ForwardCall;
+
+/** Gradients whose loops are as long as the forward kernel's output: that, and what its inputs were. */
+const forwardOf: Partial<Record<KernelName, FindForward>> = {
+  Conv2DBackpropFilter: ofFilter('Conv2D'),
+  Conv2DBackpropInput: ofInput('Conv2D'),
+  DepthwiseConv2dNativeBackpropFilter: ofFilter('DepthwiseConv2dNative'),
+  DepthwiseConv2dNativeBackpropInput: ofInput('DepthwiseConv2dNative'),
+  Conv3DBackpropFilterV2: ofFilter('Conv3D'),
+  Conv3DBackpropInputV2: ofInput('Conv3D'),
+  AvgPoolGrad: ofPooled('AvgPool'),
+  MaxPoolGrad: ofPooled('MaxPool'),
+  AvgPool3DGrad: ofPooled('AvgPool3D'),
+  MaxPool3DGrad: ofPooled('MaxPool3D'),
+  Dilation2DBackpropInput: ofDilated,
+  Dilation2DBackpropFilter: ofDilated,
+};
+
+/** A convolution's gradient by its filter, of which it is given the shape. */
+function ofFilter(forward: KernelName): FindForward {
+  return ([x, dy], { filterShape }) => [forward, [x, like(x, filterShape)], dy];
+}
+
+/** A convolution's gradient by its input, of which it is given the shape. */
+function ofInput(forward: KernelName): FindForward {
+  return ([dy, filter], { inputShape }) => [forward, [like(dy, inputShape), filter], dy];
+}
+
+function ofPooled(forward: KernelName): FindForward {
+  return ([dy, input]) => [forward, [input], dy];
+}
+
+function ofDilated([x, filter, dy]: Inputs): ForwardCall {
+  return ['Dilation2D', [x, filter], dy];
+}
 
 const windowed = /^(Fused)?(Depthwise)?Conv|^(Avg|Max)Pool|^Dilation2D/;
 
