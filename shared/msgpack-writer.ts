@@ -122,7 +122,9 @@ export class MsgpackWriter {
 
   #number(value: number): void {
     if (value >>> 0 === value) {
-      if (value < 0x80) this.#byte(value);
+      // No integer is a negative zero.
+      if (value === 0 && Object.is(value, -0)) this.#double(value);
+      else if (value < 0x80) this.#byte(value);
       else if (value < 0x100) this.#bytesOfHead(0xcc, value, 1);
       else if (value < 0x1_0000) this.#bytesOfHead(0xcd, value, 2);
       else this.#bytesOfHead(0xce, value, 4);
@@ -131,11 +133,13 @@ export class MsgpackWriter {
       else if (value >= -0x80) this.#bytesOfHead(0xd0, value & 0xff, 1);
       else if (value >= -0x8000) this.#bytesOfHead(0xd1, value & 0xffff, 2);
       else this.#bytesOfHead(0xd2, value >>> 0, 4);
-    } else {
-      this.#room(9);
-      this.#bytes[this.#at] = 0xcb;
-      this.#at = this.#bytes.writeDoubleBE(value, this.#at + 1);
-    }
+    } else this.#double(value);
+  }
+
+  #double(value: number): void {
+    this.#room(9);
+    this.#bytes[this.#at] = 0xcb;
+    this.#at = this.#bytes.writeDoubleBE(value, this.#at + 1);
   }
 
   #raw(value: Uint8Array): void {

@@ -55,7 +55,6 @@ export class RemoteBackend extends tf.KernelBackend {
       attributeValue((attributes as Record<string, unknown> | undefined)?.[key]),
     );
     if (name === 'Identity' && given[0]) return this.#share(given[0]);
-    if (name === 'Fill' && Object.is(attributes?.value, -0)) return this.#negativeZeros(attributes);
     const inferred = outputsOf(name, given, attributes ?? {});
     const count = inferred?.length ?? waitedOutputs(name);
     const outputs = Array.from({ length: count }, () => this.#nextHandle());
@@ -175,14 +174,6 @@ export class RemoteBackend extends tf.KernelBackend {
     for (const handle of handles) this.#held.delete(handle);
     // With the session everything was freed.
     if (handles.length > 0 && !this.#queue.hasEnded) this.#queue.push(['dispose', handles]);
-  }
-
-  /** msgpack's writer takes -0 for the integer 0. */
-  #negativeZeros(attributes: tf.NamedAttrMap | undefined): tf.TensorInfo | tf.TensorInfo[] {
-    const zeros = this.run('Fill', {}, { ...attributes, value: 0 }) as tf.TensorInfo;
-    const negative = this.run('Neg', { x: zeros }, undefined);
-    this.disposeData(zeros.dataId);
-    return negative;
   }
 
   #share({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {

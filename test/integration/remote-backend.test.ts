@@ -118,7 +118,10 @@ describe('the backend `remote`', () => {
     expect([...(await x.greater(2).data())]).toEqual([0, 0, 1]);
     expect(tf.tensor1d(['ü', 'b']).dataSync()).toEqual(['ü', 'b']);
     expect([...tf.complex([1, 2], [3, 4]).dataSync()]).toEqual([1, 3, 2, 4]);
-    expect(Object.is(tf.fill([2], -0).dataSync()[1], -0)).toBe(true);
+    expect(tf.fill([2], -0).dataSync()).toEqual(Float32Array.of(-0, -0));
+    expect(tf.pad(x, [[1, 0]], -0).dataSync()).toEqual(Float32Array.of(-0, 1, 2, 3));
+    const below = tf.clipByValue(tf.tensor1d([-1, -0, 2]), -5, -0);
+    expect(below.dataSync()).toEqual(Float32Array.of(-1, -0, -0));
     x.dispose();
   });
 

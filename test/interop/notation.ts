@@ -1,10 +1,11 @@
 /**
  * How the vectors write values that JSON has no words for: bytes are `{"$bytes": "00ff"}`, and
- * numbers that are not finite `{"$number": "NaN"}`.
+ * numbers that are not finite `{"$number": "NaN"}`, as is the negative zero.
  */
 
 export function toNotation(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return { $number: String(value) };
+  if (Object.is(value, -0)) return { $number: '-0' };
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('hex') };
   return mapped(value, toNotation);
 }

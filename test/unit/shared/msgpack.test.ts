@@ -11,6 +11,7 @@ test('reads what it packs, as msgpackr does', () => {
     ...[-1, -32, -33, -128, -129, -32_768, -32_769, -2_147_483_648, -2_147_483_649, -(2 ** 53) + 1],
     ...[
       0.5,
+      -0,
       Number.NaN,
       Number.POSITIVE_INFINITY,
       Number.NEGATIVE_INFINITY,
