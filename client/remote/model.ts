@@ -95,6 +95,12 @@ export interface SampleOptions {
   readonly count?: number;
   /** The same seed draws the same pictures from the same weights. Default: 1. */
   readonly seed?: number;
+  /**
+   * Each pixel's logit is divided by it before the pixel is drawn, by the same random numbers: below 1
+   * pictures are nearer to what is likeliest, above 1 more diverse. Above 0. Default: 1, which draws
+   * from the model itself.
+   */
+  readonly temperature?: number;
 }
 
 export interface SampledPictures {

@@ -85,8 +85,8 @@ class ModelOnWorker implements RemoteModel {
   }
 
   async sample(options: SampleOptions = {}): Promise<SampledPictures> {
-    const { given, count = 1, seed = 1, givenRows = defaultGivenRows } = options;
-    const settings = { count, seed, givenRows: given ? givenRows : 0 };
+    const { given, count = 1, seed = 1, givenRows = defaultGivenRows, temperature } = options;
+    const settings = defined({ count, seed, givenRows: given ? givenRows : 0, temperature });
     const { bytes, shape } = data(
       await this.#with([given], ([pictures = null]) =>
         this.#queue.call((id) => ['sample', id, this.#model, pictures, settings], this.sample),

@@ -205,7 +205,7 @@ export const commands: readonly Command[] = [
   ['forwardBackward', 5, 2, 1, 1, 'meanSquaredError'],
   ['optimStep', 6, 2, { learningRate: 0.1 }],
   ['evaluate', 7, 2, 1, null, null],
-  ['sample', 8, 1, null, { count: 1 }],
+  ['sample', 8, 1, null, { count: 1, temperature: 0.5 }],
   ['saveState', 9, 2],
   ['loadState', 10, 2, 6],
   ['disposeModel', 2],

@@ -244,6 +244,7 @@ const commands: { readonly [Name in Command[0]]: readonly Command[] } = {
   run: [
     ['run', '_FusedMatMul', [1, 1, null, null], [false, true, 'relu', null], [3]],
     ['run', 'Sum', [3], [[0, 1], false], [4]],
+    ['run', 'Fill', [], [[2], -0, 'float32'], [5]],
   ],
   dispose: [['dispose', [1, 2]]],
   read: [['read', 1, 4]],
@@ -253,7 +254,7 @@ const commands: { readonly [Name in Command[0]]: readonly Command[] } = {
   forwardBackward: [['forwardBackward', 5, 5, 8, null, null]],
   optimStep: [['optimStep', 6, 5, adam]],
   evaluate: [['evaluate', 7, 6, 8, 9, 'meanSquaredError']],
-  sample: [['sample', 8, 5, null, { count: 4, seed: 1 }]],
+  sample: [['sample', 8, 5, null, { count: 4, seed: 1, temperature: 0.5 }]],
   saveState: [['saveState', 9, 5]],
   loadState: [['loadState', 10, 5, 10]],
   disposeModel: [['disposeModel', 5]],

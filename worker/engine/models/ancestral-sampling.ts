@@ -22,6 +22,8 @@ export interface SamplingOptions {
   readonly firstRow: number;
   /** Uniform in [0, 1); called in raster order, picture by picture within a pixel. */
   readonly random: () => number;
+  /** Logits are divided by it, so that below 1 what is likely is drawn oftener. Default: 1. */
+  readonly temperature?: number | undefined;
   /** Runs after each row; throws to end the sampling. */
   readonly onRow?: ((row: number, pictures: Uint8Array) => void | Promise<void>) | undefined;
 }
@@ -36,12 +38,13 @@ export interface SamplingOptions {
 export async function sampleAncestrally(
   sampler: RowSampler,
   given: Uint8Array,
-  { size, count, firstRow, random, onRow }: SamplingOptions,
+  { size, count, firstRow, random, temperature, onRow }: SamplingOptions,
 ): Promise<Uint8Array> {
   try {
     const pictures = withoutRowsFrom(firstRow, given, count, size);
     for (let row = firstRow; row < size.rows; row++) {
-      await sampler.drawRow(pictures, row, rowThresholds(size.columns, count, random));
+      const thresholds = rowThresholds(size.columns, count, random, temperature);
+      await sampler.drawRow(pictures, row, thresholds);
       await onRow?.(row, pictures);
     }
     return pictures;

@@ -53,16 +53,22 @@ export interface PictureModel extends TrainableModel {
   /**
    * Draws rows `firstRow`.. of each picture from the model, keeping the rows above. Ancestral and
    * exact. `random` gives uniform numbers in [0, 1), consumed in raster order, picture by picture
-   * within a pixel. Returns 0/1 pixels [count * 28 * 28].
-   * `onRow` runs after each row, so that a long sampling can be interrupted (throw to stop) or shown.
+   * within a pixel, whatever the temperature. Returns 0/1 pixels [count * 28 * 28].
    */
   complete(
     pictures: Uint8Array,
     count: number,
     firstRow: number,
     random: () => number,
-    onRow?: (row: number, pictures: Uint8Array) => void | Promise<void>,
+    options?: CompletionOptions,
   ): Promise<Uint8Array>;
+}
+
+export interface CompletionOptions {
+  /** Above 0: each pixel's logit is divided by it before the pixel is drawn. Default: 1. */
+  readonly temperature?: number | undefined;
+  /** Runs after each row, so that a long sampling can be interrupted (throw to stop) or shown. */
+  readonly onRow?: ((row: number, pictures: Uint8Array) => void | Promise<void>) | undefined;
 }
 
 /**

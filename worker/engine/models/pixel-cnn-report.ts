@@ -56,10 +56,10 @@ export class PixelCnnReport implements PictureModel {
   }
 
   async complete(
-    ...[pictures, count, firstRow, random, onRow]: Parameters<PictureModel['complete']>
+    ...[pictures, count, firstRow, random, given]: Parameters<PictureModel['complete']>
   ): Promise<Uint8Array> {
     const size = this.#size;
-    const options = { size, count, firstRow, random, onRow };
+    const options = { size, count, firstRow, random, ...given };
     const kernels = chooseKernels('best');
     if (kernels !== undefined) {
       const network = {

@@ -61,11 +61,11 @@ export class PixelRnn implements PictureModel {
   }
 
   async complete(
-    ...[pictures, count, firstRow, random, onRow]: Parameters<PictureModel['complete']>
+    ...[pictures, count, firstRow, random, given]: Parameters<PictureModel['complete']>
   ): Promise<Uint8Array> {
     const size = this.#size;
     const sampler = this.#sampler(pictures, count, firstRow);
-    return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, onRow });
+    return sampleAncestrally(sampler, pictures, { size, count, firstRow, random, ...given });
   }
 
   #sampler(pictures: Uint8Array, count: number, firstRow: number): RowSampler {

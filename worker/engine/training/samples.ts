@@ -73,12 +73,8 @@ export async function sampleGrid(
   };
   const random = createRandom(seed, `sample/${step}`);
   let shownAt = now();
-  const completed = await model.complete(
-    occluded,
-    taken,
-    givenRows,
-    () => random.next(),
-    async (row, pictures) => {
+  const completed = await model.complete(occluded, taken, givenRows, () => random.next(), {
+    onRow: async (row, pictures) => {
       const rows = row + 1;
       onProgress((rows - givenRows) / (height - givenRows));
       if (rows < height && now() - shownAt >= limits.drawingMs) {
@@ -88,7 +84,7 @@ export async function sampleGrid(
       }
       await gate();
     },
-  );
+  });
   return { type: 'sample', ...facts, pixels: await packed(completed) };
 }
 

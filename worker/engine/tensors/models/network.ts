@@ -19,6 +19,8 @@ export interface SampleRequest {
   /** Pictures drawn, for each given one. */
   readonly count: number;
   readonly seed: number;
+  /** Above 0: logits are divided by it. */
+  readonly temperature: number;
 }
 
 /** 0/1 pixels, [count, rows, columns, 1]. */

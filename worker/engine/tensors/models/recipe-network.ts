@@ -87,7 +87,7 @@ export class RecipeNetwork implements Network {
     });
   }
 
-  async sample({ given, givenRows, count, seed }: SampleRequest): Promise<Pictures> {
+  async sample({ given, givenRows, count, seed, temperature }: SampleRequest): Promise<Pictures> {
     const model = this.#pictureModel();
     const examples = given === undefined ? 1 : pictures(given).shape[0];
     const total = examples * count;
@@ -101,7 +101,8 @@ export class RecipeNetwork implements Network {
     if (given !== undefined) repeatPictures(given.dataSync(), count, pixels);
     const kept = given === undefined ? 0 : Math.min(givenRows, rows);
     const random = createRandom(seed, 'sample');
-    const drawn = await model.complete(pixels, total, kept, () => random.next());
+    const draw = () => random.next();
+    const drawn = await model.complete(pixels, total, kept, draw, { temperature });
     return { pixels: drawn, shape: [total, rows, columns, 1] };
   }
 

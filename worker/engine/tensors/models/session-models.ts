@@ -19,6 +19,7 @@ const samplingSchema = z.strictObject({
   count: z.int().min(1).max(limits.sampledPictures).default(1),
   givenRows: z.int().min(0).default(0),
   seed: z.int().min(0).max(0xffffffff).default(1),
+  temperature: z.number().positive().default(1),
 });
 
 export interface SessionModelsOptions {

@@ -47,15 +47,11 @@ onEachEngine((engine) => {
       // The native engine takes a tensor's values when it is first used.
       await model.complete(given, count, 5, Math.random);
       const before = engine().liveTensors();
-      const completed = await model.complete(
-        given,
-        count,
-        row,
-        () => random.next(),
-        (done) => {
+      const completed = await model.complete(given, count, row, () => random.next(), {
+        onRow: (done) => {
           rows.push(done);
         },
-      );
+      });
       expect(engine().liveTensors()).toBe(before);
       const again = createRandom(9);
       const naive = { size, count, firstRow: row, random: () => again.next() };
@@ -85,13 +81,50 @@ onEachEngine((engine) => {
     },
   );
 
+  it.each(['best', 'composed'] as const)(
+    'draws at a temperature (%s) as from logits divided by it, with the same random numbers',
+    async (implementation) => {
+      const size = { rows: 7, columns: 6 };
+      const model = new PixelRnn({ seed: 2, layers: 1, units: 3, outputUnits: 4 }, size);
+      randomizeWeights(model.variables, 2);
+      const given = randomPictures(size);
+      setBest(implementation);
+      try {
+        const at = async (temperature: number) => {
+          const random = createRandom(9);
+          const options = { temperature };
+          const drawn = await model.complete(given, count, 3, () => random.next(), options);
+          return { drawn, state: random.state() };
+        };
+        for (const temperature of [0.4, 2.5]) {
+          const random = createRandom(9);
+          const tempered = {
+            logits: (pictures: tf.Tensor) => tf.div(model.logits(pictures), temperature),
+          };
+          const naive = { size, count, firstRow: 3, random: () => random.next() };
+          const expected = await completeNaively(tempered, given, naive);
+          expect(await at(temperature)).toEqual({ drawn: expected, state: random.state() });
+        }
+        const random = createRandom(9);
+        const plain = await model.complete(given, count, 3, () => random.next());
+        expect(await at(1)).toEqual({ drawn: plain, state: random.state() });
+        expect((await at(0.4)).drawn).not.toEqual(plain);
+      } finally {
+        setBest('best');
+        model.dispose();
+      }
+    },
+  );
+
   it('releases everything when a sampling is stopped between two rows', async () => {
     const size = { rows: 5, columns: 4 };
     const model = new PixelRnn({ seed: 2, layers: 1, units: 3, outputUnits: 4 }, size);
     await model.complete(randomPictures(size), count, 2, Math.random);
     const before = engine().liveTensors();
-    const stopped = model.complete(randomPictures(size), count, 2, Math.random, (row) => {
-      if (row === 3) throw new Error('stop');
+    const stopped = model.complete(randomPictures(size), count, 2, Math.random, {
+      onRow: (row) => {
+        if (row === 3) throw new Error('stop');
+      },
     });
     await expect(stopped).rejects.toThrow('stop');
     expect(engine().liveTensors()).toBe(before);

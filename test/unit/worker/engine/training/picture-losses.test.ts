@@ -26,7 +26,7 @@ const model = {
   logits: (pictures: tf.Tensor) =>
     tf.tile(tf.reshape(tf.tensor(placeLogits), [1, 28, 28, 1]), [pictures.shape[0] ?? 0, 1, 1, 1]),
   complete: async (
-    ...[pictures, , firstRow, next, onRow]: Parameters<PictureModel['complete']>
+    ...[pictures, , firstRow, next, options]: Parameters<PictureModel['complete']>
   ) => {
     const completed = Uint8Array.from(pictures);
     for (let row = firstRow; row < 28; row += 1) {
@@ -34,7 +34,7 @@ const model = {
         for (let column = 0; column < 28; column += 1)
           completed[at + column] = next() < 0.5 ? 1 : 0;
       }
-      await onRow?.(row, completed);
+      await options?.onRow?.(row, completed);
     }
     return completed;
   },

@@ -323,7 +323,21 @@ onEachEngine((engine) => {
     const repeated = Buffer.concat([first, first, second, second]);
     const expected = await model.complete(repeated, 4, 14, () => random.next());
     expect(drawn).toEqual(Buffer.from(expected));
+
+    const cold = { ...options, temperature: 1e-6 };
+    const likeliest = await session.bytes((id) => ['sample', id, 1, handle, cold]);
+    const again = createRandom(3, 'sample');
+    const drawnCold = model.complete(repeated, 4, 14, () => again.next(), { temperature: 1e-6 });
+    expect(likeliest).toEqual(Buffer.from(await drawnCold));
+    // At such a temperature chance has no part in it.
+    expect(likeliest.subarray(0, 784)).toEqual(likeliest.subarray(784, 1568));
+    expect(likeliest).not.toEqual(drawn);
     model.dispose();
+    for (const temperature of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const refused = await session.failure((id) => ['sample', id, 1, handle, { temperature }]);
+      expect(refused).toMatchObject({ code: 'bad-option' });
+      expect(refused.message).toContain('temperature');
+    }
 
     const free = await session.bytes((id) => ['sample', id, 1, null, {}]);
     expect(free.length).toBe(784);
