@@ -8,6 +8,7 @@ import { Speech } from './screens/spoken.ts';
 import { Dashboard } from './state/dashboard.ts';
 import { prepareLocalWorker } from './state/local-worker.ts';
 import { closingLines } from './state/summary.ts';
+import type { Background } from './style/background.ts';
 import { type Environment, lookOfEnvironment } from './style/look.ts';
 
 export interface RunDashboardOptions {
@@ -27,6 +28,8 @@ export interface RunDashboardOptions {
   readonly stdout?: NodeJS.WriteStream;
   /** Decides colours and characters. @default process.env */
   readonly env?: Environment;
+  /** What the terminal said of its background. @default dark, where `env` says nothing either */
+  readonly background?: Background;
   /** Sentences instead of a picture. @default the variable INK_SCREEN_READER is `true` */
   readonly screenReader?: boolean;
   /** Told how long each frame took to draw and to turn into what is written, in milliseconds. */
@@ -50,7 +53,7 @@ export async function runDashboard(
   const stdin = options.stdin ?? process.stdin;
   const stdout = options.stdout ?? process.stdout;
   const environment = options.env ?? process.env;
-  const look = lookOfEnvironment(environment);
+  const look = lookOfEnvironment(environment, process.platform, options.background);
   const spoken = options.screenReader ?? environment.INK_SCREEN_READER === 'true';
   const speech = new Speech();
   let code: ExitCode = exitCodes.done;

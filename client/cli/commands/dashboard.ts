@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { RunHandle } from '../../session/types.ts';
 import type { CommandContext } from '../context.ts';
 
@@ -8,6 +9,16 @@ export async function showDashboard(
 ): Promise<void> {
   const client = await context.client();
   // Ink and React are loaded for the dashboard only.
-  const { runDashboard } = await import('../../ui/dashboard.tsx');
-  context.exitCode = await runDashboard(client, options);
+  const [{ runDashboard }, { askBackground, backgroundOfEnvironment }] = await Promise.all([
+    import('../../ui/dashboard.tsx'),
+    import('../../ui/style/background.ts'),
+  ]);
+  const asks = process.env.TERM !== 'linux' && process.env.INK_SCREEN_READER !== 'true';
+  const background =
+    backgroundOfEnvironment(process.env) ??
+    (asks ? await askBackground(process.stdin, process.stdout) : undefined);
+  context.exitCode = await runDashboard(client, {
+    ...options,
+    ...(background === undefined ? {} : { background }),
+  });
 }

@@ -1,4 +1,5 @@
 import type { Key } from 'ink';
+import { isLateAnswer } from '../style/background.ts';
 
 const named = {
   leftArrow: 'left',
@@ -25,7 +26,7 @@ export function keyNames(input: string, key: Key): string[] {
     if (key[property as keyof typeof named]) return [name]; // the keys of `named`
   }
   if (key.ctrl) return input === '' ? [] : [`ctrl+${input.toLowerCase()}`];
-  if (key.meta) return [];
+  if (key.meta || isLateAnswer(input)) return [];
   return [...input].flatMap((character) => nameOf(character) ?? []);
 }
 

@@ -154,7 +154,7 @@ function recipeRows(home: HomeState, { width, height }: Size, focused: boolean, 
     if (rows.length + 2 < height) {
       rows.push([]);
       for (const line of wrapWords(`quick: ${quick.join(', ')}`, width - 2))
-        rows.push([['  '], [line, 'faint']]);
+        rows.push([['  '], [line, 'label']]);
     }
   }
   return rows.map((line) => paintLine(line, width, look.painter));

@@ -1,3 +1,4 @@
+import { type Background, backgroundOfEnvironment } from './background.ts';
 import { type ColourDepth, createPainter, type Painter } from './painter.ts';
 
 /** The characters drawn with: Unicode, or plain ASCII where a terminal or its font lacks it. */
@@ -91,9 +92,13 @@ export interface Look {
   readonly glyphs: Glyphs;
 }
 
-export function createLook(options: { depth: ColourDepth; unicode: boolean }): Look {
+export function createLook(options: {
+  depth: ColourDepth;
+  unicode: boolean;
+  background?: Background;
+}): Look {
   return {
-    painter: createPainter(options.depth),
+    painter: createPainter(options.depth, options.background),
     glyphs: options.unicode ? unicodeGlyphs : asciiGlyphs,
   };
 }
@@ -103,12 +108,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * What the terminal shows, from its environment. `NO_COLOR` (no-color.org) and `FORCE_COLOR` win
  * over everything; `TELETRAIN_ASCII=1` asks for plain characters.
+ * @param asked what the terminal answered of its background; the environment goes before it.
  */
 export function lookOfEnvironment(
   environment: Environment,
   platform: NodeJS.Platform = process.platform,
+  asked?: Background,
 ): Look {
   return createLook({
+    background: backgroundOfEnvironment(environment) ?? asked ?? 'dark',
     depth: colourDepth(environment, platform),
     unicode: showsUnicode(environment, platform),
   });

@@ -1,3 +1,4 @@
+import type { Background } from './background.ts';
 import { type StyleDefinition, type StyleName, theme } from './theme.ts';
 
 /**
@@ -36,7 +37,11 @@ export function nearest256([red, green, blue]: Rgb): number {
 const colourCode = (depth: 8 | 24, rgb: Rgb, ground: 38 | 48): string =>
   depth === 24 ? `${ground};2;${rgb[0]};${rgb[1]};${rgb[2]}` : `${ground};5;${nearest256(rgb)}`;
 
-function sequences(definition: StyleDefinition, depth: ColourDepth): [start: string, end: string] {
+function sequences(
+  definition: StyleDefinition,
+  depth: ColourDepth,
+  background: Background,
+): [start: string, end: string] {
   if (depth === 'none') return ['', ''];
   const start: string[] = [];
   const end: string[] = [];
@@ -58,17 +63,18 @@ function sequences(definition: StyleDefinition, depth: ColourDepth): [start: str
       end.push('22');
     }
   } else if (definition.rgb) {
-    if (depth !== 4) start.push(colourCode(depth, definition.rgb, 38));
+    const rgb = background === 'light' ? (definition.rgbOnLight ?? definition.rgb) : definition.rgb;
+    if (depth !== 4) start.push(colourCode(depth, rgb, 38));
     else if (definition.ansi16 !== undefined) start.push(String(definition.ansi16));
     end.push('39');
   }
   return start.length === 0 ? ['', ''] : [`\x1b[${start.join(';')}m`, `\x1b[${end.join(';')}m`];
 }
 
-/** A painter for one colour depth. */
-export function createPainter(depth: ColourDepth): Painter {
+/** A painter for one colour depth and background. */
+export function createPainter(depth: ColourDepth, background: Background = 'dark'): Painter {
   const names = Object.keys(theme) as StyleName[]; // the theme is a constant: it has these keys and no others
-  const table = new Map(names.map((name) => [name, sequences(theme[name], depth)]));
+  const table = new Map(names.map((name) => [name, sequences(theme[name], depth, background)]));
   return {
     depth,
     paint(text, style) {
