@@ -162,7 +162,7 @@ export class CommandQueue {
   /** Frees everything on the worker. */
   close(): void {
     if (this.#ended) return;
-    this.#end(closed());
+    this.#end(closedByProgram());
     const message: ToThread = { type: 'close' };
     this.#port.postMessage(message);
   }
@@ -313,3 +313,10 @@ const closed = (): TeletrainError =>
   new TeletrainError('tensor-session-closed', 'The connection to the worker was closed.', {
     hint: 'Connect again.',
   });
+
+const closedByProgram = (): TeletrainError =>
+  new TeletrainError(
+    'tensor-session-closed',
+    'The session was closed, and its tensors and models are no more.',
+    { hint: 'Read or save what is to be kept before close(); connect again for a new session.' },
+  );

@@ -38,7 +38,10 @@ export interface RemoteSession {
    * @throws TeletrainError `no-models` (an older worker).
    */
   createModel(options: CreateModelOptions): RemoteModel;
-  /** Frees all tensors and models on the worker and removes the backend; a program that ends does so by itself. */
+  /**
+   * Frees all tensors and models on the worker and removes the backend; a program that ends does so by
+   * itself. Whatever is then asked of them throws `tensor-session-closed`. Closing again does nothing.
+   */
   close(): void;
 }
 
@@ -79,7 +82,11 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
   }
   const { backend, unregister } = registerRemote(queue, opened.kernels);
   const models = new RemoteModels(queue, backend);
+  let isClosed = false;
   const close = (): void => {
+    // Later the backend may be another session's.
+    if (isClosed) return;
+    isClosed = true;
     // The program ends when the worker has been told.
     thread.ref();
     process.off('beforeExit', close);

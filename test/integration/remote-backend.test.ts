@@ -192,10 +192,28 @@ describe('the backend `remote`', () => {
     await open();
     const lost = tf.scalar(1);
     await expect(connect('colab', { home })).rejects.toMatchObject({ code: 'already-connected' });
+    const first = session;
+    const model = first?.createModel({ recipe: 'digits-pixel-rnn' });
     close();
-    expect(() => lost.dataSync()).toThrow();
     await open();
+    // What is closed stays closed, and the other session open.
+    first?.close();
+    expect(tf.getBackend()).toBe('remote');
     expect(tf.scalar(2).square().dataSync()[0]).toBe(4);
+
+    const isClosed = expect.objectContaining({
+      code: 'tensor-session-closed',
+      message: expect.stringContaining('session was closed'),
+    });
+    expect(() => lost.dataSync()).toThrow(isClosed);
+    await expect(lost.data()).rejects.toEqual(isClosed);
+    expect(() => lost.add(1)).toThrow(isClosed);
+    await expect(model?.evaluate({ inputs: lost })).rejects.toEqual(isClosed);
+    const late = first?.createModel({ recipe: 'digits-pixel-rnn' });
+    await expect(late?.created).rejects.toEqual(isClosed);
+    lost.dispose();
+    model?.dispose();
+    close();
     close();
   });
 
