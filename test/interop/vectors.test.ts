@@ -92,6 +92,7 @@ function refusal({ of, bytes }: MalformedVector): string | undefined {
   }
   const read = {
     frame: decodeFrame,
+    header: decodeFrame,
     batch: decodeBatch,
     record: (record: Uint8Array) =>
       scanRecords(Buffer.from(record)).records.map(({ body }) => decodeEvent(body)),

@@ -33,8 +33,8 @@ export interface RecordVector {
 export interface MalformedVector {
   readonly name: string;
   readonly code: string;
-  /** `frame`, what any reader refuses; `message`, what a worker refuses; `batch`; `record`, no event. */
-  readonly of: 'frame' | 'message' | 'batch' | 'record';
+  /** `frame`, `batch`: what any reader refuses; `header`, `message`: what a worker does; `record`: no event. */
+  readonly of: 'frame' | 'header' | 'message' | 'batch' | 'record';
   readonly bytes: string;
 }
 /** Bytes that no encoder of ours writes and every reader takes. */
@@ -137,6 +137,9 @@ function malformed(): (Omit<MalformedVector, 'bytes'> & { bytes: Uint8Array })[]
   const frame = (name: string, bytes: Uint8Array) => {
     return { name, code: 'malformed-frame', of: 'frame' as const, bytes };
   };
+  const header = (name: string, packed: string) => {
+    return { name, code: 'malformed-frame', of: 'header' as const, bytes: withHeader(packed) };
+  };
   const message = (name: string, kind: FrameKind, header: unknown) => {
     const bytes = encodeFrame(kind, header);
     return { name, code: 'malformed-message', of: 'message' as const, bytes };
@@ -157,10 +160,10 @@ function malformed(): (Omit<MalformedVector, 'bytes'> & { bytes: Uint8Array })[]
     frame('whose header is empty', changed(4, 0)),
     frame('whose header is cut off', withHeader('81a474696d65cb427a20')),
     frame('whose header is followed by something', withHeader('81a474696d6501c0')),
-    frame('whose header has a key twice', withHeader('82a474696d6501a474696d6502')),
-    frame('whose header has a number for a key', withHeader('810102')),
-    frame('whose header has an extension type', withHeader('81a474696d65d6ff00000000')),
     frame('whose header is the byte that msgpack never uses', withHeader('c1')),
+    header('that has a key twice', '82a474696d6501a474696d6502'),
+    header('that has a number for a key', '810102'),
+    header('that has an extension type', '81a474696d65d6ff00000000'),
     message('a hello without a client', 'hello', {
       protocol: { min: 1, max: 1 },
       auth: { token: 'x' },

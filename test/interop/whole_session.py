@@ -13,9 +13,10 @@ import hashlib
 import json
 import struct
 import sys
+import time
 from typing import Any
 
-from teletrain_client import Client, Event, TeletrainError
+from teletrain_client import Client, TeletrainError
 from teletrain_tensors import TensorSession
 
 RUN = 'from-python'
@@ -36,15 +37,26 @@ async def be_refused(url: str) -> None:
     await say('refused', code=code)
 
 
+async def quick_record(client: Client, recipe: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """The record of a quick run; what is not changed is as the recipe has it."""
+    recipes = (await client.call('recipe.list'))['recipes']
+    [known] = [one for one in recipes if one['name'] == recipe]
+    defaults = {name: setting['default'] for name, setting in known['settings'].items()}
+    return {'format': 1, 'id': RUN, 'recipe': recipe, 'quick': True, 'version': 'python-1',
+            'settings': {**defaults, **known['quick'], **changed},
+            'createdAt': int(time.time() * 1000)}
+
+
 async def train(client: Client) -> None:
-    recipe = 'digits-pixel-cnn-report'
-    fewer = {'epochs': 1, 'trainExamples': 1500, 'validationExamples': 100, 'testExamples': 100}
-    settings = {**await client.quick_settings(recipe), **fewer, 'sampleCount': 4}
+    fewer = {'epochs': 1, 'trainExamples': 1500, 'validationExamples': 100, 'testExamples': 100,
+             'sampleCount': 4}
+    record = await quick_record(client, 'digits-pixel-cnn-report', fewer)
     await say('start')
-    await client.start_run(RUN, recipe, settings)
+    await client.call('run.start', record=record)
     await say('follow')
-    events: list[Event] = []
-    async for event in client.follow(RUN, events):
+    events: list[dict[str, Any]] = []
+    async for event in client.follow(RUN):
+        events.append(event)
         if event['type'] == 'state' and event['state'] in ('done', 'stopped', 'failed', 'interrupted'):
             break
     await say('followed', connections=client.connections, state=events[-1].get('state'),
@@ -61,7 +73,7 @@ async def bring_home(client: Client) -> None:
 
 
 async def compute(client: Client) -> None:
-    session = await TensorSession.open(client)
+    session = TensorSession(client)
     rows, columns = 600, 500
     values = [float((7 * index) % 11 - 5) for index in range(rows * columns)]
     await say('tensors')
