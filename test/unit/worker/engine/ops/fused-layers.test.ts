@@ -49,7 +49,7 @@ describe.runIf(hasKernels).each(Object.entries(recurrentCases))('%s', (_, layer)
     const size = { rows: 2, columns: 3, batch: 2, features: 3, units: 4 };
     const calls = vi.spyOn(NativeDispatch.prototype, 'runMany');
     onTestFinished(() => calls.mockRestore());
-    valueAndGradients(inOne(layer.run('best', size)), givenTo(layer, size));
+    valueAndGradients(inOne(layer.run('kernel', size)), givenTo(layer, size));
     const { operation } = layer;
     expect(calls.mock.calls.map(([called]) => called)).toEqual([
       operation,
@@ -87,7 +87,7 @@ describe.runIf(hasKernels).each(Object.entries(recurrentCases))('%s', (_, layer)
     fc.assert(
       fc.property(smallSizes, fc.nat(1000), (size, start) => {
         const given = givenTo(layer, size);
-        const { value, gradients } = valueAndGradients(inOne(layer.run('best', size)), given);
+        const { value, gradients } = valueAndGradients(inOne(layer.run('kernel', size)), given);
         const numbers = given.map((tensor) => Float64Array.from(tensor.dataSync()));
         const weights = randomTensor('weights of the value', value.shape).dataSync();
         const exact = layer.inDouble(size, numbers);
@@ -146,7 +146,7 @@ describe.runIf(hasKernels).each(Object.entries(recurrentCases))('%s', (_, layer)
     const given = givenTo(layer, size);
     const bits = () =>
       tf.tidy(() => {
-        const { value, gradients } = valueAndGradients(inOne(layer.run('best', size)), given);
+        const { value, gradients } = valueAndGradients(inOne(layer.run('kernel', size)), given);
         return [value, ...gradients].map((tensor) => Buffer.from(tensor.dataSync().slice().buffer));
       });
     const first = bits();
@@ -158,7 +158,7 @@ describe.runIf(hasKernels).each(Object.entries(recurrentCases))('%s', (_, layer)
     const given = givenTo(layer, size);
     const only = { ...size, batch: 1 };
     const alone = layer.run(
-      'best',
+      'kernel',
       only,
     )(
       ...given.map((tensor, place) => {
@@ -169,7 +169,7 @@ describe.runIf(hasKernels).each(Object.entries(recurrentCases))('%s', (_, layer)
     );
     for (const [place, result] of layer
       .run(
-        'best',
+        'kernel',
         size,
       )(...given)
       .entries()) {

@@ -10,13 +10,13 @@ const kernels = join(import.meta.dirname, '../../../../../worker/native/kernels'
 const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
 
 async function expectSuccess(program: string, args: readonly string[]): Promise<string> {
-  const result = await runCommand(program, args, { timeout: 200_000 });
+  const result = await runCommand(program, args, { timeout: 600_000 });
   expect(`${result.status}\n${result.stdout}${result.stderr}`).toMatch(/^0\n/);
   return result.stdout;
 }
 
 it('step nowhere outside their memory, on any instruction set, shape or order of threads', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const compiler = await requireCompiler();
   const folder = await mkdtemp(join(tmpdir(), 'teletrain-kernels-'));
