@@ -17,7 +17,9 @@ import type { RunView } from '../../client/session/types.ts';
 import { encodeRecord } from '../../shared/journal.ts';
 import { limits } from '../../shared/limits.ts';
 import { manifestSchema } from '../../shared/run.ts';
-import { pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
+import { childrenOf } from '../faults/child-processes.ts';
+import { endsWithTest, pairedClient, quickTimes, recipe, until } from './session-set-up.ts';
+import { WorkerProcess } from './support/worker-process.ts';
 
 const weights = 'model.safetensors';
 /** Some chunks, and a last one that is not full. */
@@ -174,6 +176,39 @@ describe('a checkpoint that is brought home', () => {
     });
     await later.close();
   });
+
+  test.each(['worker', 'engine'])(
+    'that was rotated away just before the %s was killed is told as removed, and not asked for for ever',
+    async (killed) => {
+      await using all = await pairedClient({
+        environment: { ...environment, SMALL_ENGINE_STEP_MS: '20' },
+      });
+      const handle = await all.client.startRun({ recipe, settings: { epochs: 8 }, on: 'colab' });
+      await until(handle, ({ checkpoints }) => checkpoints.length === 2);
+      // The first did not come home, and its removal was never told.
+      const [gone = '', next = ''] = handle.view.checkpoints.map(({ id }) => id);
+      await all.client.close();
+      await rm(join(handle.view.directory, 'checkpoints'), { recursive: true });
+      const [engine = 0] = await childrenOf(all.worker.child.pid ?? 0);
+      if (killed === 'worker') await all.worker.kill();
+      await rm(join(all.workerHome, 'runs', handle.id, 'checkpoints', gone), { recursive: true });
+      if (killed === 'engine') process.kill(engine, 'SIGKILL');
+      await using again =
+        killed === 'worker' ? new WorkerProcess(all.workerHome, { args: endsWithTest }) : undefined;
+      if (again) all.line.target = Number(new URL((await again.listening()).url).port);
+
+      const later = createClient({ home: all.home, times: quickTimes });
+      const view = await (await later.openRun('last')).finished();
+      const [first, second] = view.checkpoints;
+      expect(first).toMatchObject({ id: gone, removedOnWorker: true, home: { state: 'absent' } });
+      expect(second).toMatchObject({
+        id: next,
+        removedOnWorker: false,
+        home: { state: 'verified' },
+      });
+      await later.close();
+    },
+  );
 
   test('for which no folder can be made is told as failed, not as one that nobody wanted', async () => {
     await using all = await pairedClient({ environment: { SMALL_ENGINE_STEP_MS: '1' } });

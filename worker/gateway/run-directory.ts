@@ -91,14 +91,19 @@ export class RunDirectory {
 
   /** Whole checkpoints, oldest first; a folder without a manifest is none. */
   async checkpoints(): Promise<Manifest[]> {
+    const ids = await this.checkpointIds();
+    const manifests = await Promise.all(ids.map((id) => this.#manifest(id)));
+    return manifests.filter((manifest) => manifest !== undefined).sort((a, b) => a.step - b.step);
+  }
+
+  /** Of every checkpoint's folder, whole or not. */
+  async checkpointIds(): Promise<string[]> {
     await requireNoLink(this.system, this.path, 'checkpoints');
     const names = await this.system.disk.readdir(this.checkpointsPath).catch((error: unknown) => {
       if (isSystemError(error, 'ENOENT')) return [];
       throw error;
     });
-    const ids = names.filter((name) => checkpointIdSchema.safeParse(name).success);
-    const manifests = await Promise.all(ids.map((id) => this.#manifest(id)));
-    return manifests.filter((manifest) => manifest !== undefined).sort((a, b) => a.step - b.step);
+    return names.filter((name) => checkpointIdSchema.safeParse(name).success);
   }
 
   async #manifest(id: string): Promise<Manifest | undefined> {

@@ -24,6 +24,8 @@ export interface RunFold {
   readonly asked: Asked | undefined;
   /** It left a checkpoint at some time, or came with one: it never starts over. */
   readonly hasCheckpoint: boolean;
+  /** Those that its events tell of as being here: not removed, and not made void. */
+  readonly checkpoints: readonly { readonly id: string; readonly step: number }[];
   /** The newest of the checkpoints and ends of epochs up to its step, which tell the epoch of a step. */
   readonly lastMark: Mark | undefined;
   /** When it was last done, which is when its test split was scored; void once it rewinds. */
@@ -57,6 +59,7 @@ export function foldOfNew(imported?: {
     changed: imported?.changed ?? {},
     asked: undefined,
     hasCheckpoint: imported !== undefined,
+    checkpoints: [],
     lastMark: imported && {
       ...{ type: 'checkpoint', step: imported.step, epoch: imported.epoch },
       before: undefined,
@@ -89,16 +92,21 @@ function foldBody(fold: RunFold, event: RunEvent): RunFold {
     case 'metric':
     case 'sample':
       return reached(fold, event);
-    case 'epoch':
-    case 'checkpoint': {
+    case 'epoch': {
       const { type, step, epoch } = event;
-      const told = type === 'checkpoint' ? { manifestSha256: event.manifestSha256 } : {};
+      return { ...reached(fold, event), lastMark: { type, step, epoch, before: fold.lastMark } };
+    }
+    case 'checkpoint': {
+      const { type, id, step, epoch, manifestSha256 } = event;
       return {
         ...reached(fold, event),
-        hasCheckpoint: fold.hasCheckpoint || type === 'checkpoint',
-        lastMark: { type, step, epoch, ...told, before: fold.lastMark },
+        hasCheckpoint: true,
+        checkpoints: [...without(fold.checkpoints, id), { id, step }],
+        lastMark: { type, step, epoch, manifestSha256, before: fold.lastMark },
       };
     }
+    case 'checkpoint-removed':
+      return { ...fold, checkpoints: without(fold.checkpoints, event.id) };
     case 'rewind':
       return rewound(fold, event.toStep);
     case 'change': {
@@ -130,14 +138,22 @@ function rewound(fold: RunFold, toStep: number): RunFold {
   const ended = markBefore(lastMark, ({ type }) => type === 'epoch')?.epoch ?? 0;
   const epoch = toStep === 0 ? 0 : Math.min(fold.epoch, source?.epoch ?? ended + 1);
   const done = fold.done && fold.done.step <= toStep ? fold.done : undefined;
-  return { ...fold, step: Math.min(fold.step, toStep), epoch, lastMark, done };
+  const checkpoints = fold.checkpoints.filter(({ step }) => step <= toStep);
+  return { ...fold, step: Math.min(fold.step, toStep), epoch, checkpoints, lastMark, done };
+}
+
+function without(checkpoints: RunFold['checkpoints'], removed: string): RunFold['checkpoints'] {
+  return checkpoints.filter(({ id }) => id !== removed);
 }
 
 /** The newest checkpoint of which a run's events told, of those that no rewind made void. */
 export function lastCheckpointOf(
   fold: RunFold,
-): { step: number; manifestSha256?: string } | undefined {
-  return markBefore(fold.lastMark, ({ type }) => type === 'checkpoint');
+): { readonly step: number; readonly manifestSha256?: string } | undefined {
+  const mark = markBefore(fold.lastMark, ({ type }) => type === 'checkpoint');
+  if (!mark) return undefined;
+  const { step, manifestSha256 } = mark;
+  return { step, ...(manifestSha256 === undefined ? {} : { manifestSha256 }) };
 }
 
 /** The newest that is so, from `mark` back. */

@@ -17,12 +17,7 @@ export function startCommand(
     resume: run.imported !== undefined || run.lastSeq > run.firstSeq,
     needsCheckpoint: hasCheckpoint,
     lastStep: step,
-    ...(lastCheckpoint && {
-      lastCheckpoint: {
-        step: lastCheckpoint.step,
-        manifestSha256: lastCheckpoint.manifestSha256,
-      },
-    }),
+    ...(lastCheckpoint && { lastCheckpoint }),
     ...(done ? { testedStep: done.step } : {}),
     cacheDir,
     ...(Object.keys(changed).length > 0 ? { changed } : {}),

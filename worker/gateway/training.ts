@@ -24,6 +24,7 @@ import {
   workerBusy,
   workerStopping,
 } from './training-refusals.ts';
+import { untoldRemovals } from './untold-removals.ts';
 
 export interface TrainingOptions {
   readonly runs: Runs;
@@ -158,7 +159,7 @@ export class Training {
         // Its other worker may have gone further: what readers have of that is void from here on.
         await run.append({ type: 'rewind', toStep: run.imported.checkpoint.step }, starting);
       } else {
-        await run.append(starting);
+        await run.append(...(await untoldRemovals(run)), starting);
       }
       this.#begin(run);
     });
@@ -377,6 +378,7 @@ export class Training {
   }
 
   async #carryOut(run: Run, recovery: Recovery): Promise<void> {
+    for (const event of await untoldRemovals(run)) await this.#keeper.append(run, event);
     if (recovery.kind === 'leave') {
       this.#active = isFinal(run.fold.state) ? undefined : run;
       return;
