@@ -10,6 +10,7 @@ import {
   byeSchema,
   cancelSchema,
   commandsHeaderSchema,
+  controlFrameSchema,
   drawingFrameSchema,
   errorSchema,
   frameKinds,
@@ -46,6 +47,7 @@ const messages: Readonly<Record<string, z.ZodType>> = {
   error: errorSchema,
   status: statusFrameSchema,
   drawing: drawingFrameSchema,
+  control: controlFrameSchema,
   cancel: cancelSchema,
   ping: pingSchema,
   bye: byeSchema,
@@ -62,6 +64,27 @@ function fieldsOf(schema: unknown): string[] {
       : fieldsOf(part),
   );
 }
+
+/** What a worker may say is written in these. */
+const sources = globSync(['worker/**/*.ts', 'shared/**/*.ts'], {
+  cwd: project,
+  exclude: ['worker/benchmarks/**'],
+})
+  .map((path) => readFileSync(`${project}${path}`, 'utf8'))
+  .join('\n');
+
+/** The first cells of the tables under a title whose first column has this head, without marks. */
+function tablesUnder(title: string, head: string): string[][] {
+  const [section = ''] = page.split(new RegExp(`^##+ ${title}\\n`, 'm'))[1]?.split(/^##+ /m) ?? [];
+  return section
+    .split(/\n(?!\|)/)
+    .map((block) => block.split('\n').filter((line) => line.startsWith('|')))
+    .map((lines) => lines.map((line) => line.split('|')[1]?.trim() ?? ''))
+    .filter(([first]) => first === head)
+    .map(([, , ...cells]) => cells.map((cell) => cell.replace(/[`✎]/g, '').trim()));
+}
+
+const firstCells = (title: string, head: string): string[] => tablesUnder(title, head)[0] ?? [];
 
 /** The text in the first block of a section. */
 const blockUnder = (title: string): string =>
@@ -202,19 +225,77 @@ describe('PROTOCOL.md', () => {
     expect(page).toContain(`\`${name}\``);
   });
 
-  test('explains every error code that the gateway and a tensor session use', () => {
-    const sources = globSync(
-      ['worker/gateway/*.ts', 'worker/engine/tensors/**/*.ts', 'shared/**/*.ts'],
-      { cwd: project },
-    ).map((path) => readFileSync(`${project}${path}`, 'utf8'));
+  test('explains every error code that a worker uses', () => {
     // A code is the first argument of what makes an error, also in the sub-classes and the session's refusals.
     const made = /(?:new \w*Error|super|refuse)\(\s*'([a-z]+(?:-[a-z]+)*)'/g;
-    const codes = new Set(
-      sources.flatMap((source) => [...source.matchAll(made)].map(([, code]) => code ?? '')),
-    );
-    expect(codes.size).toBeGreaterThan(40);
+    const codes = new Set([...sources.matchAll(made)].map(([, code]) => code ?? ''));
+    expect(codes.size).toBeGreaterThan(60);
     // Those of addresses are a client's own.
     codes.delete('bad-url');
     expect([...codes].filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  });
+
+  test('names no error code, reason or state that no worker uses', () => {
+    const named = [...page.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name ?? '');
+    expect(named.length).toBeGreaterThan(100);
+    const used = (name: string) => sources.includes(`'${name}'`) || name === 'permessage-deflate';
+    expect(named.filter((name) => !used(name))).toEqual([]);
+  });
+
+  test('has the methods, kinds, limits, close codes and events in its tables that there are, and no others', () => {
+    expect(firstCells('Methods', 'method').toSorted()).toEqual(Object.keys(methods).toSorted());
+    expect(firstCells('Frames', 'kind')).toEqual(Object.keys(frameKinds));
+    expect(firstCells('Limits', 'name').toSorted()).toEqual(Object.keys(limits).toSorted());
+    // The three others are of the WebSocket layer.
+    const codes = [...Object.values(closeCodes), 1002, 1007, 1008].toSorted((a, b) => a - b);
+    expect(firstCells('Ending', 'code').map(Number)).toEqual(codes);
+    const types = eventBodySchema.options.map(({ shape }) => shape.type.value);
+    expect(firstCells('Events', 'type')).toEqual(types);
+  });
+
+  test('has the HTTP statuses that the server answers', () => {
+    const server = readFileSync(`${project}worker/gateway/server.ts`, 'utf8');
+    const said = [...server.matchAll(/(?:return \[|writeHead\()(\d{3}),/g)].map(([, code]) => code);
+    const listed = firstCells('Connecting', 'status');
+    expect(new Set(listed)).toEqual(new Set(said));
+  });
+
+  test('has the commands and results of a tensor session that there are, and no others', () => {
+    const [tensor, result, model] = [
+      ...tablesUnder('Tensors', 'command'),
+      ...tablesUnder('Tensors', 'result'),
+      ...tablesUnder('Models', 'command'),
+    ];
+    const names = (text: string | undefined, type: string): string[] => {
+      const [, union = ''] = new RegExp(`export type ${type} =([^]*?);\\n`).exec(text ?? '') ?? [];
+      return [...union.matchAll(/\[\s*'(\w+)'/g)].map(([, name]) => name ?? '');
+    };
+    const source = readFileSync(`${project}shared/tensors/commands.ts`, 'utf8');
+    expect(tensor?.toSorted()).toEqual(names(source, 'TensorCommand').toSorted());
+    expect(result).toEqual(names(source, 'Result'));
+    expect(model).toEqual(modelCommandNames);
+  });
+
+  test('says which params of each method, and which fields of each event, may be missing', () => {
+    const marked = (row: string, name: string) => new RegExp(`\\b${name}\\?`).test(row);
+    const rows = page.split('\n');
+    const checked = (start: string, fields: Readonly<Record<string, z.ZodType>>) => {
+      const row = rows.find((line) => line.startsWith(start)) ?? '';
+      for (const [name, field] of Object.entries(fields)) {
+        expect(marked(row, name), `${start} ${name}`).toBe(field.safeParse(undefined).success);
+      }
+    };
+    for (const [name, { params, result }] of Object.entries(methods)) {
+      checked(`| \`${name}\``, params.shape);
+      if (name !== 'tensor.open') checked(`| \`${name}\``, result.shape);
+    }
+    for (const { shape } of eventBodySchema.options) checked(`| \`${shape.type.value}\` |`, shape);
+  });
+
+  test('has what a worker prints with --json', () => {
+    const output = readFileSync(`${project}worker/gateway/output.ts`, 'utf8');
+    const said = [...output.matchAll(/\bevent: '(\w+)'/g)].map(([, event]) => event ?? '');
+    const listed = firstCells('Starting a worker', '`event`');
+    expect(listed.toSorted()).toEqual([...new Set(said)].toSorted());
   });
 });
