@@ -38,7 +38,7 @@ const oldWorkerPatienceMs = 4_000;
  *   `run-done`, `worker-busy`, `worker-lost`, ...
  */
 export async function resumeRun(options: ResumeOptions): Promise<void> {
-  const { links, store, session, system, target, replace, changes, onProgress, signal } = options;
+  const { links, store, session, target, replace, changes, onProgress, signal } = options;
   if (target === localName) await links.ensureLocal({ onProgress, signal });
   const link = await links.to(target);
   await link.connected(patient(signal));
@@ -48,8 +48,7 @@ export async function resumeRun(options: ResumeOptions): Promise<void> {
   if (!isThere) {
     if (there) requireReplaceable(there, session, target, replace);
     requireMoreToTrain(session.view, changes);
-    const replaces = there;
-    await importRun({ link, session, store, system, replaces, changes, onProgress, signal });
+    await bring(options, link, there);
   } else if (session.history.lastSeq > 0 && there.firstSeq > session.history.lastSeq + 1) {
     throw eventsMissing(session.id, target, there.firstSeq, session.history.lastSeq);
   }
@@ -63,6 +62,25 @@ export async function resumeRun(options: ResumeOptions): Promise<void> {
   await session.command('run.resume', { run: session.id }, 'resuming');
   // An import took them already; who reads the events is to know them too.
   if (!isThere) await change();
+}
+
+/**
+ * Brings the run to a worker, which is told the number of the next event: one that the old worker
+ * still sends, back again, would have that number too.
+ */
+async function bring(
+  { session, store, system, changes, onProgress, signal }: ResumeOptions,
+  link: WorkerLink,
+  replaces: RunSummary | undefined,
+): Promise<void> {
+  const { link: before, view } = session;
+  session.detach('it goes on at another worker');
+  try {
+    await importRun({ link, session, store, system, replaces, changes, onProgress, signal });
+  } catch (error) {
+    if (before && view.worker !== undefined) session.attach(before, view.worker);
+    throw error;
+  }
 }
 
 /**

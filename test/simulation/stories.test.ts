@@ -193,6 +193,19 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 6_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: true } },
     { at: 15_000, kind: 'deed', client: 0, deed: { do: 'move', to: 0, replace: false } },
   ],
+  'a run that goes to another worker takes no events any more from the one that comes back': [
+    { ...start, deed: { do: 'start', epochs: 9 } },
+    { at: 2_000, kind: 'silence', client: 0, worker: 0, way: 'both', ms: 30_000 },
+    { at: 2_000, kind: 'slow', client: 0, worker: 1, ms: 90_000, times: 30 },
+    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+    { at: 3_100, kind: 'cut', client: 0, worker: 0, isHalfOpen: false },
+  ],
+  'a run that was brought to a worker and may not train there is shown as interrupted': [
+    { ...start, deed: { do: 'start', epochs: 9 } },
+    { at: 2_000, kind: 'worker-down', hasPower: true, ms: 60_000 },
+    { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'start', worker: 1, epochs: 50 } },
+  ],
   'a dead connection is shown as such though the clock is set back': [
     start,
     { at: 2_000, kind: 'silence', client: 0, way: 'both', ms: 90_000 },
