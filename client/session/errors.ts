@@ -126,6 +126,13 @@ export function eventsMissing(
 }
 
 /** The worker's disk took no more events, so none tells of the run's end. */
+export const notResumedThere = (run: string, worker: string): TeletrainError =>
+  new TeletrainError(
+    'not-resumed',
+    `Run "${run}" was brought to worker "${worker}" and does not train there yet.`,
+    { hint: `Go on with it: teletrain resume ${run}.` },
+  );
+
 export function journalFailedThere(id: string, worker: string): TeletrainError {
   return new TeletrainError(
     'journal-failed',

@@ -8,6 +8,7 @@ import type { System } from '../../shared/system.ts';
 import {
   cancelled,
   journalFailedThere,
+  notResumedThere,
   offlineError,
   refusedError,
   runDiverged,
@@ -360,14 +361,19 @@ export class RunSession {
     this.#changed();
   }
 
-  /** A run whose journal took no more is in a state that no event of it tells. */
+  /** A run whose journal took no more, or that was only brought there, is in a state that no event of it tells. */
   #learnState(): void {
     const { fold } = this.#options;
     this.#untoldEnd = undefined;
-    if (this.#summary?.state !== 'failed' || this.#summary.lastSeq !== fold.lastSeq) return;
-    if (isFinal(fold.state)) return;
-    this.#untoldEnd = journalFailedThere(this.id, fold.worker ?? '');
-    fold.learnState('failed', this.#untoldEnd);
+    const summary = this.#summary;
+    if (summary?.lastSeq !== fold.lastSeq || isFinal(fold.state)) return;
+    const worker = fold.worker ?? '';
+    if (summary.state === 'failed') {
+      this.#untoldEnd = journalFailedThere(this.id, worker);
+      fold.learnState('failed', this.#untoldEnd);
+    } else if (summary.lastSeq < summary.firstSeq) {
+      fold.learnState('interrupted', notResumedThere(this.id, worker));
+    }
   }
 
   /** Another session of the run may follow it by now, where this one took long to end. */

@@ -150,7 +150,7 @@ export class RunFold implements RunView {
     setOrDelete(this, key, value);
   }
 
-  /** The worker says what no event could: its journal took none. */
+  /** The worker says what no event could. */
   learnState(state: RunState, why: TeletrainError): void {
     this.version += 1;
     this.state = state;

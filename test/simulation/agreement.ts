@@ -26,6 +26,10 @@ interface Chosen {
   readonly gateway: SimulatedGateway;
 }
 
+/** A run that was only brought to a worker is interrupted there, and may be shown as what it ended as. */
+const isStateOf = (run: Run, { state }: RunView): boolean =>
+  state === run.fold.state || (!run.isBegun && isFinal(state) && isFinal(run.fold.state));
+
 /** What must come about when there is no more trouble: everybody agrees, and every run has come to its end. */
 export class Agreement {
   readonly #world: World;
@@ -85,7 +89,7 @@ export class Agreement {
       for (const { id, view } of handles.values()) {
         const run = this.#gatewayOf(view.worker)?.running?.runs.find(id);
         if (view.connection.kind !== 'connected' || view.lastSeq !== run?.lastSeq) continue;
-        if (machine.disk.hasFailed || view.state === run.fold.state) continue;
+        if (machine.disk.hasFailed || isStateOf(run, view)) continue;
         this.#world.violate(
           `${machine.name} shows ${view.state}, and the run is ${run.fold.state}`,
         );
@@ -227,7 +231,7 @@ export class Agreement {
     this.#lookAtCheckpoints(client, folder);
     const view = client.handles.get(run.id)?.view;
     if (!view || this.#gatewayOf(view.worker) !== gateway) return;
-    if (view.state !== run.fold.state) {
+    if (!isStateOf(run, view)) {
       this.#world.violate(`${name} shows ${view.state}, and the run is ${run.fold.state}`);
     }
     const losses = view.series.get('train/loss/step');
