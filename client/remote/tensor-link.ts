@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import { limits } from '../../shared/limits.ts';
@@ -42,6 +43,7 @@ export class TensorLink {
   readonly #link: WorkerLink;
   readonly #session: string;
   readonly #listener: TensorLinkListener;
+  readonly #clock: Clock;
   readonly #arriving = new Map<number, Arriving>();
   #unconfirmed: Unconfirmed[] = [];
   #unsentAt = 0;
@@ -54,9 +56,16 @@ export class TensorLink {
   #hasEnded = false;
   /** Of the worker process that holds the session. */
   #epoch: string | undefined;
-  #missing: NodeJS.Timeout | undefined;
+  /** Calls off the end of a session whose worker is missing. */
+  #found: (() => void) | undefined;
 
-  constructor(link: WorkerLink, session: string, listener: TensorLinkListener) {
+  constructor(
+    link: WorkerLink,
+    session: string,
+    listener: TensorLinkListener,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#link = link;
     this.#session = session;
     this.#listener = listener;
@@ -95,7 +104,7 @@ export class TensorLink {
 
   async close(): Promise<void> {
     this.#hasEnded = true;
-    clearTimeout(this.#missing);
+    this.#found?.();
     if (this.#isOpen) {
       await this.#link
         .request('tensor.close', { session: this.#session }, { patienceMs: 1_000 })
@@ -125,15 +134,15 @@ export class TensorLink {
   #miss(patienceMs: number): void {
     this.#isOpen = false;
     if (this.#hasEnded) return;
-    this.#missing ??= setTimeout(() => {
+    this.#found ??= this.#clock.after(patienceMs, () => {
       const { state } = this.#link;
       this.#end(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));
-    }, patienceMs);
+    });
   }
 
   async #resume(patienceMs: number): Promise<void> {
-    clearTimeout(this.#missing);
-    this.#missing = undefined;
+    this.#found?.();
+    this.#found = undefined;
 
     // A request that was cut off is sent again by the link itself.
     if (this.#isOpen || this.#isAsking || this.#hasEnded) return;
@@ -228,7 +237,7 @@ export class TensorLink {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#isOpen = false;
-    clearTimeout(this.#missing);
+    this.#found?.();
     this.#listener.ended(error);
     this.#link.close();
   }
