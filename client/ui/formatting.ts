@@ -52,11 +52,12 @@ export function formatAgo(milliseconds: number): string {
   return days === 1 ? 'yesterday' : `${days} days ago`;
 }
 
-/** `5.2k/s`; below one a second `0.25/s`. */
-export function formatRate(perSecond: number): string {
+/** `5.2k/s`, or of something `5.2k examples/s`; below one a second `0.25/s`. */
+export function formatRate(perSecond: number, of = ''): string {
   if (!Number.isFinite(perSecond) || perSecond < 0) return '–';
-  if (perSecond > 0 && perSecond < 1) return `${trimZeros(perSecond.toFixed(2))}/s`;
-  return `${formatShortCount(perSecond)}/s`;
+  const unit = `${of && ` ${of}`}/s`;
+  if (perSecond > 0 && perSecond < 1) return `${trimZeros(perSecond.toFixed(2))}${unit}`;
+  return `${formatShortCount(perSecond)}${unit}`;
 }
 
 /** Powers of 1024: `6.1 GiB`, `412 KiB`, `17 B`. */

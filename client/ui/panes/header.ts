@@ -14,9 +14,20 @@ import {
 import { printable } from '../text/width.ts';
 import { bar, type RunContext } from './pane.ts';
 
-/** The run's state in a word or two, with its sign and colour. */
-export function stateSpan(view: Pick<RunView, 'state' | 'pending'>, { glyphs }: Look): Span {
+/** Whether the worker is out of reach now, so that what is shown of the run is what was last heard. */
+export const isOutOfReach = ({ kind }: ConnectionState): boolean => kind !== 'connected';
+
+/**
+ * The run's state in a word or two, with its sign and colour; with a doubt where it is what was last
+ * heard of a run that may have changed since.
+ */
+export function stateSpan(
+  view: Pick<RunView, 'state' | 'pending'> & { readonly connection?: ConnectionState },
+  { glyphs }: Look,
+): Span {
   if (view.pending) return [`${glyphs.ring} ${view.pending}${glyphs.ellipsis}`, 'warning'];
+  if (view.connection && isOutOfReach(view.connection) && !isFinal(view.state))
+    return [`${glyphs.ring} ${view.state}?`, 'label'];
   switch (view.state) {
     case 'running':
       return [`${glyphs.dot} running`, 'good'];
@@ -115,7 +126,9 @@ export function headerRows(
 ): Row[] {
   const { painter, glyphs } = look;
   const phase =
-    view.status && (view.state === 'running' || view.state === 'starting')
+    view.status &&
+    !isOutOfReach(view.connection) &&
+    (view.state === 'running' || view.state === 'starting')
       ? view.status.phase
       : undefined;
   const name: Line = [
@@ -177,7 +190,7 @@ function numbersRow(view: RunView, now: number, width: number, look: Look): Row 
     ]);
   }
   const rate = view.status?.examplesPerSecond ?? view.epochsDone.at(-1)?.examplesPerSecond;
-  if (rate !== undefined && rate > 0) numbers.push([[formatRate(rate)], [' examples', 'label']]);
+  if (rate !== undefined && rate > 0) numbers.push([[formatRate(rate, 'examples')]]);
   const line = joinFitting(numbers, [`  `, 'faint'], width);
   const room = width - lineWidth(line);
   if (room < 14) return paintLine(line, width, painter);

@@ -4,6 +4,7 @@ import {
   formatCount,
   formatDuration,
   formatMetricOf,
+  formatName,
   formatPercent,
   formatRate,
 } from '../formatting.ts';
@@ -11,7 +12,14 @@ import { hintRow } from '../keys/hints.ts';
 import { chartPane, secondChartPane } from '../panes/chart-pane.ts';
 import { checkpointsPane } from '../panes/checkpoints-pane.ts';
 import { epochsPane } from '../panes/epochs-pane.ts';
-import { connectionLine, headerRows, progressOf, remainingMs, stateSpan } from '../panes/header.ts';
+import {
+  connectionLine,
+  headerRows,
+  isOutOfReach,
+  progressOf,
+  remainingMs,
+  stateSpan,
+} from '../panes/header.ts';
 import { logPane } from '../panes/log-pane.ts';
 import { bar, type Pane, type RunContext } from '../panes/pane.ts';
 import { samplesPane } from '../panes/samples-pane.ts';
@@ -166,7 +174,11 @@ function footerRow(context: RunContext, width: number, notice: Line | undefined)
 function oneLine({ view, look, now, metrics }: RunContext, width: number): Row {
   const loss = metrics[0]?.trainStep ?? metrics[0]?.trainEpoch;
   const remaining = remainingMs(view, now);
-  const items: Line[] = [[stateSpan(view, look)], [[`${view.epoch}/${view.epochs}`]]];
+  const items: Line[] = [[stateSpan(view, look)]];
+  // Before the numbers, which are no news then.
+  if (isOutOfReach(view.connection) && !isFinal(view.state))
+    items.push([['no connection', 'warning']]);
+  items.push([[`${view.epoch}/${view.epochs}`]]);
   if (loss && loss.length > 0)
     items.push([[formatMetricOf(metrics[0]?.name ?? '', newestValue(loss)), 'train']]);
   if (remaining !== undefined) items.push([[formatDuration(remaining), 'label']]);
@@ -182,7 +194,7 @@ function numbersScreen(
   const { painter } = look;
   const lines: Row[] = [];
   const put = (label: string, value: Line) =>
-    lines.push(paintLine([[label.padEnd(11), 'label'], ...value], columns, painter));
+    lines.push(paintLine([[label.padEnd(12), 'label'], ...value], columns, painter));
   lines.push(
     paintBetween(
       [
@@ -231,16 +243,15 @@ function numbersScreen(
   }
   for (const { name, trainStep, trainEpoch, validation } of metrics) {
     const train = trainStep ?? trainEpoch;
-    if (train)
-      put(name.slice(0, 10), [
-        [formatMetricOf(name, newestValue(train)), 'train'],
-        ...(validation
-          ? ([
-              ['  val ', 'label'],
-              [formatMetricOf(name, newestValue(validation)), 'validation'],
-            ] satisfies Line)
-          : []),
+    const values: Line[] = [];
+    if (train) values.push([[formatMetricOf(name, newestValue(train)), 'train']]);
+    if (validation)
+      values.push([
+        ['val ', 'label'],
+        [formatMetricOf(name, newestValue(validation)), 'validation'],
       ]);
+    if (values.length > 0)
+      put(formatName(name).slice(0, 11), joinFitting(values, ['  '], columns - 12));
     const best = validation && bestPoint(validation, name);
     if (validation && best !== undefined && rows >= 12)
       put('  best', [
@@ -252,7 +263,7 @@ function numbersScreen(
   }
   const homes = view.checkpoints.filter(({ home }) => home.state === 'verified').length;
   if (view.checkpoints.length > 0)
-    put('checkpoints', [[` ${homes}/${view.checkpoints.length} here`]]);
+    put('checkpoints', [[`${homes}/${view.checkpoints.length} here`]]);
   const footer = footerRow(context, columns, notice);
   return [...fill(lines, columns, rows - 1), footer];
 }

@@ -1,3 +1,4 @@
+import { isFinal } from '../../../shared/events.ts';
 import type { RunView } from '../../session/types.ts';
 import { formatCount, formatDuration } from '../formatting.ts';
 
@@ -71,9 +72,14 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
       return [
         {
           level: 'warning',
-          text: `The connection is lost (${connection.reason}); the run goes on without it. Trying again ${retryText(connection.retryAt - now)}.`,
+          text: `${lost(view, connection.attempt)} Trying again ${retryText(connection.retryAt - now)}: ${connection.reason}.`,
         },
       ];
+    case 'connecting':
+      // The word stays while it is tried, so that the panes below it do not jump.
+      return (connection.attempt > 1 || view.status) && !isFinal(view.state)
+        ? [{ level: 'warning', text: `${lost(view, connection.attempt)} Trying again now.` }]
+        : [];
     case 'refused':
       return [{ level: 'bad', text: `${connection.message} ${connection.hint}` }];
     case 'connected': {
@@ -100,6 +106,14 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
       return [];
   }
 }
+
+/** After so many attempts, half a minute, it is worth a word what to do if the worker is gone for good. */
+const attemptsOfCut = 5;
+
+const lost = ({ worker }: RunView, attempt: number): string =>
+  attempt < attemptsOfCut
+    ? 'The connection is lost; the run goes on without it.'
+    : `No connection to ${worker || 'the worker'}. If it is gone for good, connect to another and resume the run there: it goes on from the last checkpoint here.`;
 
 const retryText = (milliseconds: number): string =>
   milliseconds < 1000 ? 'now' : `in ${formatDuration(milliseconds)}`;

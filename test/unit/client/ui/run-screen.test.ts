@@ -15,7 +15,7 @@ test('a run is shown with its numbers, curves, pictures, checkpoints, gauges and
     'epoch 4/10',
     'step 214/780',
     'ETA 1h 05m',
-    '101/s examples',
+    '101 examples/s',
     'live 38 ms',
     'validation 88.58',
     'best 88.58 @ epoch 3',
@@ -128,6 +128,40 @@ test('a value that is not finite is a gap with a mark, an alert and its name', a
   expect(terminal.rows.some((row) => row.includes('×'))).toBe(true);
 });
 
+test.each([
+  [29, 4],
+  [40, 12],
+])('at %dx%d a lost connection is told, and the state is doubted', async (columns, rows) => {
+  const run = live(digitsRun());
+  await using open = openDashboard(new ScriptedClient(), { openRun: run, columns, rows });
+  const { terminal } = open;
+  await terminal.waitFor('running');
+  const retryAt = systemClock.monotonic() + 60_000;
+  run.connect({ kind: 'waiting', attempt: 1, retryAt, reason: 'the connection was reset' });
+  await terminal.waitFor(rows > 4 ? 'reconnecting' : 'no connection');
+  expect(terminal.text).toContain('running?');
+  if (rows > 4) expect(terminal.text).toMatch(/the run goes\s+on without it/);
+});
+
+test('in a small terminal each best value stands below the name of its metric', async () => {
+  const run = live(digitsRun());
+  const hidden = {
+    step: 2_340,
+    epoch: 3,
+    split: 'validation',
+    per: 'epoch',
+    name: 'hiddenLoss',
+  } as const;
+  run.push({ type: 'metric', ...hidden, value: 43.5 });
+  const options = { openRun: run, columns: 44, rows: 14 };
+  await using open = openDashboard(new ScriptedClient(), options);
+  const { terminal } = open;
+  await terminal.waitFor('running');
+  const labels = terminal.rows.map((row) => row.slice(0, 12).trim());
+  const bests = labels.flatMap((label, row) => (label === 'best' ? [labels[row - 1]] : []));
+  expect(bests).toEqual(['loss', 'hidden loss']);
+});
+
 test('a lost connection, a restarted worker and a recovering engine are told while they last', async () => {
   await using open = openLiveRun();
   const { run, terminal } = open;
@@ -142,8 +176,14 @@ test('a lost connection, a restarted worker and a recovering engine are told whi
     retryAt: systemClock.monotonic() + 30_000,
     reason: 'the worker closed the connection',
   });
-  await terminal.waitFor('The connection is lost (the worker closed the connection)');
+  await terminal.waitFor('The connection is lost; the run goes on without it.');
+  expect(terminal.text).toContain('Trying again in 30s: the worker closed the');
   expect(terminal.text).toMatch(/reconnecting in \d\ds/);
+  expect(terminal.text).toContain('○ running?');
+  run.connect({ kind: 'connecting', attempt: 3 });
+  await terminal.waitFor('The connection is lost; the run goes on without it. Trying again now.');
+  run.connect({ kind: 'connecting', attempt: 6 });
+  await terminal.waitFor('If it is gone for good, connect to another');
   run.connect({
     kind: 'connected',
     since: systemClock.monotonic(),
