@@ -26,14 +26,14 @@ export function layerText(
   return used && `${layer} by ${textOf(used)}`;
 }
 
-/** One line a layer: what computes it, and of each other way why it does not. */
+/** A line for what computes each layer, and below it one for each other way that says why it does not. */
 export function layerLines(layers: readonly LayerReport[]): string[] {
-  return layers.map(({ layer, used, implementations }) => {
+  return layers.flatMap(({ layer, used, implementations }) => {
     const of = (name: string) => implementations.find((other) => other.name === name);
     const others = implementations
       .filter(({ name }) => name !== used)
-      .map(({ name, reason }) => `; not ${name}: ${reason}`);
-    return `${layer} by ${textOf(used)}: ${of(used)?.reason ?? 'unknown'}${others.join('')}`;
+      .map(({ name, reason }) => `  - ${name.padEnd(10)} ${reason}`);
+    return [`layer       ${layer} by ${textOf(used)}: ${of(used)?.reason ?? 'unknown'}`, ...others];
   });
 }
 

@@ -30,7 +30,8 @@ export function createProgram(context: CommandContext): Command {
     .option('--version', 'print the version')
     .on('option:version', () => printVersion(context))
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    // Its own help command ends with nothing but the name of a function where it knows no such command.
+    .helpCommand(false)
     .option('--json', 'print JSON: see below')
     .option(
       '--data-dir <folder>',
@@ -66,8 +67,26 @@ export function createProgram(context: CommandContext): Command {
   addDoctor(program, context);
   addBench(program, context);
   addClean(program, context);
+  addHelp(program);
   // Only here, where they are what was taken for a command: the commands refuse them.
   return program.allowExcessArguments();
+}
+
+function addHelp(program: Command): void {
+  program
+    .command('help')
+    .summary('print the help of a command')
+    .description('Print the help of a command, or of all.')
+    .argument('[command...]', 'for example: run, or checkpoints get')
+    .action((names: readonly string[]) => {
+      let command = program;
+      for (const name of names) {
+        const found = command.commands.find((candidate) => candidate.name() === name);
+        if (!found) throw unknownCommand(name, program);
+        command = found;
+      }
+      command.help();
+    });
 }
 
 /** In place of the parser's own, which knows no JSON; ends as that one does. */
@@ -97,4 +116,5 @@ line. An error is {"error": {"code", "message", "hint"}}, there too, as the last
 Exit codes: 0 done, 1 failed, 2 usage, 3 worker lost, 4 stopped early, 130 interrupted.
 
 Environment: TELETRAIN_HOME (where runs, tokens and caches are kept), TELETRAIN_DATA (folder with
-datasets), NO_COLOR.`;
+datasets), TELETRAIN_BACKGROUND (dark or light, where the terminal does not say), TELETRAIN_ASCII
+(1: plain characters), NO_COLOR.`;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { EngineReport } from '../../shared/engine-report.ts';
-import type { EventOf } from '../../shared/events.ts';
+import { type EventOf, isFinal } from '../../shared/events.ts';
 import { findRecipe } from '../../shared/recipes.ts';
 import type { RunView, Series } from '../session/types.ts';
 import { formatCount, formatDuration } from '../ui/formatting.ts';
@@ -46,6 +46,23 @@ export function epochLine(view: RunView, ended: EventOf<'epoch'>): string {
   const validation = metricText(epochMetrics(view, 'validation', ended.epoch));
   if (validation !== '') parts.push(`validation ${validation}`);
   return parts.join('  ');
+}
+
+const endings = new Map([
+  ['epochs', 'all its epochs'],
+  ['patience', 'no better validation loss within its patience'],
+  ['stop-now', 'as asked'],
+  ['stop-epoch', 'as asked, after its epoch'],
+  ['shutdown', 'its worker was ended'],
+  ['not-finite', 'the loss was not finite'],
+]);
+
+/** How a run stands, and of one that ended why: `done: all its epochs`. */
+export function stateText({ state, stateMessage, stateReason }: RunView): string {
+  // Why it goes on ("start", "resume") is no news while it does.
+  const reason = isFinal(state) && stateReason ? (endings.get(stateReason) ?? stateReason) : '';
+  const why = stateMessage ?? reason;
+  return why === '' ? state : `${state}: ${why}`;
 }
 
 /** The end of a run: how it ended, its test figures, where its pictures and its checkpoint are. */

@@ -43,7 +43,8 @@ Example:
         settled: (view) =>
           (epochs === undefined || view.epochs === epochs) &&
           (patience === undefined || view.patience === patience),
-        said: (view) => `${view.record.id}: ${view.epochs} epochs, patience ${view.patience}.`,
+        said: (view) =>
+          `${view.record.id}: ${view.epochs} ${view.epochs === 1 ? 'epoch' : 'epochs'}, patience ${view.patience}.`,
       });
     });
 }

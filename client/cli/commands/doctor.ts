@@ -58,7 +58,7 @@ function doctorLines(report: DoctorReport, terminal: TerminalReport, runs: strin
     ...(engine?.candidates ?? []).map(
       ({ name, chosen, reason }) => `  ${chosen ? '*' : '-'} ${name.padEnd(10)} ${reason}`,
     ),
-    ...layerLines(engine?.layers ?? []).map((line) => `layer       ${line}`),
+    ...layerLines(engine?.layers ?? []),
     ...data.map(
       ({ dataset, folder, missing }) =>
         `data        ${dataset.padEnd(16)} ${folder ?? `not here (${missing.join(', ')}): it will be downloaded, or give --data-dir`}`,

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { findRecipe } from '../../../shared/recipes.ts';
 import type { RunView } from '../../session/types.ts';
@@ -6,7 +6,7 @@ import { formatBytes, formatDate } from '../../ui/formatting.ts';
 import type { CommandContext } from '../context.ts';
 import { layerText } from '../layer-text.ts';
 import { runToJson } from '../run-json.ts';
-import { engineText, epochLine, testLines } from '../run-text.ts';
+import { engineText, epochLine, stateText, testLines } from '../run-text.ts';
 
 export function addShow(program: Command, context: CommandContext): void {
   program
@@ -39,11 +39,10 @@ Examples:
 function runLines(view: RunView): string[] {
   const { record } = view;
   const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${value}`);
-  const reason = view.stateMessage ?? view.stateReason;
   const layer = view.engine && layerText(view.engine, findRecipe(record.recipe)?.layer);
   return [
     `${record.id}${record.quick ? ' (quick)' : ''}`,
-    `state       ${view.state}${reason ? `: ${reason}` : ''}`,
+    `state       ${stateText(view)}`,
     `step        ${view.step}, epoch ${view.epoch} of ${view.epochs}`,
     `started     ${formatDate(record.createdAt)} by teletrain ${record.version}${view.worker ? ` on ${view.worker}` : ''}`,
     ...(view.engine ? [`engine      ${engineText(view.engine)}`] : []),
@@ -55,7 +54,7 @@ function runLines(view: RunView): string[] {
       .filter((checkpoint) => !checkpoint.removedOnWorker || checkpoint.home.state === 'verified')
       .map(
         (checkpoint) =>
-          `checkpoint  ${checkpoint.id}  ${formatBytes(checkpoint.bytes)}${checkpoint.best ? '  best' : ''}  ${checkpoint.home.state === 'verified' ? checkpoint.home.directory : 'on the worker only'}`,
+          `checkpoint  ${checkpoint.id}  ${formatBytes(checkpoint.bytes)}${checkpoint.best ? '  best' : ''}  ${checkpoint.home.state === 'verified' ? relative(view.directory, checkpoint.home.directory) : 'on the worker only'}`,
       ),
     ...view.samples.slice(-1).map((sample) => `pictures    ${join(view.directory, sample.file)}`),
     `folder      ${view.directory}`,

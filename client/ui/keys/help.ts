@@ -20,18 +20,14 @@ export function helpRows(
   const here = shown.filter(
     ({ contexts }) => contexts.includes(context) || contexts.includes('everywhere'),
   );
+  const keyed = shown.map(({ keys }) => shownKeys(keys, glyphs.unicode).length);
+  const keyWidth = Math.max(...keyed) + 1;
   const elsewhere = shown.filter((binding) => !here.includes(binding));
   for (const { group, keys, description } of [...here, ...elsewhere]) {
     const rows = groups.get(group) ?? [];
     rows.push([
       ['  '],
-      [
-        keys
-          .map((key) => shownKey(key, glyphs.unicode))
-          .join(' ')
-          .padEnd(11),
-        'key',
-      ],
+      [shownKeys(keys, glyphs.unicode).padEnd(keyWidth), 'key'],
       [` ${description}`, 'plain'],
     ]);
     groups.set(group, rows);
@@ -69,6 +65,9 @@ export function helpRows(
       .join(''),
   );
 }
+
+const shownKeys = (keys: readonly string[], unicode: boolean): string =>
+  keys.map((key) => shownKey(key, unicode)).join(' ');
 
 /** The keys that mean something in `context`, one sentence each, for screen readers. */
 export function spokenKeys(context: Context, hidden: readonly Command[] = []): string {

@@ -34,7 +34,7 @@ function helpOf(command: Command): string {
 describe('every command', () => {
   it.each(
     all(program)
-      .slice(1)
+      .filter((command) => command !== program && command.name() !== 'help')
       .map((command) => [command.name(), command] as const),
   )('%s has --json, a description and an example in its help', (_, command) => {
     const help = helpOf(command);
@@ -49,6 +49,37 @@ describe('every command', () => {
     expect(help).toContain(
       '0 done, 1 failed, 2 usage, 3 worker lost, 4 stopped early, 130 interrupted',
     );
+  });
+});
+
+describe('teletrain help', () => {
+  const help = (...names: string[]) => {
+    let text = '';
+    const asked = createProgram(context);
+    for (const command of all(asked))
+      command.exitOverride().configureOutput({
+        writeOut: (part) => {
+          text += part;
+        },
+      });
+    return asked.parseAsync(['help', ...names], { from: 'user' }).then(
+      () => text,
+      (error: Error) => (text === '' ? Promise.reject(error) : text),
+    );
+  };
+
+  it('prints the help of the program, of a command and of a command of a command', async () => {
+    expect(await help()).toMatch(/^Usage: teletrain \[options\]/);
+    expect(await help('export')).toMatch(/^Usage: teletrain export/);
+    expect(await help('checkpoints', 'get')).toMatch(/^Usage: teletrain checkpoints get/);
+  });
+
+  it('says that there is no such command, and which one was meant', async () => {
+    await expect(help('nope')).rejects.toMatchObject({
+      message: 'There is no command "nope".',
+      hint: 'See "teletrain --help" for the commands.',
+    });
+    await expect(help('exp')).rejects.toMatchObject({ hint: 'Did you mean "teletrain export"?' });
   });
 });
 

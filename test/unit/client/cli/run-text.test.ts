@@ -6,6 +6,7 @@ import {
   finalLines,
   headerLine,
   lossText,
+  stateText,
 } from '../../../../client/cli/run-text.ts';
 import { nativeEngine } from '../ui/scripted-run.ts';
 import { runView, withMetrics } from './run-views.ts';
@@ -118,6 +119,15 @@ describe('the end of a run', () => {
     expect(finalLines(runView({ state, step: 3, epoch: 1, stateMessage: 'it broke' }))[0]).toMatch(
       sentence,
     );
+  });
+
+  it.each([
+    [{ state: 'running', stateReason: 'resume' }, 'running'],
+    [{ state: 'done', stateReason: 'epochs' }, 'done: all its epochs'],
+    [{ state: 'failed', stateReason: 'disk-full' }, 'failed: disk-full'],
+    [{ state: 'failed', stateReason: 'disk-full', stateMessage: 'No room.' }, 'failed: No room.'],
+  ] as const)('%j is shown as "%s"', (state, text) => {
+    expect(stateText(runView(state))).toBe(text);
   });
 
   it.each([
