@@ -10,6 +10,7 @@ import type { RunStatus } from '../../shared/events.ts';
 import { closeCodes } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { engineEnvironment } from '../native/environment.ts';
+import { wishLike } from '../wished-implementations.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { connectionHost } from './connection-host.ts';
 import { ControlKeeper } from './control-keeper.ts';
@@ -83,7 +84,11 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       environment,
     });
     const tensors = new TensorSessions({
-      environment,
+      // A loop of a client's own ends with the bits of a run.
+      environment: async () => ({
+        ...(await environment()),
+        ...wishLike(training.report?.layers),
+      }),
       start: (variables, listener) =>
         new TensorProcess(siblingProgram('../engine/tensors/main'), variables, listener),
     });

@@ -23,6 +23,7 @@ import { openGatewayLink } from '../../../worker/engine/gateway-link.ts';
  * SMALL_ENGINE_SAMPLE_BYTES  each step also gives a sample of this size (default 0: none)
  * SMALL_ENGINE_DRAWINGS=1   before each step it shows a sample that is being drawn, and never gives it
  * SMALL_ENGINE_FILE_BYTES   size of a checkpoint's weights (default 1000)
+ * SMALL_ENGINE_LSTM         what it says that it computes an LSTM by (default: says nothing)
  * SMALL_ENGINE_UNUSABLE=1   it says that it cannot work here
  * SMALL_ENGINE_STILLBORN=1  it ends with code 7 before it is ready
  * SMALL_ENGINE_DEAD_FILE    while this file exists it ends with code 9 as soon as it is to train
@@ -31,6 +32,7 @@ const stepMs = Number(process.env.SMALL_ENGINE_STEP_MS ?? 5);
 const isBusy = process.env.SMALL_ENGINE_BUSY === '1';
 const fileBytes = Number(process.env.SMALL_ENGINE_FILE_BYTES ?? 1000);
 const sampleBytes = Number(process.env.SMALL_ENGINE_SAMPLE_BYTES ?? 0);
+const lstmBy = process.env.SMALL_ENGINE_LSTM;
 const showsDrawings = process.env.SMALL_ENGINE_DRAWINGS === '1';
 const stepsAtOnce = Number(process.env.SMALL_ENGINE_AT_ONCE ?? 1);
 const stepsPerEpoch = Number(process.env.SMALL_ENGINE_EPOCH_STEPS ?? 10);
@@ -103,6 +105,7 @@ if (process.env.SMALL_ENGINE_UNUSABLE === '1') {
       cpu: 'none',
       cpuFeatures: [],
       candidates: [],
+      ...(lstmBy && { layers: [{ layer: 'LSTM', used: lstmBy, implementations: [] }] }),
     },
   });
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerReport } from '../../../shared/engine-report.ts';
+import { wishFor, wishVariable } from '../../wished-implementations.ts';
 import { type Ranking, setRanking } from '../ops/choose.ts';
 import { type NativeDispatch, nativeDispatch } from '../ops/native-dispatch.ts';
 import { Attempts } from './attempts.ts';
@@ -46,10 +47,9 @@ export function keepImplementations(
   return kept;
 }
 
-/** As TELETRAIN_IMPLEMENTATION wishes, by the name of one: for runs whose bits are to be compared. */
+/** For engines whose bits are to be compared. */
 function asWished(found: readonly LayerReport[]): LayerReport[] {
-  const wished = process.env.TELETRAIN_IMPLEMENTATION;
-  return preferring(found, () => wished, 'TELETRAIN_IMPLEMENTATION asks for it');
+  return preferring(found, (layer) => wishFor(layer), `${wishVariable} asks for it`);
 }
 
 /** The reports with a wish fulfilled wherever it agrees with the reference. */
