@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { connect } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
 import { isAlive } from '../../client/session/system.ts';
 import { workerLockSchema } from '../../shared/worker-lock.ts';
@@ -99,3 +100,15 @@ test('a local worker that cannot start says why, and leaves no process behind', 
   expect(await client.workers()).toEqual([]);
   await client.close();
 });
+
+test('a local worker that a closed tensor session had started ends when told', async () => {
+  await using home = await temporaryHome();
+  const session = await connect(undefined, { home: home.path });
+  const { pid } = await lockOf(home.path);
+  session.close();
+  const client = createClient({ home: home.path, times: quickTimes });
+  // The thread that had started it is gone by then, so nobody asks how the worker ended.
+  await client.stopWorker('local');
+  expect(isAlive(pid)).toBe(false);
+  await client.close();
+}, 120_000);
