@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cellSource } from './cell.ts';
 import { introduction } from './introduction.ts';
@@ -9,7 +9,7 @@ import { packWorker } from './pack-worker.ts';
  * The Colab notebook as text: terms and instructions, and one cell with form fields that carries
  * the worker and starts it. The same project gives the same bytes.
  *
- * @param project The clone, compiled, or the installed package.
+ * @param project The clone, compiled.
  * @throws TeletrainError `not-compiled`.
  */
 export async function buildNotebook(project: string): Promise<string> {
@@ -39,9 +39,21 @@ export async function buildNotebook(project: string): Promise<string> {
   return `${JSON.stringify(notebook, null, 1)}\n`;
 }
 
-/** Writes the notebook, whole or not at all. @returns its size in bytes. */
+/**
+ * Writes the notebook, whole or not at all: the clone's, made anew, or the one that came with the
+ * installed package, which was made when that was packed.
+ *
+ * @returns its size in bytes.
+ * @throws TeletrainError `not-compiled`.
+ */
 export async function writeNotebook(project: string, file: string): Promise<number> {
-  const text = await buildNotebook(project);
+  const isClone = await access(join(project, 'package-lock.json')).then(
+    () => true,
+    () => false,
+  );
+  const text = isClone
+    ? await buildNotebook(project)
+    : await readFile(join(project, 'colab', 'teletrain.ipynb'), 'utf8');
   const beside = `${file}.${randomBytes(4).toString('hex')}.new`;
   try {
     await writeFile(beside, text);

@@ -34,13 +34,12 @@ type LockPackages = z.infer<typeof lockSchema>['packages'];
 /**
  * `package.json` and `package-lock.json` of the worker alone: the project's, without what only a
  * laptop needs. What the engine needs is optional in the project and required here.
+ *
+ * @param project The clone: an installed package has no lockfile, for npm packs none.
  */
 export async function workerManifests(project: string): Promise<{ package: string; lock: string }> {
   const own = packageSchema.parse(await readJson(join(project, 'package.json')));
-  const lockName = join(project, 'package-lock.json');
-  const lock = lockSchema.parse(
-    await readJson(lockName).catch(() => readJson(join(project, 'npm-shrinkwrap.json'))),
-  );
+  const lock = lockSchema.parse(await readJson(join(project, 'package-lock.json')));
   const dependencies = Object.fromEntries(
     Object.entries({ ...own.dependencies, ...own.optionalDependencies })
       .filter(([name]) => !laptopOnly.test(name))
