@@ -6,6 +6,12 @@ const known: Readonly<Record<string, readonly [code: string, what: string, hint:
     'The disk is full',
     'Free some space; "teletrain clean" shows what teletrain can give back.',
   ],
+  EDQUOT: [
+    'disk-full',
+    'The disk has no more room for this user',
+    'Free some space; "teletrain clean" shows what teletrain can give back.',
+  ],
+  EIO: ['disk-failed', 'The disk failed', 'See whether the disk is sound, and mounted.'],
   EACCES: [
     'not-permitted',
     'The system does not permit it',

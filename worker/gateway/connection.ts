@@ -25,6 +25,7 @@ import type { AskingConnection, Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
 import type { ResultsOutlet } from './tensor-session.ts';
+import { toldFailure } from './told-failure.ts';
 
 /** What the gateway does for a connection. */
 export interface ConnectionHost {
@@ -347,10 +348,7 @@ export class Connection implements AskingConnection {
 
   #fault(what: string, error: unknown): TeletrainError {
     this.#host.onFault(what, error);
-    return new TeletrainError('internal', `The worker failed while ${what}.`, {
-      hint: "Look at the worker's output; if it happens again, report it.",
-      cause: error,
-    });
+    return toldFailure(what, error);
   }
 
   #release(saidGoodbye: boolean): void {

@@ -9,6 +9,7 @@ import type { Answer } from './ledger.ts';
 import type { LedgerFile } from './ledger-file.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
 import type { CheckedRequest } from './session.ts';
+import { toldFailure } from './told-failure.ts';
 
 /** Who may ask now for what changes something: `ControlKeeper`. */
 export interface Permits {
@@ -53,6 +54,8 @@ export class RequestDesk {
       const permit = this.#permits.require(connection.caller, needs);
       if (permit) await permit;
       return await handle(this.#handlers, client, request, connection);
+    } catch (error) {
+      throw this.#told(request, error);
     } finally {
       this.#underway -= 1;
       if (this.#underway === 0) for (const wake of this.#waitingForIdle.splice(0)) wake();
@@ -140,12 +143,14 @@ export class RequestDesk {
       const { result, afterwards } = outcome;
       return { answer: { result }, afterwards };
     } catch (error) {
-      if (error instanceof TeletrainError) return { answer: { error: error.toJSON() } };
-      this.#onFault(request.method, error);
-      const hint = "Look at the worker's output; if it happens again, report it.";
-      const message = `The worker failed at ${request.method}.`;
-      return { answer: { error: { code: 'internal', message, hint } } };
+      return { answer: { error: this.#told(request, error).toJSON() } };
     }
+  }
+
+  #told({ method }: CheckedRequest, error: unknown): TeletrainError {
+    if (error instanceof TeletrainError) return error;
+    this.#onFault(method, error);
+    return toldFailure(method, error);
   }
 }
 

@@ -55,6 +55,14 @@ export class RunDirectory {
     return join(this.path, 'uploads', id);
   }
 
+  /** There is a folder of it, whatever is in there. */
+  async isThere(): Promise<boolean> {
+    return await this.system.disk.lstat(this.path).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** `import.json` is written first: with `run.json` the run exists. */
   async create(record: RunRecord, imported?: ImportRecord): Promise<void> {
     const { system } = this;

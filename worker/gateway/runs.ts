@@ -129,10 +129,17 @@ export class Runs {
 
   async #make(record: RunRecord, imported: ImportRecord | undefined): Promise<Run> {
     const directory = new RunDirectory(join(this.#folder, record.id), this.#system);
-    await directory.create(record, imported);
-    const { run } = await Run.open(record, directory, imported, this.#onEvents);
-    this.#runs.set(record.id, run);
-    return run;
+    const wasThere = await directory.isThere();
+    try {
+      await directory.create(record, imported);
+      const { run } = await Run.open(record, directory, imported, this.#onEvents);
+      this.#runs.set(record.id, run);
+      return run;
+    } catch (error) {
+      // A part of a run would be said to be unreadable at every start of the worker.
+      if (!wasThere) await directory.remove().catch(() => {});
+      throw error;
+    }
   }
 
   async #load(name: string, onWarning: (message: string) => void): Promise<void> {

@@ -24,7 +24,7 @@ export class Uploads {
   /**
    * Takes bytes at `offset`, which must be the length received so far; none at all only asks.
    * @returns the length now received.
-   * @throws TeletrainError `no-upload`, `wrong-offset`, `upload-too-long`, `disk-full`.
+   * @throws TeletrainError `no-upload`, `wrong-offset`, `upload-too-long`; the file system's error: what was received before is kept.
    */
   async receive(
     run: Run,
@@ -60,19 +60,15 @@ export class Uploads {
           },
         );
       }
-      try {
-        await using target = await system.disk.open(path, received === 0 ? 'w' : 'r+', 0o600);
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await target.write(
-            bytes,
-            done,
-            bytes.length - done,
-            received + done,
-          );
-          done += bytesWritten;
-        }
-      } catch (error) {
-        throw diskFull(error);
+      await using target = await system.disk.open(path, received === 0 ? 'w' : 'r+', 0o600);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await target.write(
+          bytes,
+          done,
+          bytes.length - done,
+          received + done,
+        );
+        done += bytesWritten;
       }
       return received + bytes.length;
     });
@@ -80,7 +76,8 @@ export class Uploads {
 
   /**
    * @param manifestSha256 of the manifest.json that was uploaded; without one the worker writes it.
-   * @throws TeletrainError `no-upload`, `checkpoint-incomplete`, `checkpoint-corrupt`, `disk-full`.
+   * @throws TeletrainError `no-upload`, `checkpoint-incomplete`, `checkpoint-corrupt`; the file system's
+   *   error.
    */
   async commit(run: Run, checkpoint: string, manifestSha256: string | undefined): Promise<void> {
     await this.#inTurn(run, async () => {
@@ -93,17 +90,13 @@ export class Uploads {
       if (await isFolder(target, system)) return;
       for (const file of manifest.files) await verify(folder, file, system);
       await settleManifest(folder, manifest, manifestSha256, system);
-      try {
-        for (const { name } of manifest.files) {
-          await using file = await system.disk.open(join(folder, name), 'r+');
-          await file.sync();
-        }
-        await syncFolder(folder, system);
-        await system.disk.rename(folder, target);
-        await syncFolder(run.directory.checkpointsPath, system);
-      } catch (error) {
-        throw diskFull(error);
+      for (const { name } of manifest.files) {
+        await using file = await system.disk.open(join(folder, name), 'r+');
+        await file.sync();
       }
+      await syncFolder(folder, system);
+      await system.disk.rename(folder, target);
+      await syncFolder(run.directory.checkpointsPath, system);
     });
   }
 
@@ -234,12 +227,4 @@ async function isFolder(path: string, { disk }: System): Promise<boolean> {
     (status) => status.isDirectory(),
     () => false,
   );
-}
-
-function diskFull(error: unknown): unknown {
-  if (!isSystemError(error, 'ENOSPC', 'EDQUOT')) return error;
-  return new TeletrainError('disk-full', "The worker's disk is full.", {
-    hint: 'Free some space on the worker, then try again: what arrived is kept.',
-    cause: error,
-  });
 }
