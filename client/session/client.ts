@@ -134,6 +134,7 @@ class SessionClient implements TeletrainClient {
     const worker = await this.#links.choose(options.on);
     if (worker === localName) await this.#links.ensureLocal({ dataDir, onProgress, signal });
     const link = await this.#links.to(worker);
+    link.requireMayAsk('run.start');
     if (link.state.kind !== 'connected') onProgress?.({ message: `connecting to "${worker}"` });
     await link.connected({ ...patient(signal), attempts: 5 });
     const createdAt = this.#system.clock.now();

@@ -35,13 +35,16 @@ const oldWorkerPatienceMs = 4_000;
  * Goes on with a run: where it was, or on a worker that does not have all of it, to which the last
  * checkpoint at home is brought first.
  * @throws TeletrainError `run-active-elsewhere`, `run-diverged`, `events-missing`, `no-checkpoint`,
- *   `run-done`, `worker-busy`, `worker-lost`, ...
+ *   `run-done`, `worker-busy`, `worker-lost`, `read-only`, ...
  */
 export async function resumeRun(options: ResumeOptions): Promise<void> {
   const { links, store, session, target, replace, changes, onProgress, signal } = options;
   if (target === localName) await links.ensureLocal({ onProgress, signal });
   const link = await links.to(target);
+  // Before anything is moved, and before a worker that is away is waited for.
+  link.requireMayAsk('run.resume');
   await link.connected(patient(signal));
+  link.requireMayAsk('run.resume');
   await leaveOldWorker(options);
   const there = await summaryOn(link, session.id, patient(signal));
   const isThere = there !== undefined && goesOn(there, session.history);

@@ -4,16 +4,19 @@ import { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { priorityOf } from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
-import type {
-  ControlState,
-  FrameKind,
-  Hello,
-  MethodName,
-  ParamsOf,
-  ResultOf,
-  ResultsHeader,
-  Welcome,
+import {
+  type ControlState,
+  type FrameKind,
+  type Hello,
+  type MethodName,
+  methods,
+  type ParamsOf,
+  type ResultOf,
+  type ResultsHeader,
+  type RoleName,
+  type Welcome,
 } from '../../shared/messages.ts';
+import { readOnly } from '../../shared/read-only.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
 import { Connection } from './connection.ts';
@@ -58,6 +61,8 @@ export interface WorkerLinkOptions {
   /** @throws TeletrainError what no further attempt will mend. */
   readonly endpoint: () => Promise<Endpoint | Away>;
   readonly lastEpoch?: string;
+  /** What the token allows, as it was said when it was given. */
+  readonly role?: RoleName | undefined;
   readonly times?: Partial<ConnectionTimes>;
   readonly system?: System;
   readonly openSocket?: OpenSocket;
@@ -114,11 +119,23 @@ export class WorkerLink {
     return this.#welcome;
   }
 
-  /** What this client may do there; undefined while it is not connected. */
+  /**
+   * What this client may do there, as the worker said last: a token keeps its role, while of who has
+   * control nothing is known without a connection. Undefined where it never said.
+   */
   get access(): Access | undefined {
-    if (this.state.kind !== 'connected' || !this.#welcome) return undefined;
-    const { role = 'control' } = this.#welcome;
-    return { role, control: this.#control };
+    const { role = 'control' } = this.#welcome ?? this.#options;
+    if (!this.#welcome && this.#options.role === undefined) return undefined;
+    return this.state.kind === 'connected' ? { role, control: this.#control } : { role };
+  }
+
+  /**
+   * What cannot be done with this client's token need not be asked, nor waited for while the worker is away.
+   * @throws TeletrainError `read-only`.
+   */
+  requireMayAsk(method: MethodName): void {
+    if (methods[method].needs !== 'observe' && this.access?.role === 'observe')
+      throw readOnly(method);
   }
 
   /** Begins to connect, or tries again at once. */
@@ -175,7 +192,7 @@ export class WorkerLink {
 
   /**
    * Asks and waits for the answer, over any number of reconnects.
-   * @throws TeletrainError what the worker answered; `worker-lost` after `patienceMs` without a
+   * @throws TeletrainError what the worker answered; `read-only`; `worker-lost` after `patienceMs` without a
    *   connection; the refusal; `cancelled`.
    */
   async request<Method extends MethodName>(
@@ -185,6 +202,7 @@ export class WorkerLink {
   ): Promise<Answer<ResultOf<Method>>> {
     const { signal } = options;
     if (signal?.aborted) throw cancelled('The request', signal);
+    this.requireMayAsk(method);
     const { promise, resolve, reject } = Promise.withResolvers<Answer<unknown>>();
     const { id, effects } = this.#machine.request(this.#clock.monotonic(), method, params, options);
     this.#waiters.set(id, { resolve, reject });

@@ -11,7 +11,7 @@ import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
 import type { OpenSocket } from './socket.ts';
 import type { Invitation, WorkerReference } from './types.ts';
-import { type Away, type Endpoint, WorkerLink } from './worker-link.ts';
+import { type Away, type Endpoint, WorkerLink, type WorkerLinkOptions } from './worker-link.ts';
 import { localName, type PairedWorker, type PairedWorkers } from './workers.ts';
 
 /** How long a command waits for a worker that it needs now. */
@@ -206,10 +206,10 @@ export class WorkerLinks {
   async to(name: string, lastEpoch?: string): Promise<WorkerLink> {
     const known = this.#links.get(name);
     if (known) return known;
-    if (name !== localName) await this.#pairedEndpoint(name);
+    const role = name === localName ? undefined : (await this.#requirePaired(name)).role;
     const endpoint = () =>
       name === localName ? this.#localEndpoint() : this.#pairedEndpoint(name);
-    const link = await this.#make(endpoint, lastEpoch);
+    const link = await this.#make(endpoint, { lastEpoch, role });
     // Another caller may have been first in the meantime.
     const meanwhile = this.#links.get(name);
     if (meanwhile) return meanwhile;
@@ -250,9 +250,15 @@ export class WorkerLinks {
   }
 
   async #pairedEndpoint(name: string): Promise<Endpoint> {
+    const { url, token, pin } = await this.#requirePaired(name);
+    return { url, auth: { token }, pin };
+  }
+
+  /** @throws UsageError `not-paired`. */
+  async #requirePaired(name: string): Promise<PairedWorker> {
     const paired = await this.#options.paired.named(name);
     if (!paired) throw unknownWorker(name);
-    return { url: paired.url, auth: { token: paired.token }, pin: paired.pin };
+    return paired;
   }
 
   /** A worker looks for datasets where it was told at its start: to be told anew it starts anew. */
@@ -276,7 +282,11 @@ export class WorkerLinks {
     return needed ? local.ensure({ ...needed, signal: this.#closing.signal }) : local.endpoint();
   }
 
-  async #make(endpoint: () => Promise<Endpoint | Away>, lastEpoch?: string): Promise<WorkerLink> {
+  async #make(
+    endpoint: () => Promise<Endpoint | Away>,
+    known: Pick<WorkerLinkOptions, 'role'> & { lastEpoch?: string | undefined } = {},
+  ): Promise<WorkerLink> {
+    const { lastEpoch, role } = known;
     const { system, openSocket, times } = this.#options;
     return new WorkerLink({
       client: await this.client(),
@@ -285,6 +295,7 @@ export class WorkerLinks {
       ...(openSocket ? { openSocket } : {}),
       ...(times ? { times } : {}),
       ...(lastEpoch === undefined ? {} : { lastEpoch }),
+      role,
     });
   }
 

@@ -15,9 +15,9 @@ import {
   type Role,
   requestSchema,
 } from '../../shared/messages.ts';
+import { readOnly } from '../../shared/read-only.ts';
 import { commonVersion, type VersionRange } from '../../shared/versions.ts';
 import type { GatewayWelcome } from './door.ts';
-import { readOnly } from './read-only.ts';
 
 /** A request whose method exists and whose parameters are what the method takes. */
 export type CheckedRequest<Method extends MethodName = MethodName> = {

@@ -1,5 +1,5 @@
-import { TeletrainError } from '../../shared/errors.ts';
-import type { MethodName, methods } from '../../shared/messages.ts';
+import { TeletrainError } from './errors.ts';
+import type { MethodName, methods } from './messages.ts';
 
 /** Methods that are not for observers. */
 type Guarded = {
@@ -27,7 +27,7 @@ const deeds: Readonly<Record<Guarded, string>> = {
 
 const isGuarded = (method: MethodName): method is Guarded => method in deeds;
 
-/** Why an observer is refused, in the words of what it wanted to do. */
+/** Why an observer is refused, by the worker or before it asks, in the words of what it wanted to do. */
 export function readOnly(method: MethodName): TeletrainError {
   const deed = isGuarded(method) ? deeds[method] : 'do that';
   return new TeletrainError(
