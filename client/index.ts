@@ -5,6 +5,7 @@ export type { EventOf, RunEvent, RunState } from '../shared/events.ts';
 export type { RecipeName } from '../shared/recipes.ts';
 export type { RunRecord } from '../shared/run.ts';
 export type { LossName } from '../shared/tensors/losses.ts';
+export type { OneOrMore } from '../shared/tensors/one-or-more.ts';
 export { type ConnectOptions, connect, type RemoteSession } from './remote/connect.ts';
 export type {
   ArrayValues,

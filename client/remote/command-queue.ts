@@ -5,7 +5,6 @@ import { limits } from '../../shared/limits.ts';
 import { alignedLength, encodeBatch } from '../../shared/tensors/batch.ts';
 import type { Command, Failure } from '../../shared/tensors/commands.ts';
 import { bytesOf, type StoredTypeName, type TensorValues } from '../../shared/tensors/data.ts';
-import type { ModelCommand } from '../../shared/tensors/model-commands.ts';
 import { IssuedCalls } from './issued-calls.ts';
 import { type FromThread, shared, type ToThread } from './thread-messages.ts';
 
@@ -102,13 +101,13 @@ export class CommandQueue {
   }
 
   /**
-   * A command on a model: it goes out with its batch, and its answer is waited for by whoever wants it.
+   * A command on a model, or one that reads what it made: it goes out with its batch, and its answer is waited for by whoever wants it.
    * Answers come in the commands' order.
    * @param asker called by the line that asks for it
    * @throws TeletrainError what failed; why the session ended.
    */
   async call(
-    command: (id: number) => ModelCommand,
+    command: (id: number) => Command,
     asker: (...args: never) => unknown,
   ): Promise<Answer> {
     if (this.#ended) throw this.#ended;

@@ -1,5 +1,6 @@
 import type { RecipeName } from '../../shared/recipes.ts';
 import type { LossName } from '../../shared/tensors/losses.ts';
+import type { OneOrMore } from '../../shared/tensors/one-or-more.ts';
 
 /** Values of this program: the array's type gives the data type; a Uint8Array holds 0 and 1. */
 export interface ArrayValues {
@@ -31,7 +32,7 @@ export type CreateModelOptions =
   | {
       /**
        * A tfjs model.json, parsed or as text, or its topology alone (`model.toJSON(null, false)`). Layers
-       * of tfjs-layers, one input, one output; recurrent layers run by the worker's fused operations.
+       * of tfjs-layers; recurrent layers run by the worker's fused operations.
        */
       readonly modelJson: object | string;
       /** Its weights.bin. Default: what the layers' initializers give, which without a seed is chance. */
@@ -41,17 +42,19 @@ export type CreateModelOptions =
 /**
  * Examples of a step. Of the digit recipes: inputs [batch, 28, 28, 1] of 0 and 1, and no targets. Of
  * the review recipes: inputs int32 [batch, timesteps], words' indices below the setting `vocabulary`,
- * and targets [batch] of 0 and 1. Of a model.json: what its layers and the loss take.
+ * and targets [batch] of 0 and 1. Of a model.json: what its layers and the loss take, of each of its
+ * inputs as many examples, and targets of each of its outputs.
  */
 export interface Batch {
-  readonly inputs: Values;
-  readonly targets?: Values;
+  readonly inputs: OneOrMore<Values>;
+  readonly targets?: OneOrMore<Values>;
 }
 
 /**
  * `loss`, the mean over the batch's examples: of a recipe's model in nats an example; and further means:
  * `accuracy` (a fraction) of reviews, `hiddenLoss` (nats of the lower half given the upper) where
- * digits are evaluated.
+ * digits are evaluated. Of a model with several outputs `loss` is the sum of theirs, and each one's is
+ * `<output>_loss`, as in Keras.
  */
 export interface StepValues {
   readonly loss: number;
@@ -134,9 +137,9 @@ export interface RemoteModel {
   /**
    * Computes the loss and adds its gradients to those of earlier calls since the last `optimStep`: they
    * are summed, each call's being those of its batch's mean loss.
-   * @param loss of a model from a model.json; a recipe's has its own.
+   * @param loss of a model from a model.json, one for all outputs or each one's; a recipe's has its own.
    */
-  forwardBackward(batch: Batch, loss?: LossName): Promise<StepValues>;
+  forwardBackward(batch: Batch, loss?: OneOrMore<LossName>): Promise<StepValues>;
   /**
    * Applies the summed gradients and clears them.
    * @returns how many steps the model has had, and the gradients' global norm before clipping.
@@ -146,7 +149,14 @@ export interface RemoteModel {
     readonly gradientNorm: number;
   }>;
   /** Loss and metrics without gradients or dropout, with the averages of the weights if they are kept. */
-  evaluate(batch: Batch, loss?: LossName): Promise<StepValues>;
+  evaluate(batch: Batch, loss?: OneOrMore<LossName>): Promise<StepValues>;
+  /**
+   * What the model gives for inputs, in one batch, without dropout and with the averages of the weights
+   * if they are kept. Of a digit recipe the probability of each pixel being 1 given those before it,
+   * [batch, 28, 28, 1]; of a review recipe that of a review being positive, [batch, 1].
+   * @returns a list of the outputs' values in the model's order, of one where there is one.
+   */
+  predict(inputs: OneOrMore<Values>): Promise<readonly ArrayValues[]>;
   /** Draws pictures, pixel by pixel; of the digit recipes. */
   sample(options?: SampleOptions): Promise<SampledPictures>;
   /**

@@ -94,6 +94,11 @@ export class RemoteBackend extends tf.KernelBackend {
     return handle;
   }
 
+  /** For a tensor that a command makes and no tensor of this program stands for; `release` it. */
+  reserve(): number {
+    return this.#nextHandle();
+  }
+
   release(handles: number[]): void {
     this.#release(handles);
   }

@@ -1,6 +1,7 @@
-import { sizeOf } from '../../shared/tensors/data.ts';
+import { sizeOf, valuesOf } from '../../shared/tensors/data.ts';
 import type { LossName } from '../../shared/tensors/losses.ts';
 import type { Options } from '../../shared/tensors/model-commands.ts';
+import type { OneOrMore } from '../../shared/tensors/one-or-more.ts';
 import type { Answer, CommandQueue } from './command-queue.ts';
 import type {
   ArrayValues,
@@ -13,6 +14,7 @@ import type {
   StepValues,
   Values,
 } from './model.ts';
+import { outputsOf } from './model-outputs.ts';
 import type { RemoteBackend } from './remote-backend.ts';
 
 const defaultGivenRows = 14;
@@ -40,6 +42,7 @@ class ModelOnWorker implements RemoteModel {
   readonly #queue: CommandQueue;
   readonly #backend: RemoteBackend;
   readonly #model: number;
+  readonly #outputs: number;
 
   constructor(
     queue: CommandQueue,
@@ -50,20 +53,42 @@ class ModelOnWorker implements RemoteModel {
     this.#queue = queue;
     this.#backend = backend;
     this.#model = model;
+    this.#outputs = 'recipe' in options ? 1 : outputsOf(options.modelJson);
     this.created = this.#create(options);
     // Whoever uses the model is told.
     this.created.catch(() => {});
   }
 
-  async forwardBackward({ inputs, targets }: Batch, loss?: LossName): Promise<StepValues> {
+  async forwardBackward(
+    batch: Batch,
+    loss: OneOrMore<LossName> | null = null,
+  ): Promise<StepValues> {
     return numbers(
-      await this.#with([inputs, targets], ([given = -1, wanted = null]) =>
-        this.#queue.call(
-          (id) => ['forwardBackward', id, this.#model, given, wanted, loss ?? null],
+      await this.#with((send) => {
+        const inputs = send.oneOrMore(batch.inputs);
+        const targets = batch.targets ? send.oneOrMore(batch.targets) : null;
+        return this.#queue.call(
+          (id) => ['forwardBackward', id, this.#model, inputs, targets, loss],
           this.forwardBackward,
-        ),
-      ),
+        );
+      }),
     );
+  }
+
+  async predict(given: OneOrMore<Values>): Promise<readonly ArrayValues[]> {
+    const [, ...outputs] = await this.#with((send) => {
+      const inputs = send.oneOrMore(given);
+      const handles = Array.from({ length: this.#outputs }, () => send.reserve());
+      const predicted = this.#queue.call(
+        (id) => ['predict', id, this.#model, inputs, handles],
+        this.predict,
+      );
+      const reads = handles.map((handle) =>
+        this.#queue.call((id) => ['read', id, handle], this.predict),
+      );
+      return Promise.all([predicted, ...reads]);
+    });
+    return outputs.map(valuesIn);
   }
 
   async optimStep(options: OptimStepOptions = {}) {
@@ -73,14 +98,16 @@ class ModelOnWorker implements RemoteModel {
     );
   }
 
-  async evaluate({ inputs, targets }: Batch, loss?: LossName): Promise<StepValues> {
+  async evaluate(batch: Batch, loss: OneOrMore<LossName> | null = null): Promise<StepValues> {
     return numbers(
-      await this.#with([inputs, targets], ([given = -1, wanted = null]) =>
-        this.#queue.call(
-          (id) => ['evaluate', id, this.#model, given, wanted, loss ?? null],
+      await this.#with((send) => {
+        const inputs = send.oneOrMore(batch.inputs);
+        const targets = batch.targets ? send.oneOrMore(batch.targets) : null;
+        return this.#queue.call(
+          (id) => ['evaluate', id, this.#model, inputs, targets, loss],
           this.evaluate,
-        ),
-      ),
+        );
+      }),
     );
   }
 
@@ -88,9 +115,13 @@ class ModelOnWorker implements RemoteModel {
     const { given, count = 1, seed = 1, givenRows = defaultGivenRows, temperature } = options;
     const settings = defined({ count, seed, givenRows: given ? givenRows : 0, temperature });
     const { bytes, shape } = data(
-      await this.#with([given], ([pictures = null]) =>
-        this.#queue.call((id) => ['sample', id, this.#model, pictures, settings], this.sample),
-      ),
+      await this.#with((send) => {
+        const pictures = given ? send.values(given) : null;
+        return this.#queue.call(
+          (id) => ['sample', id, this.#model, pictures, settings],
+          this.sample,
+        );
+      }),
     );
     return { pixels: new Uint8Array(bytes), shape };
   }
@@ -103,9 +134,10 @@ class ModelOnWorker implements RemoteModel {
 
   async loadState(bytes: Uint8Array) {
     return numbers<{ step: number }>(
-      await this.#with([bytes], ([file = -1]) =>
-        this.#queue.call((id) => ['loadState', id, this.#model, file], this.loadState),
-      ),
+      await this.#with((send) => {
+        const file = send.file(bytes);
+        return this.#queue.call((id) => ['loadState', id, this.#model, file], this.loadState);
+      }),
     );
   }
 
@@ -135,45 +167,80 @@ class ModelOnWorker implements RemoteModel {
 
   async #createFromLayers(modelJson: Uint8Array, weights: Uint8Array | undefined) {
     return numbers<{ parameters: number; bytes: number }>(
-      await this.#with([modelJson, weights], ([file = -1, weightsFile = null]) =>
-        this.#queue.call(
+      await this.#with((send) => {
+        const file = send.file(modelJson);
+        const weightsFile = weights ? send.file(weights) : null;
+        return this.#queue.call(
           (id) => ['createLayersModel', id, this.#model, file, weightsFile],
           RemoteModels.prototype.create,
-        ),
-      ),
+        );
+      }),
     );
   }
 
   /**
-   * Issues a command on values, of which those that are not on the worker are sent before it and freed
-   * after it. Files are bytes.
+   * Issues commands on values, of which those that are not on the worker are sent before them and freed
+   * after them.
    */
-  async #with(
-    values: readonly (Values | Uint8Array | undefined)[],
-    issue: (handles: (number | undefined)[]) => Promise<Answer>,
-  ): Promise<Answer> {
-    const sent: number[] = [];
-    let answer: Promise<Answer>;
-    const send = (...upload: Parameters<RemoteBackend['upload']>) => {
-      const handle = this.#backend.upload(...upload);
-      sent.push(handle);
-      return handle;
-    };
+  async #with<Result>(issue: (send: ValueSender) => Promise<Result>): Promise<Result> {
+    const send = new ValueSender(this.#backend);
+    let result: Promise<Result>;
     try {
-      const handles = values.map((value) => {
-        if (value === undefined) return undefined;
-        if (value instanceof Uint8Array) return send(value, [value.byteLength], 'bytes');
-        if ('dataId' in value) return this.#backend.handleOf(value);
-        return send(value.values, value.shape, dataTypeOf(value));
-      });
-      answer = issue(handles);
-      // Where the session ends at the release below, that throws, and the answer is of no interest.
-      answer.catch(() => {});
+      result = issue(send);
+      // Where the session ends at the release below, that throws, and the result is of no interest.
+      result.catch(() => {});
     } finally {
-      this.#backend.release(sent);
+      this.#backend.release(send.sent);
     }
-    return await answer;
+    return await result;
   }
+}
+
+/** Gives what a command computes with handles, and remembers those that are no tensor's. */
+class ValueSender {
+  readonly sent: number[] = [];
+  readonly #backend: RemoteBackend;
+
+  constructor(backend: RemoteBackend) {
+    this.#backend = backend;
+  }
+
+  oneOrMore(given: OneOrMore<Values>): OneOrMore<number> {
+    if (Array.isArray(given)) return given.map((values: Values) => this.values(values));
+    if (isValues(given)) return this.values(given);
+    const named = Object.entries(given).map(([name, values]) => [name, this.values(values)]);
+    return Object.fromEntries(named);
+  }
+
+  values(given: Values): number {
+    if ('dataId' in given) return this.#backend.handleOf(given);
+    return this.#add(this.#backend.upload(given.values, given.shape, dataTypeOf(given)));
+  }
+
+  file(bytes: Uint8Array): number {
+    return this.#add(this.#backend.upload(bytes, [bytes.byteLength], 'bytes'));
+  }
+
+  /** For a tensor that the command makes. */
+  reserve(): number {
+    return this.#add(this.#backend.reserve());
+  }
+
+  #add(handle: number): number {
+    this.sent.push(handle);
+    return handle;
+  }
+}
+
+/** An input may be named `shape`, and is then no list. */
+const isValues = (given: object): given is Values => 'shape' in given && Array.isArray(given.shape);
+
+function valuesIn(answer: Answer): ArrayValues {
+  const { bytes, dtype, shape } = data(answer);
+  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') throw unexpectedAnswer();
+  // What the data types above are kept in.
+  const values = valuesOf(new Uint8Array(bytes), dtype, sizeOf(shape)) as ArrayValues['values'];
+  return { values, shape };
 }
 
 /** @throws TypeError for values that are not what their shape or their type says. */

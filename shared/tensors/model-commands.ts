@@ -1,10 +1,12 @@
 import { malformed } from './batch.ts';
-import { check, isCount } from './checks.ts';
+import { check, isCount, isListOf } from './checks.ts';
+import type { OneOrMore } from './one-or-more.ts';
 
 /**
  * What a client has a worker do with whole models, each an array in a batch's list beside the commands
  * on tensors and in one order with them (PROTOCOL.md, "Models"). A model's number is an integer that
- * the client chose and never chooses again; `inputs`, `targets` and the like are tensors' handles.
+ * the client chose and never chooses again; `inputs`, `targets` and the like are tensors' handles, of a
+ * model with several of them one for each.
  */
 export type ModelCommand =
   /** A recipe's network. Answered by `values`: `parameters`, and the `bytes` that it takes now. */
@@ -12,11 +14,13 @@ export type ModelCommand =
   /** A network of tfjs-layers from the bytes of a model.json and, if given, of its weights. */
   | ['createLayersModel', id: number, model: number, modelJson: number, weights: number | null]
   /** Answered by `values`: `loss` and the model's metrics. */
-  | ['forwardBackward', id: number, model: number, inputs: number, targets: Given, loss: Loss]
+  | ['forwardBackward', id: number, model: number, inputs: Inputs, targets: Targets, loss: Loss]
   /** Answered by `values`: `step` and `gradientNorm`. */
   | ['optimStep', id: number, model: number, Options]
   /** Answered as `forwardBackward`. */
-  | ['evaluate', id: number, model: number, inputs: number, targets: Given, loss: Loss]
+  | ['evaluate', id: number, model: number, inputs: Inputs, targets: Targets, loss: Loss]
+  /** Makes a tensor of each output, in the model's order. Answered by `described`. */
+  | ['predict', id: number, model: number, inputs: Inputs, outputs: number[]]
   /** Answered by `data`: truth values, [count, rows, columns, 1]. */
   | ['sample', id: number, model: number, given: Given, Options]
   /** Answered by `data` of the type `bytes`. */
@@ -26,7 +30,10 @@ export type ModelCommand =
   | ['disposeModel', model: number];
 
 type Given = number | null;
-type Loss = string | null;
+type Inputs = OneOrMore<number>;
+type Targets = OneOrMore<number> | null;
+/** One for all outputs, or one for each. */
+type Loss = OneOrMore<string> | null;
 
 /** Options by their names. Which there are, and their ranges, whoever does the command knows. */
 export type Options = Readonly<Record<string, number | boolean | string>>;
@@ -34,10 +41,27 @@ export type Options = Readonly<Record<string, number | boolean | string>>;
 const longestName = 100;
 const mostOptions = 64;
 const longestText = 4096;
+/** Inputs or outputs of a model. */
+const mostSeveral = 256;
 
 const isName = (value: unknown) => typeof value === 'string' && value.length <= longestName;
 const isGiven = (value: unknown) => value === null || isCount(value);
-const isLoss = (value: unknown) => value === null || isName(value);
+const isHandles = oneOrMore(isCount);
+const isTargets = (value: unknown) => value === null || isHandles(value);
+const isNames = oneOrMore(isName);
+const isLoss = (value: unknown) => value === null || isNames(value);
+const isOutputs = (value: unknown) =>
+  isListOf(value, isCount) && value.length <= mostSeveral && new Set(value).size === value.length;
+
+function oneOrMore(isOne: (value: unknown) => boolean): (value: unknown) => boolean {
+  const areAll = (values: readonly unknown[]) =>
+    values.length > 0 && values.length <= mostSeveral && values.every(isOne);
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return isOne(value);
+    if (Array.isArray(value)) return areAll(value);
+    return Object.keys(value).every(isName) && areAll(Object.values(value));
+  };
+}
 
 function isOptions(value: unknown): value is Options {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
@@ -58,9 +82,10 @@ function isOptions(value: unknown): value is Options {
 const forms: Readonly<Record<ModelCommand[0], readonly ((value: unknown) => boolean)[]>> = {
   createRecipeModel: [isCount, isCount, isName, isOptions],
   createLayersModel: [isCount, isCount, isCount, isGiven],
-  forwardBackward: [isCount, isCount, isCount, isGiven, isLoss],
+  forwardBackward: [isCount, isCount, isHandles, isTargets, isLoss],
   optimStep: [isCount, isCount, isOptions],
-  evaluate: [isCount, isCount, isCount, isGiven, isLoss],
+  evaluate: [isCount, isCount, isHandles, isTargets, isLoss],
+  predict: [isCount, isCount, isHandles, isOutputs],
   sample: [isCount, isCount, isGiven, isOptions],
   saveState: [isCount, isCount],
   loadState: [isCount, isCount, isCount],

@@ -205,6 +205,8 @@ export const commands: readonly Command[] = [
   ['forwardBackward', 5, 2, 1, 1, 'meanSquaredError'],
   ['optimStep', 6, 2, { learningRate: 0.1 }],
   ['evaluate', 7, 2, 1, null, null],
+  ['evaluate', 7, 2, [1, 1], { a: 1, b: 1 }, { a: 'meanSquaredError', b: 'meanAbsoluteError' }],
+  ['predict', 7, 2, { a: 1, b: 1 }, [7, 8]],
   ['sample', 8, 1, null, { count: 1, temperature: 0.5 }],
   ['saveState', 9, 2],
   ['loadState', 10, 2, 6],

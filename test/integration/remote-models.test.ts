@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import * as layers from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect, type RemoteSession } from '../../client/remote/connect.ts';
 import type { RemoteModel } from '../../client/remote/model.ts';
@@ -181,6 +183,52 @@ describe('a model on a worker', () => {
     const upper = [...values.subarray(0, pixels / 2)];
     expect([...drawn.subarray(0, pixels / 2)]).toEqual(upper);
     expect([...drawn.subarray(pixels, 1.5 * pixels)]).toEqual(upper);
+    model.dispose();
+  });
+
+  test('of several inputs and outputs trains and predicts by names, with values that come home', async () => {
+    const { createModel } = await open();
+    await tf.setBackend('cpu');
+    const a = layers.input({ shape: [2], name: 'a' });
+    const b = layers.input({ shape: [2], name: 'b' });
+    const sum = layers.layers.add({ name: 'sum' }).apply([a, b]) as layers.SymbolicTensor;
+    const head = layers.layers.dense({ units: 1, name: 'head', kernelInitializer: 'ones' });
+    const local = layers.model({ inputs: [a, b], outputs: [sum, head.apply(sum) as typeof sum] });
+    const modelJson = local.toJSON(null, false) as object;
+    const model = createModel({ modelJson });
+    const inputs = {
+      a: { values: Float32Array.of(1, 2, 3, 4), shape: [2, 2] },
+      b: { values: Float32Array.of(10, 20, 30, 40), shape: [2, 2] },
+    };
+    const sums = { values: Float32Array.of(11, 22, 33, 44), shape: [2, 2] };
+    const predicted = model.predict(inputs);
+    const targets = { sum: sums, head: { values: Float32Array.of(33, 76), shape: [2, 1] } };
+    const losses = { sum: 'meanSquaredError', head: 'meanAbsoluteError' } as const;
+    const step = model.forwardBackward({ inputs, targets }, losses);
+    await model.optimStep();
+    expect(await predicted).toEqual([sums, { values: Float32Array.of(33, 77), shape: [2, 1] }]);
+    expect(await step).toEqual({ loss: 0.5, sum_loss: 0, head_loss: 0.5 });
+    const text = createModel({ modelJson: JSON.stringify({ modelTopology: modelJson }) });
+    expect((await text.predict([inputs.a, inputs.b])).length).toBe(2);
+    const failed = text.predict(inputs.a);
+    await expect(failed).rejects.toMatchObject({ code: 'bad-batch' });
+    await expect(failed).rejects.toThrow('predict([2,2]): The model has 2 inputs (a, b): not 1.');
+    for (const one of [model, text, local]) one.dispose();
+  });
+
+  test('draws digits at a temperature, and tells of one that is none', async () => {
+    const model = (await open()).createModel({ recipe, settings: given });
+    const file = join(checkpoints, trained.manifest.id, 'model.safetensors');
+    await model.loadState(await readFile(file));
+    const draw = async (temperature?: number) =>
+      (await model.sample({ seed: 3, ...(temperature && { temperature }) })).pixels;
+    expect(await draw(1)).toEqual(await draw());
+    const { values } = recipeBatch(0).inputs;
+    const drawn = { values: values.subarray(0, pixels), shape: [1, 28, 28, 1] };
+    const cold = (await model.sample({ given: drawn, count: 2, temperature: 1e-9 })).pixels;
+    // Chance has no part in it any more.
+    expect(cold.subarray(0, pixels)).toEqual(cold.subarray(pixels));
+    await expect(draw(-1)).rejects.toMatchObject({ code: 'bad-option' });
     model.dispose();
   });
 

@@ -253,7 +253,14 @@ const commands: { readonly [Name in Command[0]]: readonly Command[] } = {
   createLayersModel: [['createLayersModel', 4, 6, 7, null]],
   forwardBackward: [['forwardBackward', 5, 5, 8, null, null]],
   optimStep: [['optimStep', 6, 5, adam]],
-  evaluate: [['evaluate', 7, 6, 8, 9, 'meanSquaredError']],
+  evaluate: [
+    ['evaluate', 7, 6, 8, 9, 'meanSquaredError'],
+    ['evaluate', 7, 6, [8, 9], { a: 9, b: 10 }, ['meanSquaredError', 'binaryCrossentropy']],
+  ],
+  predict: [
+    ['predict', 7, 6, 8, [11]],
+    ['predict', 7, 6, { text: 8, length: 9 }, [11, 12]],
+  ],
   sample: [['sample', 8, 5, null, { count: 4, seed: 1, temperature: 0.5 }]],
   saveState: [['saveState', 9, 5]],
   loadState: [['loadState', 10, 5, 10]],

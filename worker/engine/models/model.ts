@@ -28,6 +28,8 @@ export interface TrainableModel {
   lossAndGradients(batch: Batch): GradientResult;
   /** Loss and metrics without gradients. */
   evaluate(batch: Batch): StepResult;
+  /** What a sigmoid makes the network's probabilities of, float32: for sentiment [batch, 1]. */
+  logits(inputs: Tensor): Tensor;
   /** The tfjs `model.json` topology and Keras class names, where the network is a stack of Keras layers. */
   readonly keras?: KerasTopology;
   dispose(): void;

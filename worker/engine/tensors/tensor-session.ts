@@ -55,7 +55,8 @@ export class TensorSession {
       store: this.#store,
       results,
       quotaBytes: quota.bytes,
-      refusal: (bytes) => this.#refusal(0, bytes),
+      refusal: (bytes, handles) => this.#refusal(handles, bytes),
+      requireNew: (handle) => this.#requireNew(handle),
     });
   }
 

@@ -40,11 +40,12 @@ export async function loadLayersNetwork(files: LayersFiles, reserve: Reserve): P
       }),
     }),
   );
-  if (model.inputs?.length !== 1 || model.outputs?.length !== 1) {
+  // A stack whose first layer has no input shape is built when it is called.
+  if (!model.inputs?.length || !model.outputs?.length) {
     model.dispose();
     throw unsupportedModel(
-      'it has not one input and one output, each of a known shape',
-      'Give the first layer an input shape, and split a model with more.',
+      'its inputs and outputs are not known',
+      'Give the first layer an input shape.',
     );
   }
   return new LayersNetwork(model);

@@ -1,14 +1,15 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { TeletrainError } from '../../../../shared/errors.ts';
+import type { Several } from '../../../../shared/tensors/one-or-more.ts';
 import type { GradientResult, StepResult } from '../../models/model.ts';
 import type { OptimizerDefaults } from './optimizer-settings.ts';
 
 /** A batch as a client gives it: tensors of any shape and type, which stay the session's. */
 export interface GivenBatch {
-  readonly inputs: tf.Tensor;
-  readonly targets: tf.Tensor | undefined;
-  /** A loss's name; undefined: the network's own. */
-  readonly loss: string | undefined;
+  readonly inputs: Several<tf.Tensor>;
+  readonly targets: Several<tf.Tensor> | undefined;
+  /** A loss's name for all outputs, or each one's; undefined: the network's own. */
+  readonly loss: string | Several<string> | undefined;
 }
 
 export interface SampleRequest {
@@ -37,6 +38,8 @@ export interface Network {
   readonly trainable: ReadonlyMap<string, tf.Variable>;
   /** What a step that says nothing else uses. */
   readonly optimizer: OptimizerDefaults;
+  /** How many outputs it predicts. */
+  readonly outputs: number;
   /**
    * As `TrainableModel.lossAndGradients`.
    * @throws TeletrainError `bad-batch`, `unknown-loss`.
@@ -44,6 +47,8 @@ export interface Network {
   lossAndGradients(batch: GivenBatch): GradientResult;
   /** As `lossAndGradients`, without. */
   evaluate(batch: GivenBatch): StepResult;
+  /** New tensors, as many as `outputs`; without dropout. @throws TeletrainError `bad-batch`. */
+  predict(inputs: Several<tf.Tensor>): tf.Tensor[];
   /** @throws TeletrainError `cannot-sample`, `bad-batch`. */
   sample(request: SampleRequest): Promise<Pictures>;
   dispose(): void;

@@ -3,6 +3,7 @@ import { TeletrainError } from '../../../../shared/errors.ts';
 import { limits } from '../../../../shared/limits.ts';
 import { type AnySettings, completeSettings, recipeNamed } from '../../../../shared/recipes.ts';
 import type { Options } from '../../../../shared/tensors/model-commands.ts';
+import type { Several } from '../../../../shared/tensors/one-or-more.ts';
 import { createModel, weightSpecifications } from '../../models/create.ts';
 import { digitSize } from '../../models/digit-size.ts';
 import { isTableGradient } from '../../models/gradients.ts';
@@ -17,6 +18,7 @@ import { createRandom } from '../../random.ts';
 import { pictureLosses } from '../../training/picture-losses.ts';
 import { isPictureModel } from '../../training/samples.ts';
 import { describeTensor } from '../tensor-bytes.ts';
+import { inOrder } from './in-order.ts';
 import {
   badBatch,
   type GivenBatch,
@@ -66,6 +68,8 @@ export class RecipeNetwork implements Network {
     return { optimizer, learningRate, clipNorm, emaMomentum };
   }
 
+  readonly outputs = 1;
+
   lossAndGradients(given: GivenBatch): GradientResult {
     return tf.tidy(() => {
       const { loss, metrics, gradients } = this.#model.lossAndGradients(this.#batch(given));
@@ -84,6 +88,18 @@ export class RecipeNetwork implements Network {
       const batch = this.#batch(given);
       const result = isPictureModel(model) ? pictureLosses(model, batch) : model.evaluate(batch);
       return { loss: result.loss, metrics: { ...result.metrics } };
+    });
+  }
+
+  /** Probabilities: of each pixel being 1 given those before it, and of a review being positive. */
+  predict(given: Several<tf.Tensor>): tf.Tensor[] {
+    const model = this.#model;
+    return tf.tidy(() => {
+      const inputs = only(given, 'inputs');
+      const checked = isPictureModel(model)
+        ? tf.cast(pictures(inputs), 'float32')
+        : reviews(inputs, this.#vocabulary());
+      return [tf.sigmoid(model.logits(checked))];
     });
   }
 
@@ -128,14 +144,23 @@ export class RecipeNetwork implements Network {
         },
       );
     }
+    const given = only(inputs, 'inputs');
+    const wanted = targets && only(targets, 'targets');
     return isPictureModel(this.#model)
-      ? pictureBatch(inputs, targets)
-      : reviewBatch(inputs, targets, this.#vocabulary());
+      ? pictureBatch(given, wanted)
+      : reviewBatch(given, wanted, this.#vocabulary());
   }
 
   #vocabulary(): number {
     return 'vocabulary' in this.#settings ? this.#settings.vocabulary : 0;
   }
+}
+
+/** A recipe's network has one input, and one kind of targets. @throws TeletrainError `bad-batch`. */
+function only(given: Several<tf.Tensor>, what: string): tf.Tensor {
+  const [tensor] = inOrder(given, [what], what);
+  // As many as names.
+  return tensor as tf.Tensor;
 }
 
 /** @throws TeletrainError `bad-batch` unless they are digits. */
@@ -162,7 +187,8 @@ function pictureBatch(inputs: tf.Tensor, targets: tf.Tensor | undefined): Batch 
   return { inputs: given, targets: given, size: given.shape[0] };
 }
 
-function reviewBatch(inputs: tf.Tensor, targets: tf.Tensor | undefined, vocabulary: number): Batch {
+/** @throws TeletrainError `bad-batch` unless they are indices of words. */
+function reviews(inputs: tf.Tensor, vocabulary: number): tf.Tensor {
   const [size = 0, timesteps = 0] = inputs.shape;
   if (inputs.rank !== 2 || inputs.dtype !== 'int32' || size === 0 || timesteps === 0) {
     throw badBatch(
@@ -179,6 +205,11 @@ function reviewBatch(inputs: tf.Tensor, targets: tf.Tensor | undefined, vocabula
       'Count indices from 0, or make the model with a larger vocabulary.',
     );
   }
+  return inputs;
+}
+
+function reviewBatch(inputs: tf.Tensor, targets: tf.Tensor | undefined, vocabulary: number): Batch {
+  const [size = 0] = reviews(inputs, vocabulary).shape;
   if (
     targets === undefined ||
     !isNumber(targets) ||

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { TeletrainError } from '../../../../shared/errors.ts';
 import type { Options } from '../../../../shared/tensors/model-commands.ts';
+import type { Several } from '../../../../shared/tensors/one-or-more.ts';
 import { fetchTensors, restoreVariables, toTensor } from '../../checkpoints/tensors.ts';
 import { disposeGradients } from '../../models/gradients.ts';
 import type { StatefulOptimizer } from '../../models/model.ts';
@@ -8,7 +9,13 @@ import { takeValues } from '../../training/evaluate.ts';
 import { disposeAbandonedTape } from './abandoned-tape.ts';
 import { AccumulatedGradients, globalNorm } from './accumulated-gradients.ts';
 import { decodeState, encodeState, type StoredOptimizer } from './model-state.ts';
-import type { GivenBatch, Network, Pictures, SampleRequest } from './network.ts';
+import {
+  badBatch,
+  type GivenBatch,
+  type Network,
+  type Pictures,
+  type SampleRequest,
+} from './network.ts';
 import {
   makeOptimizer,
   type OptimizerKind,
@@ -106,6 +113,21 @@ export class SessionModel {
   /** With the weights' averages, where they are kept. @returns as `forwardBackward`. */
   async evaluate(batch: GivenBatch): Promise<Record<string, number>> {
     return await this.#withAverages(() => takeValues(this.#network.evaluate(batch)));
+  }
+
+  /**
+   * With the weights' averages, where they are kept.
+   * @param outputs how many the client counts on
+   * @throws TeletrainError `bad-batch`
+   */
+  async predict(inputs: Several<tf.Tensor>, outputs: number): Promise<tf.Tensor[]> {
+    if (outputs !== this.#network.outputs) {
+      throw badBatch(
+        `The model has ${this.#network.outputs} outputs, and ${outputs} were named.`,
+        'Name one handle for each.',
+      );
+    }
+    return await this.#withAverages(async () => this.#network.predict(inputs));
   }
 
   /** With the weights' averages, where they are kept. */

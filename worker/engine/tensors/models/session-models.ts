@@ -5,10 +5,17 @@ import { limits } from '../../../../shared/limits.ts';
 import { malformed } from '../../../../shared/tensors/batch.ts';
 import type { Failure } from '../../../../shared/tensors/commands.ts';
 import type { ModelCommand, Options } from '../../../../shared/tensors/model-commands.ts';
+import {
+  mapSeveral,
+  type OneOrMore,
+  type Several,
+  several,
+} from '../../../../shared/tensors/one-or-more.ts';
 import { tooMuchToSend, wordsOf } from '../failures.ts';
 import type { ResultWriter } from '../result-writer.ts';
-import { describeTensor } from '../tensor-bytes.ts';
+import { bytesIn } from '../tensor-bytes.ts';
 import type { TensorStore } from '../tensor-store.ts';
+import { describeCommand } from './describe-command.ts';
 import type { GivenBatch, Network, SampleRequest } from './network.ts';
 import { RecipeNetwork, recipeBytes } from './recipe-network.ts';
 import { SessionModel } from './session-model.ts';
@@ -28,8 +35,10 @@ export interface SessionModelsOptions {
   readonly results: ResultWriter;
   /** Of all that the session holds, and of all that waits to be sent. */
   readonly quotaBytes: number;
-  /** Why so many more bytes cannot be held; undefined where they can. */
-  readonly refusal: (bytes: number) => Omit<Failure, 'call'> | undefined;
+  /** Why so many more bytes and handles cannot be held; undefined where they can. */
+  readonly refusal: (bytes: number, handles: number) => Omit<Failure, 'call'> | undefined;
+  /** @throws TeletrainError `malformed-batch` for a handle that is in use */
+  readonly requireNew: (handle: number) => void;
 }
 
 /**
@@ -41,19 +50,21 @@ export class SessionModels {
   readonly #results: ResultWriter;
   readonly #quotaBytes: number;
   readonly #refusal: SessionModelsOptions['refusal'];
+  readonly #requireNewHandle: SessionModelsOptions['requireNew'];
   readonly #models = new Map<number, SessionModel | Failure>();
 
-  constructor({ store, results, quotaBytes, refusal }: SessionModelsOptions) {
+  constructor({ store, results, quotaBytes, refusal, requireNew }: SessionModelsOptions) {
     this.#store = store;
     this.#results = results;
     this.#quotaBytes = quotaBytes;
     this.#refusal = refusal;
+    this.#requireNewHandle = requireNew;
   }
 
   /**
    * @param call which command of the session it is
-   * @throws TeletrainError `malformed-batch` for a new model with the number of another;
-   *   `too-many-models` when failures alone are as many as there may be models.
+   * @throws TeletrainError `malformed-batch` for a new model with the number of another, or outputs with
+   *   handles that are in use; `too-many-models` and `too-many-tensors` when failures alone are as many as there may be models.
    */
   async do(command: ModelCommand, call: number): Promise<void> {
     if (command[0] === 'disposeModel') {
@@ -62,12 +73,15 @@ export class SessionModels {
     }
     const [, id, number] = command;
     if (isCreation(command)) this.#requireNew(number);
+    const outputs = command[0] === 'predict' ? command[4] : [];
+    for (const output of outputs) this.#requireNewHandle(output);
     try {
       await this.#answer(command, call);
     } catch (error) {
       const failure = this.#failure(command, error, call);
       this.#results.add(['failed', id, failure]);
       if (isCreation(command)) this.#models.set(number, failure);
+      for (const output of outputs) this.#store.hold(output, { failure });
     }
   }
 
@@ -81,12 +95,20 @@ export class SessionModels {
       case 'evaluate': {
         const [name, id, number, inputs, targets, loss] = command;
         const batch: GivenBatch = {
-          inputs: this.#tensor(inputs, call),
-          targets: targets === null ? undefined : this.#tensor(targets, call),
-          loss: loss ?? undefined,
+          inputs: this.#tensors(inputs, call),
+          targets: targets === null ? undefined : this.#tensors(targets, call),
+          loss: loss === null || typeof loss === 'string' ? (loss ?? undefined) : several(loss),
         };
         return await this.#use(number, async (model) => {
           this.#results.add(['values', id, await model[name](batch)]);
+        });
+      }
+      case 'predict': {
+        const [, id, number, inputs, outputs] = command;
+        const given = this.#tensors(inputs, call);
+        return await this.#use(number, async (model) => {
+          this.#reserve(0, outputs.length);
+          this.#holdOutputs(id, await model.predict(given, outputs.length), outputs);
         });
       }
       case 'optimStep': {
@@ -149,6 +171,21 @@ export class SessionModels {
     this.#results.add(['values', id, { parameters, bytes }]);
   }
 
+  #holdOutputs(id: number, made: readonly tf.Tensor[], outputs: readonly number[]): void {
+    try {
+      const bytes = made.reduce((sum, tensor) => sum + bytesIn(tensor), 0);
+      this.#reserve(bytes, made.length);
+    } catch (error) {
+      for (const tensor of made) tensor.dispose();
+      throw error;
+    }
+    // As many as outputs: the model counted them.
+    for (const [place, tensor] of made.entries()) {
+      this.#store.hold(outputs[place] ?? -1, { tensor });
+    }
+    this.#results.add(['described', id, made.map(({ dtype, shape }) => [dtype, shape])]);
+  }
+
   #dispose(number: number): void {
     const model = this.#models.get(number);
     this.#models.delete(number);
@@ -185,8 +222,8 @@ export class SessionModels {
     if (this.#models.size >= limits.tensorModels) throw tooManyModels(this.#models.size);
   }
 
-  readonly #reserve = (bytes: number): void => {
-    const refusal = this.#refusal(bytes);
+  readonly #reserve = (bytes: number, handles = 0): void => {
+    const refusal = this.#refusal(bytes, handles);
     if (refusal === undefined) return;
     const { code, message, hint } = refusal;
     throw new TeletrainError(code, `${message}.`, { hint });
@@ -202,6 +239,10 @@ export class SessionModels {
     const held = this.#store.tensorOf(handle, call);
     if ('failure' in held) throw new SessionFailure(held.failure);
     return held.tensor;
+  }
+
+  #tensors(handles: OneOrMore<number>, call: number): Several<tf.Tensor> {
+    return mapSeveral(several(handles), (handle) => this.#tensor(handle, call));
   }
 
   #bytes(handle: number, call: number): Uint8Array {
@@ -227,7 +268,7 @@ export class SessionModels {
 
   #failure(command: ModelCommand, error: unknown, call: number): Failure {
     if (error instanceof SessionFailure) return error.failure;
-    const what = this.#describe(command);
+    const what = describeCommand(command, this.#store);
     if (error instanceof TeletrainError) {
       const { code, message, hint } = error;
       return { code, message: `${what}: ${message}`, hint, call };
@@ -239,23 +280,6 @@ export class SessionModels {
       hint: 'The stack shows the line that asked for it.',
       call,
     };
-  }
-
-  /** The command's name and the shapes that it was given. */
-  #describe(command: ModelCommand): string {
-    const [name] = command;
-    if (name === 'createRecipeModel') return `${name}(${command[3]})`;
-    const shapes =
-      name === 'forwardBackward' || name === 'evaluate'
-        ? [command[3], command[4]]
-        : name === 'sample'
-          ? [command[3]]
-          : [];
-    const texts = shapes.flatMap((handle) => {
-      const held = handle === null ? undefined : this.#store.get(handle);
-      return held && 'tensor' in held ? [describeTensor(held.tensor)] : [];
-    });
-    return `${name}(${texts.join(', ')})`;
   }
 }
 

@@ -6,7 +6,6 @@ import {
   type Result,
 } from '../../../../../shared/tensors/commands.ts';
 import { bytesOf } from '../../../../../shared/tensors/data.ts';
-import type { ModelCommand } from '../../../../../shared/tensors/model-commands.ts';
 import { ResultWriter } from '../../../../../worker/engine/tensors/result-writer.ts';
 import { TensorSession } from '../../../../../worker/engine/tensors/tensor-session.ts';
 
@@ -36,6 +35,12 @@ export class SessionDriver {
     return await this.#upload(bytes, 'bytes', [bytes.byteLength]);
   }
 
+  /** One that was never used. */
+  newHandle(): number {
+    this.#handles += 1;
+    return this.#handles;
+  }
+
   async dispose(handles: number[]): Promise<void> {
     await this.#take([['dispose', handles]]);
   }
@@ -45,13 +50,13 @@ export class SessionDriver {
   }
 
   /** What a command gives; throws its failure. */
-  async values(command: (id: number) => ModelCommand): Promise<Readonly<Record<string, number>>> {
+  async values(command: (id: number) => Command): Promise<Readonly<Record<string, number>>> {
     const [answer] = await this.#ask(command);
     if (answer?.result[0] !== 'values') throw new Error(JSON.stringify(answer?.result));
     return answer.result[2];
   }
 
-  async bytes(command: (id: number) => ModelCommand): Promise<Buffer> {
+  async bytes(command: (id: number) => Command): Promise<Buffer> {
     const parts = (await this.#ask(command)).map(({ result, raw }) => {
       if (result[0] !== 'data') throw new Error(JSON.stringify(result));
       const [, , , , , , at, length] = result;
@@ -60,7 +65,14 @@ export class SessionDriver {
     return Buffer.concat(parts);
   }
 
-  async failure(command: (id: number) => ModelCommand): Promise<Failure> {
+  /** Types and shapes of what a command made; throws its failure. */
+  async described(command: (id: number) => Command) {
+    const [answer] = await this.#ask(command);
+    if (answer?.result[0] !== 'described') throw new Error(JSON.stringify(answer?.result));
+    return answer.result[2];
+  }
+
+  async failure(command: (id: number) => Command): Promise<Failure> {
     const [answer] = await this.#ask(command);
     if (answer?.result[0] !== 'failed') throw new Error(`no failure: ${JSON.stringify(answer)}`);
     return answer.result[2];
@@ -71,12 +83,12 @@ export class SessionDriver {
     dtype: 'float32' | 'int32' | 'bool' | 'bytes',
     shape: number[],
   ): Promise<number> {
-    this.#handles += 1;
-    await this.#take([['upload', this.#handles, dtype, shape, bytes.length, 0]], [bytes]);
-    return this.#handles;
+    const handle = this.newHandle();
+    await this.#take([['upload', handle, dtype, shape, bytes.length, 0]], [bytes]);
+    return handle;
   }
 
-  async #ask(command: (id: number) => ModelCommand) {
+  async #ask(command: (id: number) => Command) {
     this.#ids += 1;
     const id = this.#ids;
     await this.#take([command(id)]);

@@ -29,6 +29,13 @@ export class LogisticRegression implements TrainableModel {
   brokenAtBatch = Number.POSITIVE_INFINITY;
   #batches = 0;
 
+  logits(inputs: tf.Tensor): tf.Tensor {
+    return tf.tidy(() => {
+      const features = tf.cast(tf.reshape(inputs, [inputs.shape[0] ?? 0, 4]), 'float32');
+      return tf.matMul(features, this.#weights);
+    });
+  }
+
   evaluate(batch: Batch): StepResult {
     return tf.tidy(() => {
       const { margins } = this.#margins(batch);
@@ -60,7 +67,7 @@ export class LogisticRegression implements TrainableModel {
   #margins({ inputs, targets, size }: Batch) {
     const features = tf.cast(tf.reshape(inputs, [size, 4]), 'float32');
     const signs = tf.sub(tf.mul(targets, 2), 1);
-    const margins = tf.mul(tf.reshape(tf.matMul(features, this.#weights), [size]), signs);
+    const margins = tf.mul(tf.reshape(this.logits(inputs), [size]), signs);
     return { features, signs, margins };
   }
 

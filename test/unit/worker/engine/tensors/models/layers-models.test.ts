@@ -7,30 +7,12 @@ import { createRandom } from '../../../../../../worker/engine/random.ts';
 import { layerClasses } from '../../../../../../worker/engine/tensors/models/layer-classes.ts';
 import { onEachEngine } from '../../on-each-engine.ts';
 import { SessionDriver } from '../session-driver.ts';
+import { create, save } from './saved-model.ts';
 
 const batchSize = 6;
 const random = createRandom(11, 'layers');
 const numbers = (count: number) =>
   Float32Array.from({ length: count }, () => 2 * random.next() - 1);
-
-interface Saved {
-  readonly json: object;
-  readonly weights: Uint8Array;
-}
-
-/** What `model.save` writes. */
-async function save(model: tf.LayersModel): Promise<Saved> {
-  const saved = Promise.withResolvers<Saved>();
-  const handler = tf.io.withSaveHandler(async ({ modelTopology, weightSpecs, weightData }) => {
-    saved.resolve({
-      json: { modelTopology, weightsManifest: [{ paths: ['weights.bin'], weights: weightSpecs }] },
-      weights: new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData)),
-    });
-    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
-  });
-  await model.save(handler);
-  return await saved.promise;
-}
 
 function convolutional(): tf.LayersModel {
   return tf.sequential({
@@ -61,14 +43,6 @@ onEachEngine((engine) => {
     session = new SessionDriver();
   });
 
-  async function create(model: number, { json, weights }: Saved, at = session): Promise<void> {
-    const files = [
-      await at.uploadFile(Buffer.from(JSON.stringify(json))),
-      await at.uploadFile(weights),
-    ] as const;
-    await at.values((id) => ['createLayersModel', id, model, ...files]);
-    await at.dispose([...files]);
-  }
   const refusal = async (json: object | string, weights?: Uint8Array) => {
     const text = typeof json === 'string' ? json : JSON.stringify(json);
     const file = await session.uploadFile(Buffer.from(text));
@@ -92,7 +66,7 @@ onEachEngine((engine) => {
     ['an LSTM, with another loss', recurrent, [5, 2], 'meanSquaredError'],
   ])('trains as tf.layers does: %s', async (_what, make, shape, loss) => {
     const model = make();
-    await create(1, await save(model));
+    await create(session, 1, await save(model));
     const inputs = numbers(batchSize * shape.reduce((size, length) => size * length, 1));
     const isSparse = loss === 'sparseCategoricalCrossentropy';
     const classes = Int32Array.from({ length: batchSize }, (_, at) => at % 3);
@@ -171,8 +145,8 @@ onEachEngine((engine) => {
       const probabilities = tf.sequential({
         layers: [...model.layers, tf.layers.activation({ activation })],
       });
-      await create(place + 1, await save(model));
-      await create(place + 11, await save(probabilities));
+      await create(session, place + 1, await save(model));
+      await create(session, place + 11, await save(probabilities));
       const wanted = await session.upload(targets, shape);
       const of = async (number: number, name: LossName) =>
         (await session.values((id) => ['evaluate', id, number, given, wanted, name])).loss;
@@ -187,7 +161,7 @@ onEachEngine((engine) => {
 
   test('refuses targets and inputs that do not fit, which tfjs would stretch', async () => {
     const model = recurrent();
-    await create(1, await save(model));
+    await create(session, 1, await save(model));
     const right = await session.upload(numbers(5 * 2 * 3), [3, 5, 2]);
     const wrong = await session.upload(numbers(5 * 3 * 3), [3, 5, 3]);
     const row = await session.upload(new Float32Array(3), [3]);
@@ -207,7 +181,7 @@ onEachEngine((engine) => {
 
   test('a batch that fails leaves the moving averages of a normalization as they were', async () => {
     const model = convolutional();
-    await create(1, await save(model));
+    await create(session, 1, await save(model));
     const before = await savedState(1);
     const inputs = await session.upload(new Float32Array(36).fill(Number.NaN), [1, 6, 6, 1]);
     const targets = await session.upload(Float32Array.of(1, 0, 0), [1, 3]);
@@ -233,7 +207,7 @@ onEachEngine((engine) => {
     // What is made once and kept is made at first.
     for (const round of [0, 1, 2]) {
       const at = new SessionDriver();
-      await create(1, saved, at);
+      await create(at, 1, saved);
       const inputs = await at.upload(numbers(36), [1, 6, 6, 1]);
       const targets = await at.upload(Float32Array.of(1, 0, 0), [1, 3]);
       await at.values((id) => ['forwardBackward', id, 1, inputs, targets, 'meanSquaredError']);

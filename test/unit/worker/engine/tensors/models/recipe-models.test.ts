@@ -307,6 +307,37 @@ onEachEngine((engine) => {
     });
   });
 
+  test('predictions are the probabilities from which the losses come', async () => {
+    await createReviews(1);
+    const { inputs, targets } = reviewBatch(1);
+    const [given, wanted] = [
+      await session.upload(inputs, [4, timesteps]),
+      await session.upload(targets, [4]),
+    ] as const;
+    const predict = async (model: number, from: number, shape: number[]) => {
+      const output = session.newHandle();
+      const made = await session.described((id) => ['predict', id, model, from, [output]]);
+      expect(made).toEqual([['float32', shape]]);
+      const bytes = await session.bytes((id) => ['read', id, output]);
+      return new Float32Array(Uint8Array.from(bytes).buffer);
+    };
+    const nats = (probabilities: Float32Array, truths: ArrayLike<number>) =>
+      probabilities.reduce((sum, p, at) => sum - Math.log(truths[at] ? p : 1 - p), 0);
+    const ofReviews = await session.values((id) => ['evaluate', id, 1, given, wanted, null]);
+    const positive = await predict(1, given, [4, 1]);
+    expect(nats(positive, targets) / 4).toBeCloseTo(ofReviews.loss ?? 0, 5);
+
+    await session.values((id) => ['createRecipeModel', id, 2, 'digits-pixel-rnn', digits]);
+    const pixels = pictures(2);
+    const handle = await session.upload(pixels, [2, 28, 28, 1]);
+    const ofDigits = await session.values((id) => ['evaluate', id, 2, handle, null, null]);
+    const ones = await predict(2, handle, [2, 28, 28, 1]);
+    expect(nats(ones, pixels) / 2).toBeCloseTo(ofDigits.loss ?? 0, 2);
+    const wrong = [session.newHandle()];
+    const told = await session.failure((id) => ['predict', id, 2, [handle, handle], wrong]);
+    expect(told).toMatchObject({ code: 'bad-batch' });
+  });
+
   test('digits are evaluated, and completed as the model itself completes them', async () => {
     await session.values((id) => ['createRecipeModel', id, 1, 'digits-pixel-rnn', digits]);
     const given = pictures(2);
