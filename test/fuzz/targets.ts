@@ -4,6 +4,7 @@ import { openFiles } from './targets/files.ts';
 import { frames } from './targets/frames.ts';
 import { tensorLink } from './targets/tensor-link.ts';
 import { openTensors } from './targets/tensors.ts';
+import { websocketBytes } from './targets/websocket-bytes.ts';
 import { openWorker } from './targets/worker.ts';
 
 /** What is opened is closed by whoever asked. */
@@ -14,6 +15,7 @@ const opening: Readonly<Record<string, () => Promise<Target>>> = {
   files: openFiles,
   client: async () => client,
   'tensor-link': async () => tensorLink,
+  'websocket-bytes': async () => websocketBytes,
 };
 
 export const targetNames = Object.keys(opening);

@@ -49,7 +49,7 @@ const general = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsTyp
 /** The decoders of frames, of msgpack and of batches, and every kind's schema; held to msgpackr. */
 export const frames: Target = {
   name: 'frames',
-  share: 560,
+  share: 535,
   memory: 2 * 1024 * 1024,
   make: (chance) => [hostileFrame(chance.pick(all), chance)],
   run: async ([message = new Uint8Array(0)]) => {
