@@ -53,7 +53,7 @@ function asText(pixels: Uint8Array, count: number): string {
 const saved = await newestSavedModel({ recipe: 'digits-pixel-rnn' });
 if (saved === undefined) {
   console.error(
-    'No model of digits is here yet. Train one: teletrain run digits-pixel-rnn --quick',
+    'No model of digits is here yet. Train one: npx teletrain run digits-pixel-rnn --quick',
   );
   process.exit(1);
 }

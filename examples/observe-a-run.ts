@@ -4,7 +4,8 @@
  *
  *     node examples/observe-a-run.ts [worker] [run]
  *
- * Without a name it takes the only worker that this machine knows, and the run that trains there now.
+ * Without a name it takes the only worker that this machine knows, and the run that trains there now;
+ * the run `last` is the newest one, also when it has ended.
  */
 import { observe } from 'teletrain';
 
