@@ -103,6 +103,11 @@ export class AskedWorker {
     return JSON.parse(text);
   }
 
+  /** Ids of the run's checkpoints that are in their places. */
+  get checkpoints(): readonly string[] {
+    return this.machine.disk.names(`${workerHome}/runs/${run}/checkpoints`);
+  }
+
   count(isCounted: (event: RunEvent) => boolean): number {
     const journal = journalOf(this.machine.disk, `${workerHome}/runs/${run}/journal`);
     return journal.filter(isCounted).length;

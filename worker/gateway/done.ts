@@ -12,10 +12,10 @@ import type { CheckedRequest } from './session.ts';
 export type FindDone = (request: CheckedRequest, key: string) => Answer | undefined;
 
 /**
- * Looks where effects are kept: a run's journal and what it was imported with, and the file of who
- * has control. The other methods that change something need no key to be done once: `worker.stop` is
- * in the ledger before it is done, a checkpoint that was committed is in its place, and a token that
- * was revoked is known as such.
+ * Looks where effects are kept: a run's journal and what it was imported with, also by whom its
+ * checkpoints were committed, and the file of who has control. The other methods that change something
+ * need no key to be done once: `worker.stop` is in the ledger before it is done, and a token that was
+ * revoked is known as such.
  */
 export function findDoneIn(parts: {
   readonly runs: Pick<Runs, 'find'>;
@@ -37,6 +37,8 @@ export function findDoneIn(parts: {
         return isIn(params.run, key) ? { result: {} } : undefined;
       case 'run.import':
         return runs.find(params.record.id)?.imported?.request === key ? { result: {} } : undefined;
+      case 'checkpoint.commit':
+        return runs.find(params.run)?.commits.has(key) ? { result: {} } : undefined;
       case 'control.take':
         return control.hasTaken(key) ? { result: {} } : undefined;
       default:

@@ -191,8 +191,8 @@ export function createHandlers({
     'file.write': async ({ run, checkpoint, file, offset }, { payload }) => ({
       result: { received: await uploads.receive(runs.get(run), checkpoint, file, offset, payload) },
     }),
-    'checkpoint.commit': async ({ run, checkpoint, manifestSha256 }) => {
-      await uploads.commit(runs.get(run), checkpoint, manifestSha256);
+    'checkpoint.commit': async ({ run, checkpoint, manifestSha256 }, { request }) => {
+      await uploads.commit(runs.get(run), checkpoint, manifestSha256, request);
       return { result: {} };
     },
     'control.take': async ({ from }, { connection, request }) => {

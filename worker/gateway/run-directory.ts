@@ -25,6 +25,8 @@ export const importRecordSchema = z.object({
     .optional(),
   /** Which request brought it. */
   request: requestKeySchema.optional(),
+  /** Which requests commit its checkpoints, by the checkpoints' ids: see commits.ts. */
+  commits: z.record(checkpointIdSchema, requestKeySchema).optional(),
 });
 export type ImportRecord = z.infer<typeof importRecordSchema>;
 
@@ -57,10 +59,7 @@ export class RunDirectory {
 
   /** There is a folder of it, whatever is in there. */
   async isThere(): Promise<boolean> {
-    return await this.system.disk.lstat(this.path).then(
-      () => true,
-      () => false,
-    );
+    return await exists(this.path, this.system);
   }
 
   /** `import.json` is written first: with `run.json` the run exists. */
@@ -68,9 +67,18 @@ export class RunDirectory {
     const { system } = this;
     await requireNoLink(system, this.path, 'checkpoints');
     await makePrivateFolder(this.checkpointsPath, system);
-    if (imported) await writeFileDurably(join(this.path, 'import.json'), toJson(imported), system);
+    if (imported) await this.writeImport(imported);
     await writeFileDurably(join(this.path, 'run.json'), toJson(record), system);
     await syncFolder(join(this.path, '..'), system);
+  }
+
+  async writeImport(imported: ImportRecord): Promise<void> {
+    await writeFileDurably(join(this.path, 'import.json'), toJson(imported), this.system);
+  }
+
+  /** Files gather for a checkpoint that is not in its place yet. */
+  async hasUpload(checkpoint: string): Promise<boolean> {
+    return await exists(this.uploadPath(checkpoint), this.system);
   }
 
   /** Moves an earlier life of the run aside, whole, so that nothing of it is taken for the new one's. */
@@ -137,6 +145,16 @@ export class RunDirectory {
       throw unreadable(path, cause);
     }
   }
+}
+
+async function exists(path: string, { disk }: System): Promise<boolean> {
+  return await disk.lstat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    },
+  );
 }
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

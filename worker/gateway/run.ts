@@ -2,6 +2,7 @@ import type { TeletrainError } from '../../shared/errors.ts';
 import type { Drawing, NewEvent, RunEvent, RunStatus } from '../../shared/events.ts';
 import { type Life, livesAfter } from '../../shared/lives.ts';
 import type { RunRecord, RunSummary } from '../../shared/run.ts';
+import { Commits } from './commits.ts';
 import { type CutTail, type JournalCursor, JournalFile } from './journal-file.ts';
 import type { ImportRecord, RunDirectory } from './run-directory.ts';
 import { foldEvent, foldOfNew, type RunFold } from './run-fold.ts';
@@ -23,6 +24,7 @@ export class Run {
   readonly record: RunRecord;
   readonly directory: RunDirectory;
   readonly imported: ImportRecord | undefined;
+  readonly commits: Commits;
   readonly #journal: JournalFile;
   readonly #watchers = new Set<RunWatcher>();
   readonly #onEvents: OnEvents;
@@ -33,6 +35,7 @@ export class Run {
     record: RunRecord,
     directory: RunDirectory,
     imported: ImportRecord | undefined,
+    commits: Commits,
     journal: JournalFile,
     fold: RunFold,
     lives: readonly Life[],
@@ -41,6 +44,7 @@ export class Run {
     this.record = record;
     this.directory = directory;
     this.imported = imported;
+    this.commits = commits;
     this.#journal = journal;
     this.#fold = fold;
     this.#lives = lives;
@@ -72,7 +76,9 @@ export class Run {
       },
       directory.system,
     );
-    return { run: new Run(record, directory, imported, journal, fold, lives, onEvents), cut };
+    const commits = await Commits.of(directory, imported);
+    const run = new Run(record, directory, imported, commits, journal, fold, lives, onEvents);
+    return { run, cut };
   }
 
   get id(): string {

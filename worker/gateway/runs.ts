@@ -161,7 +161,7 @@ export class Runs {
 /** Whoever asked for it. */
 function isSameImport(known: ImportRecord | undefined, imported: ImportRecord): boolean {
   if (!known) return false;
-  const { request: _, ...what } = known;
+  const { request: _, commits: __, ...what } = known;
   return isDeepStrictEqual(what, imported);
 }
 

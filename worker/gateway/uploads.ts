@@ -38,10 +38,10 @@ export class Uploads {
       const folder = run.directory.uploadPath(checkpoint);
       const { system } = run.directory;
       await requireNoLink(system, run.directory.path, 'uploads', checkpoint);
-      await system.disk.mkdir(folder, { recursive: true, mode: 0o700 });
       const path = join(folder, file);
       const received = await lengthOf(path, system);
       if (bytes.length === 0) return received;
+      await system.disk.mkdir(folder, { recursive: true, mode: 0o700 });
       if (offset !== received) {
         throw new TeletrainError(
           'wrong-offset',
@@ -75,11 +75,17 @@ export class Uploads {
   }
 
   /**
+   * @param request key of the request that asks for it.
    * @param manifestSha256 of the manifest.json that was uploaded; without one the worker writes it.
    * @throws TeletrainError `no-upload`, `checkpoint-incomplete`, `checkpoint-corrupt`; the file system's
    *   error.
    */
-  async commit(run: Run, checkpoint: string, manifestSha256: string | undefined): Promise<void> {
+  async commit(
+    run: Run,
+    checkpoint: string,
+    manifestSha256: string | undefined,
+    request?: string,
+  ): Promise<void> {
     await this.#inTurn(run, async () => {
       const manifest = expected(run, checkpoint);
       const { system } = run.directory;
@@ -87,7 +93,11 @@ export class Uploads {
       const target = run.directory.checkpointPath(checkpoint);
       await requireNoLink(system, run.directory.path, 'uploads', checkpoint);
       await requireNoLink(system, run.directory.path, 'checkpoints');
-      if (await isFolder(target, system)) return;
+      if (await isFolder(target, system)) {
+        // Who moved it may have been refused to make that last.
+        await syncFolder(run.directory.checkpointsPath, system);
+        return;
+      }
       for (const file of manifest.files) await verify(folder, file, system);
       await settleManifest(folder, manifest, manifestSha256, system);
       for (const { name } of manifest.files) {
@@ -95,7 +105,9 @@ export class Uploads {
         await file.sync();
       }
       await syncFolder(folder, system);
+      if (request !== undefined) await run.commits.begin(checkpoint, request);
       await system.disk.rename(folder, target);
+      if (request !== undefined) run.commits.did(request);
       await syncFolder(run.directory.checkpointsPath, system);
     });
   }
