@@ -71,3 +71,30 @@ test('a run is set up, started, paused, changed, stopped and found again from th
   again.press('q');
   expect((await again.exited).exitCode).toBe(4);
 }, 180_000);
+
+test('Ctrl-C before the dashboard is there says what becomes of what was started, and gives 130', async () => {
+  await using worker = open('worker', '--port', '0', '--name', 'silent');
+  const port = /listens on ws:\/\/127\.0\.0\.1:(\d+)/;
+  await worker.waitFor(port, patient);
+  const code = /One-time code: (\S+)/;
+  await worker.waitFor(code);
+  const url = `ws://127.0.0.1:${port.exec(worker.text)?.[1]}`;
+  const other = join(home, 'other');
+  const paired = await teletrain(
+    ['connect', url, '--code', code.exec(worker.text)?.[1] ?? '', '--name', 'gone'],
+    { home: other },
+  );
+  expect(paired.code).toBe(0);
+  worker.kill('SIGKILL');
+  await worker.exited;
+
+  await using terminal = new PtyTerminal(
+    process.execPath,
+    [program, 'run', 'digits-pixel-rnn', '--on', 'gone'],
+    { env: { TELETRAIN_HOME: other } },
+  );
+  await terminal.waitFor('connecting to "gone"', patient);
+  terminal.press(keys.ctrlC);
+  await terminal.waitFor('Runs that had started go on; "teletrain runs" lists them.');
+  expect((await terminal.exited).exitCode).toBe(130);
+});

@@ -7,7 +7,7 @@ import {
   recipeNames,
 } from '../../../shared/recipes.ts';
 import type { SetupProgress, StartOptions } from '../../session/types.ts';
-import type { CommandContext } from '../context.ts';
+import { type CommandContext, interrupted } from '../context.ts';
 import { followRun } from '../follow-run.ts';
 import { addFollowOptions, collect, existingFolder } from '../options.ts';
 import { recipeList, settingList } from '../setting-help.ts';
@@ -108,7 +108,13 @@ export async function startAndFollow(
 
 async function startInDashboard(context: CommandContext, start: StartOptions): Promise<void> {
   const client = await context.client();
-  const openRun = await client.startRun({ ...start, onProgress: sayProgress(context) });
+  const starting = new AbortController();
+  const interrupt = () => starting.abort(interrupted());
+  // Only until the dashboard has the keys: there Ctrl-C is one of them.
+  process.once('SIGINT', interrupt);
+  const openRun = await client
+    .startRun({ ...start, signal: starting.signal, onProgress: sayProgress(context) })
+    .finally(() => process.off('SIGINT', interrupt));
   await showDashboard(context, { openRun });
 }
 
