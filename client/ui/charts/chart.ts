@@ -3,17 +3,10 @@ import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Row } from '../text/line.ts';
 import type { Curve } from './curve.ts';
+import { drawSource, measured, type Plot, type Source, smoothed } from './curve-dots.ts';
 import { asciiShape, brailleShape, Dots } from './dots.ts';
-import { type ExtentIndex, emptyExtent, lowerBound } from './extent-index.ts';
-import {
-  linearScale,
-  logScale,
-  padded,
-  type Scale,
-  stepLabels,
-  tickLabels,
-  ticks,
-} from './scale.ts';
+import { linearScale, stepLabels, tickLabels, ticks } from './scale.ts';
+import { robustScale, valueScale } from './value-scale.ts';
 
 export interface ChartCurve {
   readonly curve: Curve;
@@ -44,70 +37,6 @@ export interface ChartOptions {
   readonly marks?: readonly ChartMark[];
   /** Steps at the left and right edge. Default: from 0 to the last step of any curve. */
   readonly domain?: readonly [from: number, to: number];
-}
-
-/** Where a chart's parts lie, in cells. */
-interface Plot {
-  readonly columns: number;
-  readonly rows: number;
-  readonly x: Scale;
-  readonly y: Scale;
-}
-
-/** What a curve is drawn from: its values as measured, or smoothed. */
-interface Source {
-  readonly curve: Curve;
-  readonly values: Float64Array;
-  readonly extents: ExtentIndex;
-}
-
-const measured = (curve: Curve): Source => ({
-  curve,
-  values: curve.values,
-  extents: curve.extents,
-});
-const smoothed = (curve: Curve): Source =>
-  curve.smoothing > 0
-    ? { curve, values: curve.smoothed, extents: curve.smoothedExtents }
-    : measured(curve);
-
-/** The values' scale over all curves, as measured: a spike that smoothing hides still has its place. */
-export function valueScale(curves: readonly Curve[], logarithmic: boolean): Scale | undefined {
-  const all = emptyExtent();
-  for (const curve of curves) {
-    const extent = curve.extents.extent(curve.values, 0, curve.length);
-    all.min = Math.min(all.min, extent.min);
-    all.max = Math.max(all.max, extent.max);
-    all.minPositive = Math.min(all.minPositive, extent.minPositive);
-  }
-  if (all.min > all.max) return undefined;
-  if (!logarithmic) return padded(linearScale(all.min, all.max), 0.04);
-  return all.minPositive === Infinity
-    ? undefined
-    : padded(logScale(all.minPositive, Math.max(all.max, all.minPositive)), 0.04);
-}
-
-/** Values looked at of each curve for a robust scale: enough to tell a hundredth from the rest. */
-const robustSample = 4096;
-
-/** The scale of the middle 98 of 100 values of each curve, so that a few far ones do not flatten the rest. */
-export function robustScale(curves: readonly Curve[], logarithmic: boolean): Scale | undefined {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const { values, length } of curves) {
-    const stride = Math.max(1, Math.floor(length / robustSample));
-    const sample: number[] = [];
-    for (let at = length - 1; at >= 0; at -= stride) {
-      const value = values[at] ?? Number.NaN;
-      if (Number.isFinite(value) && (!logarithmic || value > 0)) sample.push(value);
-    }
-    sample.sort((a, b) => a - b);
-    const outside = Math.floor(sample.length / 100);
-    low = Math.min(low, sample[outside] ?? Infinity);
-    high = Math.max(high, sample[sample.length - 1 - outside] ?? -Infinity);
-  }
-  if (low > high) return undefined;
-  return padded(logarithmic ? logScale(low, high) : linearScale(low, high), 0.04);
 }
 
 /**
@@ -298,50 +227,4 @@ function paintRow(
     else put(' ', runStyle);
   }
   return painted + painter.paint(run, runStyle);
-}
-
-/**
- * Draws one source, dot column by dot column, and joins what follows on each other.
- * @returns the cell columns in which a value was not finite (or has no place on the scale).
- */
-function drawSource(
-  dots: Dots,
-  { curve, values, extents }: Source,
-  { x, y, columns }: Plot,
-  dashed: boolean,
-): Set<number> {
-  const gaps = new Set<number>();
-  const { length, steps } = curve;
-  const across = dots.shape.across;
-  const lit = dashed ? (column: number) => column % 4 < 2 : undefined;
-  const dotRow = (value: number) =>
-    Math.round((1 - Math.min(1, Math.max(0, y.place(value)))) * (dots.height - 1));
-  const drawable = (value: number) => Number.isFinite(value) && !Number.isNaN(y.place(value));
-  const span = x.max - x.min;
-  let previous: { x: number; y: number } | undefined;
-  let from = lowerBound(steps, length, x.min);
-  for (let column = 0; column < dots.width && from < length; column += 1) {
-    const edge = x.min + (span * (column + 1)) / dots.width;
-    const to =
-      column === dots.width - 1
-        ? lowerBound(steps, length, x.max * (1 + 1e-12) + 1e-9)
-        : lowerBound(steps, length, edge);
-    if (to <= from) continue;
-    const extent = extents.extent(values, from, to);
-    const first = values[from] ?? Number.NaN;
-    const last = values[to - 1] ?? Number.NaN;
-    const low = y.kind === 'log' ? extent.minPositive : extent.min;
-    if (extent.notFinite > 0 || (y.kind === 'log' && extent.min <= 0))
-      gaps.add(Math.min(columns - 1, Math.floor(column / across)));
-    if (low <= extent.max) {
-      if (previous && drawable(first))
-        dots.line(previous.x, previous.y, column, dotRow(first), lit);
-      const [top, bottom] = [dotRow(extent.max), dotRow(low)];
-      // Dashes may leave out a piece of a flat line, never a spike.
-      if (!lit || lit(column) || top < bottom) dots.vertical(column, top, bottom);
-      previous = drawable(last) ? { x: column, y: dotRow(last) } : undefined;
-    } else previous = undefined;
-    from = to;
-  }
-  return gaps;
 }

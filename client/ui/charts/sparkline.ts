@@ -1,9 +1,9 @@
 import type { Look } from '../style/look.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Row } from '../text/line.ts';
-import { valueScale } from './chart.ts';
 import type { Curve } from './curve.ts';
 import { lowerBound } from './extent-index.ts';
+import { valueScale } from './value-scale.ts';
 
 const blocks = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const asciiLevels = ['_', '.', '-', '=', '*', '#'];
