@@ -75,6 +75,6 @@ export const dialogKeys: readonly Binding[] = [
     contexts: ['choice'],
     group: 'Dialogs',
     description: 'take the answer',
-    hint: 'take',
+    hint: 'choose',
   },
 ];

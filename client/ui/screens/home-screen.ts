@@ -168,12 +168,19 @@ interface RunColumn {
   cell(run: RunListItem): Line[number];
 }
 
+const stateWidth = 14;
+
 /** In the order in which they are left out where there is less room: the last go first. */
-const runColumns = (now: number, look: Look): readonly RunColumn[] => [
-  { title: 'recipe', width: 25, cell: ({ record }) => [record.recipe] },
+const runColumns = (room: number, now: number, look: Look): readonly RunColumn[] => [
+  {
+    title: 'recipe',
+    // A name alone tells no run from another of its recipe: the state keeps its place.
+    width: Math.max(12, Math.min(25, room - stateWidth)),
+    cell: ({ record }) => [record.recipe],
+  },
   {
     title: 'state',
-    width: 14,
+    width: stateWidth,
     // Its last known state, with a doubt.
     cell: (run) =>
       unheardMs(run, now) === undefined
@@ -210,7 +217,7 @@ function runRows(
       paintLine([['No run yet. Choose a recipe and press Enter.', 'label']], width, look.painter),
     ];
   let room = width - 2;
-  const columns = runColumns(now, look).filter((column) => {
+  const columns = runColumns(room, now, look).filter((column) => {
     room -= column.width;
     return room >= 0;
   });

@@ -34,6 +34,17 @@ test('home lists recipes, runs and workers; Enter opens a run', async () => {
   expect(run.closed).toBe(true);
 });
 
+test('in a small terminal the runs of one recipe are told apart by their states', async () => {
+  const client = new ScriptedClient();
+  client.runList = [listed('digits-pixel-rnn', 'done'), listed('digits-pixel-rnn', 'failed')];
+  await using open = openDashboard(client, { columns: 40, rows: 12 });
+  const { terminal } = open;
+  await terminal.waitFor('2 runs');
+  await terminal.press('2');
+  await terminal.waitFor(/digits-pixel-rnn +✓ done/);
+  expect(terminal.text).toMatch(/digits-pixel-rnn +✗ failed/);
+});
+
 test('settings are edited before a start; a value the schema refuses is told at once', async () => {
   const client = new ScriptedClient();
   client.workerList = [
