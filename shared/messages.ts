@@ -58,6 +58,8 @@ export const helloSchema = z.object({
   auth: z.union([z.object({ token: z.string().max(128) }), z.object({ code: z.string().max(32) })]),
   /** What the client takes beyond what every version 1 does. */
   capabilities: z.array(z.string().max(64)).max(64).optional(),
+  /** It only asks how the worker is, as a list of workers does: its client is not there by it. */
+  glance: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof helloSchema>;
 

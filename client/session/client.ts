@@ -1,6 +1,6 @@
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
 import { isFinal } from '../../shared/events.ts';
-import type { Observer, ResultOf } from '../../shared/messages.ts';
+import type { Observer } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
@@ -24,6 +24,7 @@ import type {
   StartOptions,
   TeletrainClient,
   WorkerReference,
+  WorkerState,
 } from './types.ts';
 import type { WorkerLink } from './worker-link.ts';
 import { patient, WorkerLinks } from './worker-links.ts';
@@ -86,8 +87,8 @@ class SessionClient implements TeletrainClient {
     return this.#links.pair(url, options);
   }
 
-  workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
-    return this.#links.info(name);
+  workerInfo(name: string, options?: { glance?: boolean }): Promise<WorkerState> {
+    return this.#links.info(name, options);
   }
 
   stopWorker(name: string): Promise<void> {

@@ -46,6 +46,8 @@ export interface ConnectionSettings {
   readonly times?: Partial<ConnectionTimes>;
   /** The worker's epoch when this client last saw it. */
   readonly lastEpoch?: string;
+  /** It is only asked how the worker is. */
+  readonly glance?: boolean;
   /** What this client speaks. Default: `protocolVersions`. */
   readonly versions?: VersionRange;
 }
@@ -108,8 +110,9 @@ export class Connection {
     if (this.#phase.kind !== 'connecting') return [];
     this.#enter({ kind: 'greeting', attempt: this.#phase.attempt, since: now });
     this.#complaint = undefined;
-    const { client } = this.#settings;
-    this.#send('hello', { protocol: this.#versions, client, auth, capabilities });
+    const { client, glance } = this.#settings;
+    const more = glance ? { glance } : {};
+    this.#send('hello', { protocol: this.#versions, client, auth, capabilities, ...more });
     return this.#drain();
   }
 

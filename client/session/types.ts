@@ -221,6 +221,9 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a worker is. */
+export type WorkerState = ResultOf<'worker.info'> & { readonly roundTripMs: number };
+
 export interface TeletrainClient {
   workers(): Promise<readonly WorkerReference[]>;
   /** Pairs by one-time code and remembers the token; by `pin` the worker's key is known from then on. */
@@ -228,7 +231,8 @@ export interface TeletrainClient {
     url: string,
     options: { code: string; name?: string; pin?: string; signal?: AbortSignal },
   ): Promise<WorkerReference>;
-  workerInfo(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }>;
+  /** @param options.glance nobody is there by this: it neither keeps an idle worker from its end nor control for this machine. */
+  workerInfo(name: string, options?: { glance?: boolean }): Promise<WorkerState>;
   stopWorker(name: string): Promise<void>;
   /**
    * Lets another machine observe.

@@ -63,6 +63,8 @@ export interface WorkerLinkOptions {
   readonly lastEpoch?: string;
   /** What the token allows, as it was said when it was given. */
   readonly role?: RoleName | undefined;
+  /** The worker is only asked how it is, which keeps nothing for this client. */
+  readonly glance?: boolean | undefined;
   readonly times?: Partial<ConnectionTimes>;
   readonly system?: System;
   readonly openSocket?: OpenSocket;
@@ -106,6 +108,7 @@ export class WorkerLink {
       requestPrefix: random.bytes(6).toString('base64url'),
       random: random.fraction,
       ...(options.times ? { times: options.times } : {}),
+      ...(options.glance ? { glance: true } : {}),
       ...(options.lastEpoch === undefined ? {} : { lastEpoch: options.lastEpoch }),
     });
   }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { parseConnectionUrl } from '../../shared/connection-url.ts';
 import { TeletrainError, UsageError } from '../../shared/errors.ts';
-import type { Hello, ResultOf } from '../../shared/messages.ts';
+import type { Hello } from '../../shared/messages.ts';
 import { pinPattern } from '../../shared/pin.ts';
 import type { System } from '../../shared/system.ts';
 import { version } from '../../shared/version.ts';
@@ -10,7 +10,7 @@ import type { ConnectionTimes } from './connection-times.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
 import type { OpenSocket } from './socket.ts';
-import type { Invitation, WorkerReference } from './types.ts';
+import type { Invitation, WorkerReference, WorkerState } from './types.ts';
 import { type Away, type Endpoint, WorkerLink, type WorkerLinkOptions } from './worker-link.ts';
 import { localName, type PairedWorker, type PairedWorkers } from './workers.ts';
 
@@ -86,13 +86,16 @@ export class WorkerLinks {
     }
   }
 
-  async info(name: string): Promise<ResultOf<'worker.info'> & { roundTripMs: number }> {
+  /** See TeletrainClient.workerInfo. */
+  async info(name: string, { glance = false } = {}): Promise<WorkerState> {
     await this.#requireRunning(name);
-    const link = await this.to(name);
-    await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
-    const askedAt = performance.now();
-    const { result } = await link.request('worker.info', {}, { patienceMs: infoPatienceMs });
-    return { ...result, roundTripMs: performance.now() - askedAt };
+    if (!glance || this.#links.has(name)) return await askState(await this.to(name));
+    const link = await this.#link(name, { glance });
+    try {
+      return await askState(link);
+    } finally {
+      link.close();
+    }
   }
 
   async stop(name: string): Promise<void> {
@@ -206,15 +209,22 @@ export class WorkerLinks {
   async to(name: string, lastEpoch?: string): Promise<WorkerLink> {
     const known = this.#links.get(name);
     if (known) return known;
-    const role = name === localName ? undefined : (await this.#requirePaired(name)).role;
-    const endpoint = () =>
-      name === localName ? this.#localEndpoint() : this.#pairedEndpoint(name);
-    const link = await this.#make(endpoint, { lastEpoch, role });
+    const link = await this.#link(name, { lastEpoch });
     // Another caller may have been first in the meantime.
     const meanwhile = this.#links.get(name);
     if (meanwhile) return meanwhile;
     this.#links.set(name, link);
     return link;
+  }
+
+  /** A connection of its own. @throws UsageError `not-paired`. */
+  async #link(
+    name: string,
+    known: { readonly lastEpoch?: string | undefined; readonly glance?: boolean },
+  ): Promise<WorkerLink> {
+    if (name === localName) return this.#make(() => this.#localEndpoint(), known);
+    const { role } = await this.#requirePaired(name);
+    return this.#make(() => this.#pairedEndpoint(name), { ...known, role });
   }
 
   /** What is remembered of where a run is. */
@@ -284,9 +294,9 @@ export class WorkerLinks {
 
   async #make(
     endpoint: () => Promise<Endpoint | Away>,
-    known: Pick<WorkerLinkOptions, 'role'> & { lastEpoch?: string | undefined } = {},
+    known: Pick<WorkerLinkOptions, 'role' | 'glance'> & { lastEpoch?: string | undefined } = {},
   ): Promise<WorkerLink> {
-    const { lastEpoch, role } = known;
+    const { lastEpoch, role, glance } = known;
     const { system, openSocket, times } = this.#options;
     return new WorkerLink({
       client: await this.client(),
@@ -296,6 +306,7 @@ export class WorkerLinks {
       ...(times ? { times } : {}),
       ...(lastEpoch === undefined ? {} : { lastEpoch }),
       role,
+      glance,
     });
   }
 
@@ -308,6 +319,13 @@ export class WorkerLinks {
     const local = await this.#options.local.address();
     return local && { name: localName, url: local.url, local: true, addedAt: local.startedAt };
   }
+}
+
+async function askState(link: WorkerLink): Promise<WorkerState> {
+  await link.connected({ patienceMs: infoPatienceMs, attempts: 2 });
+  const askedAt = performance.now();
+  const { result } = await link.request('worker.info', {}, { patienceMs: infoPatienceMs });
+  return { ...result, roundTripMs: performance.now() - askedAt };
 }
 
 /** For a worker that a command needs now: some attempts, and no more than 20 s. */

@@ -111,6 +111,16 @@ test('it is free when its holder left, and not while a cut-off holder may come b
   await stop(two);
 });
 
+test('it is free while its holder only asks how the worker is, as a list of workers does', async () => {
+  const [one, two] = await both();
+  await one.close();
+  const glance = await home.connect(worker, anna, { glance: true });
+  open.push(glance);
+  expect((await glance.request('worker.info', {})).result.control).toMatchObject({ yours: true });
+  expect((await two.request('worker.info', {})).result.control?.holder?.connected).toBe(false);
+  await stop(two);
+});
+
 test('a request that was done before control passed is answered again, and one that was not is refused', async () => {
   const [one, two] = await both();
   const paused = { run };

@@ -334,8 +334,11 @@ test('with nothing to do it ends by itself, but not while a client is there', as
   const client = await home.connect(worker);
   await sleep(2_500);
   expect(worker.child.exitCode).toBeNull();
+  // Who only asks how it is does not keep it.
+  const glance = await home.connect(worker, undefined, { glance: true });
   await client.close();
   expect((await worker.ended).code).toBe(0);
+  expect((await glance.closed).code).toBe(closeCodes.workerStopping);
 }, 15_000);
 
 test.skipIf(process.platform === 'win32')(

@@ -81,3 +81,17 @@ test('an observer stays one while the worker is away, and is refused at once the
   await until(again, ({ access }) => access?.control?.holder !== undefined);
   expect(again.view.access).toMatchObject({ role: 'observe', control: { yours: false } });
 }, 60_000);
+
+test('a list of workers says that it only asks, and goes', async () => {
+  await using all = await pairedClient();
+  const hellos = () => all.line.frames.filter(({ kind }) => kind === 'hello');
+  const other = createClient({ home: all.home, times: quickTimes });
+  const before = hellos().length;
+  await other.workerInfo('colab', { glance: true });
+  expect(hellos().slice(before)).toMatchObject([{ header: { glance: true } }]);
+  // What is then done there is done by a connection that counts.
+  await other.workerInfo('colab');
+  expect(hellos().slice(before + 1)).toHaveLength(1);
+  expect(hellos().at(-1)?.header).not.toHaveProperty('glance');
+  await other.close();
+});

@@ -333,6 +333,11 @@ export const frames: readonly FrameExample[] = [
     kind: 'hello',
     header: { protocol: { min: 1, max: 1 }, client, auth: { token }, capabilities: ['control'] },
   },
+  {
+    name: 'hello of a client that only asks how the worker is',
+    kind: 'hello',
+    header: { protocol: { min: 1, max: 1 }, client, auth: { token }, glance: true },
+  },
   { name: 'welcome', kind: 'welcome', header: welcome },
   { name: 'welcome after a code', kind: 'welcome', header: { ...welcome, token } },
   ...Object.entries(exchanges).flatMap(([method, exchange]): FrameExample[] => {

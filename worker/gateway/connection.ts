@@ -252,7 +252,9 @@ export class Connection implements AskingConnection {
         return;
       }
       const { id, name } = hello.client;
-      this.#caller = { id, name, role: verdict.welcome.role, tokenId: verdict.tokenId };
+      const { glance: glances = false } = hello;
+      const { role } = verdict.welcome;
+      this.#caller = { id, name, role, tokenId: verdict.tokenId, glances };
       this.#takes = hello.capabilities ?? [];
       this.#carryOut(this.#session.welcome(verdict.welcome, this.#clock.monotonic()));
       if (this.isWelcomed && this.isOpen) this.#host.welcomed(this);

@@ -12,6 +12,8 @@ export interface Caller extends ControllingClient {
   readonly role: Role;
   /** Of the token by which it came (tokens.ts). */
   readonly tokenId: string;
+  /** Only asks how the worker is: its client is not there by this connection, neither to have control nor to train. */
+  readonly glances?: boolean;
 }
 
 /** A connection, as far as control goes. */
@@ -80,7 +82,7 @@ export class ControlKeeper {
   arrived(outlet: ControlOutlet): void {
     const { caller } = outlet;
     this.#outlets.add(outlet);
-    if (caller.role === 'control') this.#control.arrived(caller);
+    if (isThere(caller)) this.#control.arrived(caller);
     if (this.#control.holder?.id === caller.id) this.#tellAll();
     else outlet.sendControl(this.stateFor(caller));
   }
@@ -88,7 +90,7 @@ export class ControlKeeper {
   /** @param saidGoodbye whether the client closed it. */
   left(outlet: ControlOutlet, saidGoodbye: boolean): void {
     // One that was never welcomed never arrived.
-    if (!this.#outlets.delete(outlet) || outlet.caller.role !== 'control') return;
+    if (!this.#outlets.delete(outlet) || !isThere(outlet.caller)) return;
     const { caller } = outlet;
     const goodbye = this.#changing.has(caller) ? 'done' : 'looked';
     const ending = saidGoodbye ? goodbye : 'broke';
@@ -159,6 +161,9 @@ export class ControlKeeper {
     for (const outlet of this.#outlets) outlet.sendControl(this.stateFor(outlet.caller));
   }
 }
+
+/** Whether a connection counts as its client's being there to have control. */
+const isThere = ({ role, glances }: Caller): boolean => role === 'control' && !glances;
 
 function notController({ name }: ControllingClient): TeletrainError {
   return new TeletrainError('not-controller', `"${name}" has control of this worker.`, {

@@ -160,7 +160,8 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
 
     let stopping = false;
     let idleSince = Date.now();
-    const clients = () => server.connections.filter((connection) => connection.isWelcomed).length;
+    const welcomed = () => server.connections.filter((connection) => connection.isWelcomed);
+    const isSomebodyThere = () => welcomed().some(({ caller }) => !caller.glances);
     const certificateWatch =
       tls && options.tls.kind === 'files'
         ? new CertificateWatch({
@@ -180,7 +181,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     const parent = process.ppid;
     const timer = setInterval(() => {
       const active = training.active;
-      if (active || clients() > 0) idleSince = Date.now();
+      if (active || isSomebodyThere()) idleSince = Date.now();
       else if (options.idleMinutes > 0 && Date.now() - idleSince > options.idleMinutes * 60_000) {
         stop(`nothing to do for ${options.idleMinutes} minutes`);
       }
@@ -189,7 +190,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       if (wantsCode && isAnnounced && !tokens.hasController && !pairings.control.isOpen(Date.now()))
         showNewCode();
       const isOfActive = active !== undefined && lastStatus?.run === active.id;
-      if (output.isLive) output.status(isOfActive ? lastStatus : undefined, clients());
+      if (output.isLive) output.status(isOfActive ? lastStatus : undefined, welcomed().length);
     }, tickMs);
 
     const wantsCode = options.tokenFile === undefined;

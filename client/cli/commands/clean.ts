@@ -119,7 +119,7 @@ async function canBeReached(
 ): Promise<boolean> {
   if (worker === undefined) return false;
   try {
-    await client.workerInfo(worker);
+    await client.workerInfo(worker, { glance: true });
     return true;
   } catch (error) {
     if (error instanceof TeletrainError) return false;

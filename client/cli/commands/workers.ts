@@ -70,7 +70,7 @@ interface WorkerStatus {
 /** A worker that does not answer is a line in the list, not the list's failure. */
 async function askStatus(client: TeletrainClient, worker: WorkerReference): Promise<WorkerStatus> {
   try {
-    return { worker, info: await client.workerInfo(worker.name) };
+    return { worker, info: await client.workerInfo(worker.name, { glance: true }) };
   } catch (error) {
     if (error instanceof TeletrainError) return { worker, error: error.toJSON() };
     throw error;

@@ -90,7 +90,7 @@ export class WireClient {
     url: string,
     auth: Hello['auth'],
     clientId?: string,
-    hello?: Pick<Hello, 'capabilities'>,
+    hello?: Pick<Hello, 'capabilities' | 'glance'>,
   ): Promise<WireClient> {
     const client = await WireClient.open(url, clientId);
     client.hello(auth, undefined, hello);
@@ -104,13 +104,13 @@ export class WireClient {
   hello(
     auth: Hello['auth'],
     protocol = { min: 1, max: 1 },
-    { capabilities }: Pick<Hello, 'capabilities'> = { capabilities: ['control'] },
+    more: Pick<Hello, 'capabilities' | 'glance'> = { capabilities: ['control'] },
   ): void {
     this.send('hello', {
       protocol,
       client: { id: this.clientId, name: 'test', version: '0.0.0' },
       auth,
-      ...(capabilities ? { capabilities } : {}),
+      ...more,
     });
   }
 
