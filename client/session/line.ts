@@ -10,6 +10,8 @@ export interface LineOptions {
   readonly pin: string | undefined;
   /** Bytes arrived. */
   readonly heard: () => void;
+  /** A short message was read, which `ws` does not see. */
+  readonly message: (message: Buffer) => void;
 }
 
 /**
@@ -18,13 +20,19 @@ export interface LineOptions {
  */
 export function openLine(
   options: ConnectionOptions,
-  { isSecure, pin, heard }: LineOptions,
+  { isSecure, pin, heard, message }: LineOptions,
 ): Socket {
   // The path is that of the request; a socket would be one of the file system.
   const { path: _, ...address } = options;
   const bytes = new WebSocketBytes((part) => socket.push(part), {
     answered: true,
     longestPayload: () => limits.frameBytes,
+    messages: {
+      get isReady() {
+        return socket.readableFlowing === true && socket.readableLength === 0;
+      },
+      take: message,
+    },
   });
   const onread: OnReadOpts = {
     buffer: () => bytes.room,

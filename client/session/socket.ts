@@ -1,10 +1,12 @@
 import type { createConnection } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { TeletrainError } from '../../shared/errors.ts';
 import { FrameSender, type Priority } from '../../shared/frame-sender.ts';
 import { closeCodes, limits, subprotocol } from '../../shared/limits.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
+import { WebSocketSink } from '../../shared/websocket-sink.ts';
 import { openLine } from './line.ts';
 import { untrusted } from './trust.ts';
 
@@ -59,14 +61,21 @@ export function openSocket(
   const heard = (): void => {
     if (wasOpened) listener.heard();
   };
+  const message = (data: Buffer): void => {
+    if (wasOpened && !ended && listener.received(data)) releaseBytes(data);
+  };
+  const isLocal = isLoopback(hostname);
+  let line: Writable | undefined;
   const socket = new WebSocket(url, subprotocol, {
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     followRedirects: false,
     // Its type is that of net's own function with all its forms; ws gives it options alone.
-    createConnection: ((options: ConnectionOptions) =>
-      openLine(options, { isSecure, pin, heard })) as typeof createConnection,
-    ...(isLoopback(hostname) && { generateMask: withoutMask }),
+    createConnection: ((options: ConnectionOptions) => {
+      line = openLine(options, { isSecure, pin, heard, message });
+      return line;
+    }) as typeof createConnection,
+    ...(isLocal && { generateMask: withoutMask }),
   });
   let reason = '';
   let wasOpened = false;
@@ -87,12 +96,11 @@ export function openSocket(
     listener.opened();
   });
   socket.on('message', (data, isBinary) => {
-    if (ended) return;
     if (!isBinary || !Buffer.isBuffer(data)) {
       socket.close(closeCodes.malformed, 'text');
       return;
     }
-    if (listener.received(data)) releaseBytes(data);
+    message(data);
   });
   socket.on('unexpected-response', (request, response) => {
     reason = `the server answered HTTP ${response.statusCode} and opened no connection`;
@@ -109,7 +117,8 @@ export function openSocket(
     reason ||= sentence(error, wasOpened ? undefined : protocol);
   });
   socket.on('close', (code, text) => end(code, reason || text.toString()));
-  const sender = new FrameSender(socket, () => listener.drained());
+  const sink = isLocal && line ? new WebSocketSink(socket, line, { masked: true }) : socket;
+  const sender = new FrameSender(sink, () => listener.drained());
   return {
     send: (priority, message, sent) => {
       if (socket.readyState === WebSocket.OPEN) sender.send(priority, message, sent);

@@ -182,7 +182,7 @@ export class SimulatedGateway {
       onPaired: () => {},
     });
     const host = connectionHost({ door, desk, tensors, control, observers, onFault, clock });
-    this.#accept = (socket) => new Connection(socket, '10.0.0.1', host, clock);
+    this.#accept = (socket) => new Connection(socket, { address: '10.0.0.1', host, clock });
     this.#running = { program, runs, training, engine, ledgerFile, control, desk };
     await training.recover(true);
     await engine.start();

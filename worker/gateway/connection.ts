@@ -71,6 +71,15 @@ export interface MessageSocket extends FrameSink {
   once(event: 'close', listener: () => void): unknown;
 }
 
+export interface ConnectionOptions {
+  /** Of the client, as far as it can be known. */
+  readonly address: string;
+  readonly host: ConnectionHost;
+  readonly clock?: Clock;
+  /** What sends in place of the socket itself. */
+  readonly sink?: FrameSink;
+}
+
 const closeGraceMs = 2_000;
 /** A client that lets so many bytes wait to be sent is not listened to until it takes them. */
 const mostUntaken = 2 * limits.frameBytes;
@@ -96,9 +105,7 @@ export class Connection implements AskingConnection {
 
   constructor(
     socket: MessageSocket,
-    address: string,
-    host: ConnectionHost,
-    clock: Clock = systemClock,
+    { address, host, clock = systemClock, sink = socket }: ConnectionOptions,
   ) {
     this.#socket = socket;
     this.#address = address;
@@ -107,7 +114,7 @@ export class Connection implements AskingConnection {
     this.#clock = clock;
     const tick = (): void => this.#carryOut(this.#session.tick(clock.monotonic()));
     this.#alarm = new Alarm(clock, tick, { background: true });
-    this.#sender = new FrameSender(socket, () => this.#onRoom());
+    this.#sender = new FrameSender(sink, () => this.#onRoom());
     socket.on('message', (data, isBinary) => {
       const now = clock.monotonic();
       const message = toBytes(data);

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits, subprotocol } from '../../shared/limits.ts';
+import { WebSocketSink } from '../../shared/websocket-sink.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { readIntoMessages } from './socket-reading.ts';
 import type { TlsIdentity } from './tls.ts';
@@ -132,12 +133,17 @@ export class GatewayServer {
       return;
     }
     this.#webSockets.handleUpgrade(request, socket, nothing, (webSocket) => {
-      const connection = new Connection(webSocket, request.socket.remoteAddress ?? '', this.#host);
+      const connection = new Connection(webSocket, {
+        address: request.socket.remoteAddress ?? '',
+        host: this.#host,
+        sink: new WebSocketSink(webSocket, socket, { masked: false }),
+      });
       this.#connections.add(connection);
       readIntoMessages(socket, head, {
         // A stranger's word takes no memory before the bytes are there.
         longestPayload: () => (connection.isWelcomed ? limits.frameBytes : 0),
         heard: () => connection.heard(),
+        message: (message) => webSocket.emit('message', message, true),
       });
       webSocket.once('close', () => this.#connections.delete(connection));
     });

@@ -7,6 +7,8 @@ export interface SocketReadingOptions {
   readonly longestPayload: () => number;
   /** Bytes arrived, perhaps of a message that is long in coming. */
   readonly heard: () => void;
+  /** A short message was read, which `ws` does not see. */
+  readonly message: (message: Buffer) => void;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface SocketReadingOptions {
 export function readIntoMessages(
   line: Duplex,
   head: Uint8Array,
-  { longestPayload, heard }: SocketReadingOptions,
+  { longestPayload, heard, message }: SocketReadingOptions,
 ): void {
   const push = line.push.bind(line);
   let wantsMore = true;
@@ -30,7 +32,15 @@ export function readIntoMessages(
       wantsMore = push(part);
       return wantsMore;
     },
-    { longestPayload },
+    {
+      longestPayload,
+      messages: {
+        get isReady() {
+          return line.readableFlowing === true && line.readableLength === 0;
+        },
+        take: message,
+      },
+    },
   );
   line.push = (read: Uint8Array | null) => {
     if (read === null) return push(null);

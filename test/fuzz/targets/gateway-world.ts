@@ -191,7 +191,7 @@ export class GatewayWorld {
   }
 
   connect(socket: FuzzedSocket, address: string): void {
-    new Connection(socket, address, this.#host);
+    new Connection(socket, { address, host: this.#host });
   }
 
   /** Nothing is being done any more. */

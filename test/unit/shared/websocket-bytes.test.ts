@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WebSocketBytes } from '../../../shared/websocket-bytes.ts';
+import { websocketReader } from './websocket-reader.ts';
 
 const longestPayload = 200_000;
 const answer = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n');
@@ -115,5 +116,113 @@ describe('bytes of a WebSocket', () => {
         },
       ),
     );
+  });
+});
+
+describe('short messages of a WebSocket', () => {
+  const key = [1, 2, 3, 4];
+  /** A client's frame; the payload counts on from its length. */
+  const masked = (first: number, length: number): Buffer => {
+    const plain = Buffer.from(Uint8Array.from({ length }, (_, at) => (length + at) % 251));
+    const head = length < 126 ? [first, 0x80 | length] : [first, 0x80 | 126, length >> 8, length];
+    return Buffer.from([...head, ...key, ...plain.map((byte, at) => byte ^ (key[at % 4] ?? 0))]);
+  };
+
+  /** What a reader makes of bytes that arrive in pieces of such lengths, by itself or with messages taken. */
+  async function heard(
+    bytes: Uint8Array,
+    lengths: readonly number[],
+    takes?: (count: number) => boolean,
+  ): Promise<{ told: string[]; taken: number }> {
+    const told: string[] = [];
+    let taken = 0;
+    const say = (what: string, data: Uint8Array) => {
+      told.push(`${what} ${Buffer.from(data).toString('hex')}`);
+    };
+    const reader = websocketReader({ isServer: true, maxPayload: longestPayload });
+    reader.on('message', (data: Buffer, isBinary: boolean) => say(`message ${isBinary}`, data));
+    reader.on('ping', (data: Buffer) => say('ping', data));
+    reader.on('pong', (data: Buffer) => say('pong', data));
+    reader.on('conclude', (code: number) => told.push(`close ${code}`));
+    reader.on('error', (error: Error) => told.push(error.message));
+    let asked = 0;
+    const read = new WebSocketBytes(
+      (part) => {
+        reader.write(Buffer.from(part));
+        return true;
+      },
+      {
+        longestPayload: () => longestPayload,
+        ...(takes && {
+          messages: {
+            get isReady() {
+              asked += 1;
+              return takes(asked);
+            },
+            take: (message) => {
+              taken += 1;
+              say('message true', message);
+            },
+          },
+        }),
+      },
+    );
+    for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+      const length = Math.min(lengths[turn % lengths.length] ?? 1, bytes.length - at);
+      read.push(bytes.subarray(at, at + length));
+      at += length;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return { told, taken };
+  }
+
+  test('come as they were sent, and the reader sees nothing of them', async () => {
+    const bytes = Buffer.concat([1, 0, 130, 16_000].map((length) => masked(0x82, length)));
+    const alone = await heard(bytes, [20_000]);
+    const { told, taken } = await heard(bytes, [20_000], () => true);
+    expect(told).toEqual(alone.told);
+    expect(told).toHaveLength(4);
+    expect(taken).toBe(4);
+  });
+
+  test('go to the reader while nobody takes them, when they come in pieces, and after a long one', async () => {
+    const bytes = Buffer.concat([3, 5].map((length) => masked(0x82, length)));
+    expect((await heard(bytes, [100], () => false)).taken).toBe(0);
+    expect((await heard(bytes, [4], () => true)).taken).toBe(0);
+    const long = Buffer.concat([masked(0x82, 20_000), masked(0x82, 3)]);
+    const { told, taken } = await heard(long, [60_000], () => true);
+    expect(told).toEqual((await heard(long, [60_000])).told);
+    expect(taken).toBe(1);
+  });
+
+  test('are told in their order among pings, fragments, texts and what is no WebSocket, as the reader would tell them', async () => {
+    // Whole and fragmented messages, texts, pings, pongs, a close, reserved bits and codes.
+    const others = [0x02, 0x00, 0x80, 0x81, 0x89, 0x8a, 0x88, 0xc2, 0x83, 0x09];
+    const kind = fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(0x82) },
+      { weight: 1, arbitrary: fc.constantFrom(...others) },
+    );
+    const one = fc
+      .tuple(kind, fc.integer({ min: 0, max: 300 }))
+      .map(([first, length]) => masked(first, length));
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(one, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.integer({ min: 1, max: 2_000 }), { minLength: 1 }),
+        fc.option(fc.tuple(fc.nat(), fc.nat({ max: 255 }))),
+        fc.integer({ min: 1, max: 4 }),
+        async (frames, pieces, damage, every) => {
+          const bytes = Buffer.concat(frames);
+          if (damage) bytes[damage[0] % bytes.length] = damage[1];
+          const alone = await heard(bytes, pieces);
+          const both = await heard(bytes, pieces, (count) => every === 1 || count % every > 0);
+          expect(both.told).toEqual(alone.told);
+          taken += both.taken;
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    expect(taken).toBeGreaterThan(500);
   });
 });

@@ -80,7 +80,7 @@ async function welcomed(
     closed: () => {},
     onFault: () => {},
   };
-  new Connection(socket, '127.0.0.1', host, clock);
+  new Connection(socket, { address: '127.0.0.1', host, clock });
   socket.says('hello', {
     protocol: { min: 1, max: 1 },
     client: { id: 'a-client-of-a-test', name: 'test', version: '0' },
