@@ -18,6 +18,8 @@ const longestTimerMs = 0x7fffffff;
 
 /** A jump of the clock beside the timers that is no jitter. */
 const jumpMs = 1_000;
+/** The clock is asked no more often than this: every message asks for the time, and nobody sleeps for less. */
+const lookEveryMs = 10;
 
 /**
  * Time that goes on as timers do, whatever is done to the clock, but for one thing: timers may not
@@ -29,7 +31,9 @@ export function monotonicTime(wall: () => number, timers: () => number): () => n
   let lastTimers = timers();
   let offset = lastWall - lastTimers;
   return () => {
-    const [nowWall, nowTimers] = [wall(), timers()];
+    const nowTimers = timers();
+    if (nowTimers < lastTimers + lookEveryMs) return nowTimers + offset;
+    const nowWall = wall();
     const jump = nowWall - lastWall - (nowTimers - lastTimers);
     if (jump > jumpMs) offset += jump;
     lastWall = nowWall;

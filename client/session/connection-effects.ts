@@ -11,7 +11,7 @@ export type ConnectionEffect =
       readonly type: 'send';
       readonly kind: FrameKind;
       readonly header: unknown;
-      readonly payload?: Uint8Array;
+      readonly payload?: Uint8Array | undefined;
     }
   /** Close politely with a code, or drop at once a socket that is dead. */
   | { readonly type: 'close'; readonly code: number; readonly reason: string }

@@ -260,7 +260,7 @@ export class Connection {
   }
 
   #send(kind: FrameKind, header: unknown, payload?: Uint8Array): void {
-    this.#effects.push({ type: 'send', kind, header, ...(payload ? { payload } : {}) });
+    this.#effects.push({ type: 'send', kind, header, payload });
   }
 
   #dial(): void {

@@ -217,12 +217,7 @@ export class Conversation {
     if (!this.#isConnected) return;
     for (const { id, method, params, payload } of this.#pending.takeUnsent()) {
       const header = { id, method, params };
-      this.#options.emit({
-        type: 'send',
-        kind: 'request',
-        header,
-        ...(payload ? { payload } : {}),
-      });
+      this.#options.emit({ type: 'send', kind: 'request', header, payload });
     }
   }
 }

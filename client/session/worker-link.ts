@@ -19,6 +19,7 @@ import {
 import { readOnly } from '../../shared/read-only.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
+import { type Answer, AwaitedAnswers } from './awaited-answers.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import type { ConnectionTimes } from './connection-times.ts';
@@ -70,22 +71,12 @@ export interface WorkerLinkOptions {
   readonly openSocket?: OpenSocket;
 }
 
-export interface Answer<Result> {
-  readonly result: Result;
-  readonly payload: Uint8Array;
-}
-
-interface Waiter {
-  resolve(answer: Answer<unknown>): void;
-  reject(error: TeletrainError): void;
-}
-
 /** One connection to one worker, shared by all that this program does there: the machine of connection.ts with a socket and a clock. */
 export class WorkerLink {
   readonly #machine: Connection;
   readonly #options: WorkerLinkOptions;
   readonly #clock: Clock;
-  readonly #waiters = new Map<string, Waiter>();
+  readonly #answers = new AwaitedAnswers();
   readonly #followers = new Map<string, RunFollower>();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #controlListeners = new Set<() => void>();
@@ -198,30 +189,30 @@ export class WorkerLink {
    * @throws TeletrainError what the worker answered; `read-only`; `worker-lost` after `patienceMs` without a
    *   connection; the refusal; `cancelled`.
    */
-  async request<Method extends MethodName>(
+  request<Method extends MethodName>(
     method: Method,
     params: ParamsOf<Method>,
     options: { payload?: Uint8Array; patienceMs?: number; signal?: AbortSignal } = {},
   ): Promise<Answer<ResultOf<Method>>> {
     const { signal } = options;
-    if (signal?.aborted) throw cancelled('The request', signal);
-    this.requireMayAsk(method);
-    const { promise, resolve, reject } = Promise.withResolvers<Answer<unknown>>();
-    const { id, effects } = this.#machine.request(this.#clock.monotonic(), method, params, options);
-    this.#waiters.set(id, { resolve, reject });
-    this.#do(effects);
-    const abort = (): void => {
-      this.#waiters.delete(id);
-      this.#do(this.#machine.cancel(id));
-      reject(cancelled('The request', signal));
-    };
-    signal?.addEventListener('abort', abort, { once: true });
     try {
-      // The machine parsed the result by this method's schema.
-      return (await promise) as Answer<ResultOf<Method>>;
-    } finally {
-      signal?.removeEventListener('abort', abort);
+      if (signal?.aborted) throw cancelled('The request', signal);
+      this.requireMayAsk(method);
+    } catch (error) {
+      return Promise.reject(error);
     }
+    const { id, effects } = this.#machine.request(this.#clock.monotonic(), method, params, options);
+    const giveUp = (): void => this.#do(this.#machine.cancel(id));
+    const answer = this.#answers.of(id, signal, giveUp);
+    try {
+      this.#do(effects);
+    } catch (error) {
+      // It has no form on the wire, so no later connection will take it either.
+      this.#machine.cancel(id);
+      this.#answers.failed(id, error);
+    }
+    // The machine parsed the result by this method's schema.
+    return answer as Promise<Answer<ResultOf<Method>>>;
   }
 
   /** One follower a run; a second takes the place of the first. */
@@ -325,10 +316,10 @@ export class WorkerLink {
         for (const listener of this.#controlListeners) listener();
         return;
       case 'answer':
-        this.#settle(effect.id)?.resolve(effect);
+        this.#answers.answered(effect.id, effect);
         return;
       case 'rejected':
-        this.#settle(effect.id)?.reject(effect.error);
+        this.#answers.failed(effect.id, effect.error);
         return;
       case 'event':
         this.#followers.get(effect.event.run)?.event(effect.event);
@@ -355,12 +346,6 @@ export class WorkerLink {
 
   #send(kind: FrameKind, frame: Uint8Array): void {
     this.#socket?.send(priorityOf(kind, frame.byteLength), frame);
-  }
-
-  #settle(id: string): Waiter | undefined {
-    const waiter = this.#waiters.get(id);
-    this.#waiters.delete(id);
-    return waiter;
   }
 
   async #connect(): Promise<void> {

@@ -136,10 +136,12 @@ export class AskedWorker {
       payload: payload ?? new Uint8Array(0),
     };
     let answer: unknown;
-    // The parameters are those of the method beside them.
-    this.gateway.running?.desk.perform(who, request as CheckedRequest, connectionOf(who)).then(
-      ({ result }: Outcome) => {
-        answer = result;
+    const perform = async (): Promise<Outcome | undefined> =>
+      // The parameters are those of the method beside them.
+      this.gateway.running?.desk.perform(who, request as CheckedRequest, connectionOf(who));
+    perform().then(
+      (outcome) => {
+        answer = outcome?.result;
       },
       (error: unknown) => {
         answer = error;

@@ -33,7 +33,12 @@ export interface ConnectionHost {
   authenticate(hello: Hello, address: string): Promise<Verdict>;
   /** The client was told that it is welcome. */
   welcomed(connection: ControlOutlet & WatchingConnection): void;
-  perform(client: string, request: CheckedRequest, connection: AskingConnection): Promise<Outcome>;
+  /** @returns the outcome itself where nothing was waited for. @throws what is answered instead, at once or then. */
+  perform(
+    client: string,
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Outcome | Promise<Outcome>;
   /** A batch of commands for a tensor session. `passedOn`: its bytes are not looked at any more. */
   commands(
     connection: ResultsOutlet,
@@ -230,7 +235,7 @@ export class Connection implements AskingConnection {
         void this.#authenticate(step.hello);
         return;
       case 'perform':
-        void this.#perform(step.request);
+        this.#perform(step.request);
         return;
       case 'commands':
         this.#host.commands(this, step.header, step.payload, passedOn);
@@ -270,24 +275,33 @@ export class Connection implements AskingConnection {
     }
   }
 
-  async #perform(request: CheckedRequest): Promise<void> {
-    const { id } = request;
+  #perform(request: CheckedRequest): void {
     try {
-      const outcome =
-        request.method === 'file.read' ? await this.#inBulk(request) : await this.#do(request);
-      this.#carryOut(
-        this.#session.answer(id, outcome.result, outcome.payload, this.#clock.monotonic()),
-      );
-      if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
+      const outcome = request.method === 'file.read' ? this.#inBulk(request) : this.#do(request);
+      if (outcome instanceof Promise) {
+        outcome
+          .then((done) => this.#answer(request, done))
+          .catch((error: unknown) => this.#refuse(request, error));
+      } else this.#answer(request, outcome);
     } catch (error) {
-      const told = error instanceof TeletrainError ? error : this.#fault(request.method, error);
-      this.#carryOut(this.#session.fail(id, told.toJSON(), this.#clock.monotonic()));
-    } finally {
-      this.#cancelled.delete(id);
+      this.#refuse(request, error);
     }
   }
 
-  #do(request: CheckedRequest): Promise<Outcome> {
+  #answer(request: CheckedRequest, { result, payload }: Outcome): void {
+    const { id } = request;
+    this.#cancelled.delete(id);
+    this.#carryOut(this.#session.answer(id, result, payload, this.#clock.monotonic()));
+    if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
+  }
+
+  #refuse({ id, method }: CheckedRequest, error: unknown): void {
+    this.#cancelled.delete(id);
+    const told = error instanceof TeletrainError ? error : this.#fault(method, error);
+    this.#carryOut(this.#session.fail(id, told.toJSON(), this.#clock.monotonic()));
+  }
+
+  #do(request: CheckedRequest): Outcome | Promise<Outcome> {
     return this.#host.perform(this.caller.id, request, this);
   }
 

@@ -26,7 +26,7 @@ export type Handlers = {
       /** Of a request that changes something: goes where its effect is kept, for `done.ts` to find. */
       readonly request: string | undefined;
     },
-  ) => Promise<Outcome<Method>>;
+  ) => Outcome<Method> | Promise<Outcome<Method>>;
 };
 
 export interface HandlersOptions {
@@ -88,9 +88,9 @@ export function createHandlers({
         },
       };
     },
-    'worker.stop': async () => ({ result: {}, afterwards: stopWorker }),
-    'recipe.list': async () => ({ result: { recipes: describeRecipes() } }),
-    'run.list': async () => ({
+    'worker.stop': () => ({ result: {}, afterwards: stopWorker }),
+    'recipe.list': () => ({ result: { recipes: describeRecipes() } }),
+    'run.list': () => ({
       result: { runs: runs.newest(listedRuns).map((run) => run.summary) },
     }),
     'run.start': async ({ record }, { request }) => {
@@ -145,7 +145,7 @@ export function createHandlers({
       await runs.import(checkedRecord(record), imported, { replaces, request });
       return { result: {} };
     },
-    'run.follow': async ({ run: id, fromSeq, drawings }, { connection }) => {
+    'run.follow': ({ run: id, fromSeq, drawings }, { connection }) => {
       const run = runs.get(id);
       if (fromSeq > run.lastSeq + 1) {
         throw new TeletrainError(
@@ -168,7 +168,7 @@ export function createHandlers({
       connection.follow(run, { fromSeq, drawings });
       return { result: { summary: run.summary } };
     },
-    'run.unfollow': async ({ run }, { connection }) => {
+    'run.unfollow': ({ run }, { connection }) => {
       connection.unfollow(run);
       return { result: {} };
     },
@@ -199,8 +199,8 @@ export function createHandlers({
       await control.take(connection.caller, from, request);
       return { result: {} };
     },
-    'observer.invite': async ({ name }) => ({ result: observers.invite(name) }),
-    'observer.list': async () => ({ result: observers.list() }),
+    'observer.invite': ({ name }) => ({ result: observers.invite(name) }),
+    'observer.list': () => ({ result: observers.list() }),
     'observer.revoke': async ({ id }, { connection }) => {
       await observers.revoke(id, connection.caller);
       return { result: {} };
@@ -208,7 +208,7 @@ export function createHandlers({
     'tensor.open': async (params, { client, connection }) => ({
       result: await tensors.open(client, params, connection),
     }),
-    'tensor.close': async ({ session }, { client }) => {
+    'tensor.close': ({ session }, { client }) => {
       tensors.close(client, session);
       return { result: {} };
     },
@@ -221,7 +221,7 @@ export function handle<Method extends MethodName>(
   request: CheckedRequest<Method>,
   connection: AskingConnection,
   key?: string,
-): Promise<Outcome> {
+): Outcome | Promise<Outcome> {
   const { method, params, payload } = request;
   return handlers[method](params, { client, payload, connection, request: key });
 }

@@ -41,19 +41,39 @@ export class RequestDesk {
     this.#onFault = onFault;
   }
 
-  /** @throws TeletrainError what the request is answered with instead. */
-  async perform(
+  /**
+   * @returns the outcome itself where nothing had to be waited for.
+   * @throws TeletrainError what the request is answered with instead, at once or then.
+   */
+  perform(
     client: string,
     request: CheckedRequest,
     connection: AskingConnection,
-  ): Promise<Outcome> {
+  ): Outcome | Promise<Outcome> {
+    try {
+      const outcome = this.#begin(client, request, connection);
+      return outcome instanceof Promise ? this.#finish(request, outcome) : outcome;
+    } catch (error) {
+      throw this.#told(request, error);
+    }
+  }
+
+  #begin(
+    client: string,
+    request: CheckedRequest,
+    connection: AskingConnection,
+  ): Outcome | Promise<Outcome> {
     const { changes, needs } = methods[request.method];
+    if (changes) return this.#once(client, request, connection);
+    const permit = this.#permits.require(connection.caller, needs);
+    const perform = () => handle(this.#handlers, client, request, connection);
+    return permit ? permit.then(perform) : perform();
+  }
+
+  async #finish(request: CheckedRequest, outcome: Promise<Outcome>): Promise<Outcome> {
     this.#underway += 1;
     try {
-      if (changes) return await this.#once(client, request, connection);
-      const permit = this.#permits.require(connection.caller, needs);
-      if (permit) await permit;
-      return await handle(this.#handlers, client, request, connection);
+      return await outcome;
     } catch (error) {
       throw this.#told(request, error);
     } finally {

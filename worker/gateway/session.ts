@@ -36,7 +36,7 @@ export type SessionStep =
       readonly do: 'send';
       readonly kind: FrameKind;
       readonly header: unknown;
-      readonly payload?: Uint8Array;
+      readonly payload?: Uint8Array | undefined;
     }
   /** Look at the token or code, then call `welcome` or `refuse`. */
   | { readonly do: 'authenticate'; readonly hello: Hello }
@@ -273,7 +273,7 @@ export class Session {
 
   #send(kind: FrameKind, header: unknown, now: number, payload?: Uint8Array): SessionStep {
     this.#sentAt = now;
-    return { do: 'send', kind, header, ...(payload ? { payload } : {}) };
+    return { do: 'send', kind, header, payload };
   }
 }
 
