@@ -78,8 +78,9 @@ it('share lists who observes and revokes one of them, who is told and shown out'
   expect(revoked.stdout).toBe('"Ada" observes box no more.\n');
   expect((await watching.ended).code).toBe(1);
   expect(watching.stderr).toContain('access of this machine to the worker was revoked');
-  const [, row = ''] = (await at('phone', 'workers')).stdout.split('\n');
-  expect(row).toContain('access of this machine to the worker was revoked');
+  const [, row = '', why = ''] = (await at('phone', 'workers')).stdout.split('\n');
+  expect(row).toContain('refused');
+  expect(why).toContain('access of this machine to the worker was revoked');
   expect((await at('watch', 'workers')).stdout).toContain('read-only');
   expect((await at('laptop', 'share', 'box', '--revoke', 'Ada')).code).toBe(0);
   const nobody = await at('laptop', 'share', 'box', '--revoke', 'Ada', '--json');

@@ -61,7 +61,7 @@ Examples:
 
 type WorkerInfo = Awaited<ReturnType<TeletrainClient['workerInfo']>>;
 
-interface WorkerStatus {
+export interface WorkerStatus {
   readonly worker: WorkerReference;
   readonly info?: WorkerInfo;
   readonly error?: { code: string; message: string; hint: string };
@@ -77,16 +77,23 @@ async function askStatus(client: TeletrainClient, worker: WorkerReference): Prom
   }
 }
 
-function workerTable(statuses: readonly WorkerStatus[]): string[] {
+/** One row a worker; of one that could not be asked what happened and what to do stands below them. */
+export function workerTable(statuses: readonly WorkerStatus[]): string[] {
   const rows = statuses.map(({ worker, info, error }) => [
     worker.name,
     worker.url,
-    info ? `${Math.max(1, Math.round(info.roundTripMs))} ms` : 'no answer',
-    info ? (info.activeRun ?? 'idle') : '',
+    info ? `${Math.max(1, Math.round(info.roundTripMs))} ms` : '-',
+    info ? (info.activeRun ?? 'idle') : error?.code === 'worker-lost' ? 'no answer' : 'refused',
     info ? controlText(info) : '',
-    info?.engine ? engineText(info.engine) : (error?.message ?? ''),
+    info?.engine ? engineText(info.engine) : '',
   ]);
-  return formatTable(['worker', 'address', 'round trip', 'run', 'control', 'engine'], rows);
+  const troubles = statuses.flatMap(({ worker, error }) =>
+    error ? [`${worker.name}: ${error.message} ${error.hint}`] : [],
+  );
+  return [
+    ...formatTable(['worker', 'address', 'round trip', 'run', 'control', 'engine'], rows),
+    ...troubles,
+  ];
 }
 
 /** Who may change things there: this machine, another by its name, or whoever asks first. */
