@@ -6,7 +6,7 @@ import { createClient } from '../../client/session/client.ts';
 import { WorkerLink } from '../../client/session/worker-link.ts';
 import { decodeFrame, encodeFrame } from '../../shared/frames.ts';
 import { limits, subprotocol } from '../../shared/limits.ts';
-import type { ConnectionHost } from '../../worker/gateway/connection.ts';
+import type { ConnectionHost } from '../../worker/gateway/connection-host.ts';
 import { GatewayServer } from '../../worker/gateway/server.ts';
 import { endsWithTest, quickTimes, recipe } from './session-set-up.ts';
 import { ThrottledLine } from './support/throttled-line.ts';

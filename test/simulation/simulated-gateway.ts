@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { TeletrainError } from '../../shared/errors.ts';
 import { version } from '../../shared/version.ts';
-import { Connection, type MessageSocket } from '../../worker/gateway/connection.ts';
+import { Connection } from '../../worker/gateway/connection.ts';
 import { connectionHost } from '../../worker/gateway/connection-host.ts';
 import { ControlKeeper } from '../../worker/gateway/control-keeper.ts';
 import { findDoneIn } from '../../worker/gateway/done.ts';
 import { Door } from '../../worker/gateway/door.ts';
 import { createHandlers } from '../../worker/gateway/handlers.ts';
 import { LedgerFile } from '../../worker/gateway/ledger-file.ts';
+import type { MessageSocket } from '../../worker/gateway/message-socket.ts';
 import { Observers } from '../../worker/gateway/observers.ts';
 import { Pairing } from '../../worker/gateway/pairing.ts';
 import { RequestDesk } from '../../worker/gateway/request-desk.ts';

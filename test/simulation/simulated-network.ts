@@ -1,6 +1,6 @@
 import type { OpenSocket, SocketListener } from '../../client/session/socket.ts';
 import { FrameSender } from '../../shared/frame-sender.ts';
-import type { MessageSocket } from '../../worker/gateway/connection.ts';
+import type { MessageSocket } from '../../worker/gateway/message-socket.ts';
 import type { Chance } from './chance.ts';
 import type { Machine, Program } from './machine.ts';
 

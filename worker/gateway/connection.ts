@@ -1,80 +1,19 @@
 import { Alarm } from '../../shared/alarm.ts';
 import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
-import {
-  FrameSender,
-  type FrameSink,
-  type Priority,
-  priorityOf,
-} from '../../shared/frame-sender.ts';
-import { encodeFrame } from '../../shared/frames.ts';
+import { type FrameSink, priorityOf } from '../../shared/frame-sender.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
-import type {
-  CommandsHeader,
-  ControlState,
-  FrameKind,
-  Hello,
-  ResultsHeader,
-} from '../../shared/messages.ts';
+import type { ControlState, Hello, ResultsHeader } from '../../shared/messages.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
-import type { Caller, ControlOutlet } from './control-keeper.ts';
-import type { Verdict } from './door.ts';
+import type { ConnectionHost } from './connection-host.ts';
+import type { Caller } from './control-keeper.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
-import type { WatchingConnection } from './observers.ts';
+import { type MessageSocket, toBytes } from './message-socket.ts';
 import type { AskingConnection, Outcome } from './outcome.ts';
+import { Outgoing } from './outgoing.ts';
 import type { Run } from './run.ts';
 import { type CheckedRequest, Session, type SessionStep } from './session.ts';
-import type { ResultsOutlet } from './tensor-session.ts';
 import { toldFailure } from './told-failure.ts';
-
-/** What the gateway does for a connection. */
-export interface ConnectionHost {
-  /** @returns the welcome, or why not and the close code. */
-  authenticate(hello: Hello, address: string): Promise<Verdict>;
-  /** The client was told that it is welcome. */
-  welcomed(connection: ControlOutlet & WatchingConnection): void;
-  /** @returns the outcome itself where nothing was waited for. @throws what is answered instead, at once or then. */
-  perform(
-    client: string,
-    request: CheckedRequest,
-    connection: AskingConnection,
-  ): Outcome | Promise<Outcome>;
-  /** A batch of commands for a tensor session. `passedOn`: its bytes are not looked at any more. */
-  commands(
-    connection: ResultsOutlet,
-    header: CommandsHeader,
-    payload: Uint8Array,
-    passedOn: () => void,
-  ): void;
-  /** There is room again in the connection. */
-  hasRoom(connection: ResultsOutlet): void;
-  /** The connection is gone; its client closed it, or it broke. */
-  closed(
-    connection: ResultsOutlet & ControlOutlet & WatchingConnection,
-    saidGoodbye: boolean,
-  ): void;
-  /** A fault of ours, for the worker's own log. */
-  onFault(what: string, error: unknown): void;
-}
-
-/** The part of a WebSocket of `ws` that a connection uses. */
-export interface MessageSocket extends FrameSink {
-  readonly readyState: number;
-  readonly OPEN: number;
-  readonly CLOSED: number;
-  /** Nothing more is received until `resume`. */
-  pause(): void;
-  resume(): void;
-  close(code: number, reason: string): void;
-  terminate(): void;
-  on(
-    event: 'message',
-    listener: (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => void,
-  ): unknown;
-  on(event: 'close', listener: (code: number) => void): unknown;
-  on(event: 'error', listener: () => void): unknown;
-  once(event: 'close', listener: () => void): unknown;
-}
 
 export interface ConnectionOptions {
   /** Of the client, as far as it can be known. */
@@ -86,8 +25,6 @@ export interface ConnectionOptions {
 }
 
 const closeGraceMs = 2_000;
-/** A client that lets so many bytes wait to be sent is not listened to until it takes them. */
-const mostUntaken = 2 * limits.frameBytes;
 
 /** One socket: carries out what its session says, and lets nothing pile up in memory. */
 export class Connection implements AskingConnection {
@@ -95,14 +32,12 @@ export class Connection implements AskingConnection {
   readonly #address: string;
   readonly #host: ConnectionHost;
   readonly #session: Session;
-  readonly #sender: FrameSender;
+  readonly #outgoing: Outgoing;
   readonly #clock: Clock;
   readonly #followers = new Map<string, Follower>();
   readonly #cancelled = new Set<string>();
-  readonly #waitingForRoom: (() => void)[] = [];
   /** Chunks of files are read and sent one after the other, each when there is room for it. */
   #bulk: Promise<unknown> = Promise.resolve();
-  #isDeaf = false;
   readonly #alarm: Alarm;
   #caller: Caller | undefined;
   /** What the client takes beyond what every version 1 does. */
@@ -119,7 +54,13 @@ export class Connection implements AskingConnection {
     this.#clock = clock;
     const tick = (): void => this.#carryOut(this.#session.tick(clock.monotonic()));
     this.#alarm = new Alarm(clock, tick, { background: true });
-    this.#sender = new FrameSender(sink, () => this.#onRoom());
+    this.#outgoing = new Outgoing(socket, {
+      sink,
+      sendEvents: () => this.#sendEvents(),
+      sendResults: () => host.hasRoom(this),
+      onTaken: () => this.heard(),
+      fault: (what, error) => this.#fault(what, error),
+    });
     socket.on('message', (data, isBinary) => {
       const now = clock.monotonic();
       const message = toBytes(data);
@@ -153,7 +94,7 @@ export class Connection implements AskingConnection {
   sendControl(control: ControlState): void {
     if (!this.#takes.includes('control')) return;
     this.#session.noteSent(this.#clock.monotonic());
-    this.#send('control', { control });
+    this.#outgoing.send('control', { control });
   }
 
   follow(run: Run, { fromSeq, drawings }: Omit<FollowerOptions, 'onError'>): void {
@@ -169,29 +110,29 @@ export class Connection implements AskingConnection {
     }
     this.unfollow(run.id);
     const outlet = {
-      hasRoom: () => this.#sender.hasRoom('calls'),
-      isIdle: () => this.#sender.waitingBytes === 0,
+      hasRoom: () => this.#outgoing.hasRoom('calls'),
+      isIdle: () => this.#outgoing.waitingBytes === 0,
       send: (frame: Uint8Array) => {
         this.#session.noteSent(this.#clock.monotonic());
-        this.#sendFrame('calls', frame);
+        this.#outgoing.sendFrame('calls', frame);
       },
     };
     const onError = (error: unknown) => {
       const told = error instanceof TeletrainError ? error : this.#fault('following a run', error);
-      this.#send('error', { error: told.toJSON() });
+      this.#outgoing.send('error', { error: told.toJSON() });
     };
     const follower = new Follower(run, outlet, { fromSeq, drawings, onError });
     this.#followers.set(run.id, follower);
   }
 
   hasRoom(payloadBytes: number): boolean {
-    return this.#sender.hasRoom(priorityOf('results', payloadBytes));
+    return this.#outgoing.hasRoom(priorityOf('results', payloadBytes));
   }
 
   sendResults(header: ResultsHeader, payload: Uint8Array): void {
     this.#session.noteSent(this.#clock.monotonic());
     const priority = header.ended ? 'control' : priorityOf('results', payload.byteLength);
-    this.#send('results', header, payload, priority);
+    this.#outgoing.send('results', header, payload, priority);
   }
 
   unfollow(run: string): void {
@@ -210,7 +151,7 @@ export class Connection implements AskingConnection {
     const isDone = () =>
       this.#socket.readyState !== this.#socket.OPEN ||
       ([...this.#followers.values()].every((follower) => follower.isCaughtUp) &&
-        this.#sender.waitingBytes === 0);
+        this.#outgoing.waitingBytes === 0);
     while (!isDone() && this.#clock.monotonic() < deadline) {
       await sleep(this.#clock, 10);
     }
@@ -229,7 +170,7 @@ export class Connection implements AskingConnection {
   #step(step: SessionStep, passedOn: () => void): void {
     switch (step.do) {
       case 'send':
-        this.#send(step.kind, step.header, step.payload);
+        this.#outgoing.send(step.kind, step.header, step.payload);
         return;
       case 'authenticate':
         void this.#authenticate(step.hello);
@@ -307,7 +248,7 @@ export class Connection implements AskingConnection {
 
   #inBulk(request: CheckedRequest): Promise<Outcome> {
     const outcome = this.#bulk.then(async () => {
-      await this.#room();
+      await this.#outgoing.room();
       if (this.#cancelled.has(request.id) || this.#socket.readyState !== this.#socket.OPEN) {
         throw new TeletrainError('cancelled', 'The request was cancelled.', {
           hint: 'Ask again if the answer is wanted.',
@@ -319,49 +260,8 @@ export class Connection implements AskingConnection {
     return outcome;
   }
 
-  #room(): Promise<void> {
-    if (this.#sender.hasRoom('bulk') || this.#socket.readyState !== this.#socket.OPEN)
-      return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
-  }
-
-  #send(kind: FrameKind, header: unknown, payload?: Uint8Array, priority?: Priority): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    let frame: Buffer;
-    try {
-      frame = encodeFrame(kind, header, payload);
-    } catch (error) {
-      const told =
-        error instanceof TeletrainError ? error : this.#fault(`sending a ${kind}`, error);
-      // An answer that cannot be sent is answered all the same.
-      // Every header is an object; those of answers have an id.
-      const { id } = header as { id?: string };
-      frame = encodeFrame('error', { ...(id === undefined ? {} : { id }), error: told.toJSON() });
-    }
-    this.#sendFrame(priority ?? priorityOf(kind, frame.byteLength), frame);
-  }
-
-  #sendFrame(priority: Priority, frame: Uint8Array): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#sender.send(priority, frame, () => releaseBytes(frame));
-    if (this.#sender.waitingBytes <= mostUntaken || this.#isDeaf) return;
-    this.#isDeaf = true;
-    this.#socket.pause();
-  }
-
-  /** Something left: calls come before bulk, and files and tensors take turns. */
-  #onRoom(): void {
-    if (this.#isDeaf) {
-      // It is alive, though nothing is heard of it.
-      this.heard();
-      this.#isDeaf = this.#sender.waitingBytes > mostUntaken / 2;
-      if (!this.#isDeaf) this.#socket.resume();
-    }
+  #sendEvents(): void {
     for (const follower of this.#followers.values()) follower.pump();
-    if (this.#sender.hasRoom('bulk')) {
-      for (const wake of this.#waitingForRoom.splice(0)) wake();
-    }
-    this.#host.hasRoom(this);
   }
 
   #schedule(): void {
@@ -379,11 +279,6 @@ export class Connection implements AskingConnection {
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
     this.#host.closed(this, saidGoodbye);
-    for (const wake of this.#waitingForRoom.splice(0)) wake();
+    this.#outgoing.end();
   }
-}
-
-function toBytes(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  return Array.isArray(data) ? Buffer.concat(data) : data;
 }

@@ -11,7 +11,8 @@ import { WebSocketServer } from 'ws';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits, subprotocol } from '../../shared/limits.ts';
 import { WebSocketSink } from '../../shared/websocket-sink.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import { readIntoMessages } from './socket-reading.ts';
 import type { TlsIdentity } from './tls.ts';
 

@@ -14,7 +14,7 @@ import {
   type WireError,
   welcomeSchema,
 } from '../../../shared/messages.ts';
-import type { MessageSocket } from '../../../worker/gateway/connection.ts';
+import type { MessageSocket } from '../../../worker/gateway/message-socket.ts';
 import { requireCloseCode, requireReason } from '../target.ts';
 
 const schemas = {

@@ -4,11 +4,9 @@ import type { Clock } from '../../../../shared/clock.ts';
 import { mostWaiting } from '../../../../shared/frame-sender.ts';
 import { decodeFrame, encodeFrame } from '../../../../shared/frames.ts';
 import { limits } from '../../../../shared/limits.ts';
-import {
-  Connection,
-  type ConnectionHost,
-  type MessageSocket,
-} from '../../../../worker/gateway/connection.ts';
+import { Connection } from '../../../../worker/gateway/connection.ts';
+import type { ConnectionHost } from '../../../../worker/gateway/connection-host.ts';
+import type { MessageSocket } from '../../../../worker/gateway/message-socket.ts';
 import type { Outcome } from '../../../../worker/gateway/outcome.ts';
 import type { CheckedRequest } from '../../../../worker/gateway/session.ts';
 
