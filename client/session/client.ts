@@ -4,6 +4,7 @@ import type { Observer } from '../../shared/messages.ts';
 import { completeSettings } from '../../shared/recipes.ts';
 import { type Manifest, newRunId, type RunRecord, type RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
+import { Turns } from '../../shared/turns.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { unknownRun } from './errors.ts';
 import { clientFolders } from './folders.ts';
@@ -52,7 +53,7 @@ interface OpenRun {
   readonly session: RunSession;
   holders: number;
   /** Who goes on with it, one after the other: two at once could bring it to two workers. */
-  resuming: Promise<unknown>;
+  readonly resumes: Turns;
 }
 
 class SessionClient implements TeletrainClient {
@@ -243,11 +244,7 @@ class SessionClient implements TeletrainClient {
       this.#open.delete(id);
       await this.#end(session);
     };
-    const resumeInTurn = (work: () => Promise<void>): Promise<void> => {
-      const done = open.resuming.then(work);
-      open.resuming = done.catch(() => {});
-      return done;
-    };
+    const resumeInTurn = (work: () => Promise<void>): Promise<void> => open.resumes.take(work);
     try {
       await prepare(session, resumeInTurn);
     } catch (error) {
@@ -274,7 +271,7 @@ class SessionClient implements TeletrainClient {
     if (place) fold.set('worker', place.worker);
     const session = new RunSession({ fold, journal, system: this.#system });
     await session.lookAtHome();
-    return { session, holders: 0, resuming: Promise.resolve() };
+    return { session, holders: 0, resumes: new Turns() };
   }
 
   /** What the worker was when this program last saw it is kept, so that the next one can tell a new one. */

@@ -3,6 +3,7 @@ import { scanRecords, sealRecord } from '../../shared/journal.ts';
 import { wireErrorSchema } from '../../shared/messages.ts';
 import { pack, unpack } from '../../shared/msgpack.ts';
 import type { System } from '../../shared/system.ts';
+import { Turns } from '../../shared/turns.ts';
 import { nodeSystem } from '../system.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 import { Ledger, type LedgerEntry } from './ledger.ts';
@@ -25,7 +26,7 @@ export class LedgerFile {
   readonly #system: System;
   #file: RecordFile;
   #records: number;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(
     path: string,
@@ -59,13 +60,11 @@ export class LedgerFile {
 
   /** @throws the file system's error: the answer would be forgotten by a restart. */
   async keep(entry: LedgerEntry): Promise<void> {
-    const work = this.#turn.then(() => this.#append(entry));
-    this.#turn = work.catch(() => {});
-    await work;
+    await this.#turns.take(() => this.#append(entry));
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    await this.#turns.settled();
     await this.#file.close();
   }
 

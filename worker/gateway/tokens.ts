@@ -4,6 +4,7 @@ import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { type Role, roleSchema } from '../../shared/messages.ts';
 import type { System } from '../../shared/system.ts';
+import { Turns } from '../../shared/turns.ts';
 import { nodeSystem } from '../system.ts';
 import { isSystemError, writeFileDurably } from './durable-file.ts';
 
@@ -63,7 +64,7 @@ export class Tokens {
   #stored: readonly StoredToken[];
   #revoked: readonly string[];
   /** A controller and an observer may pair at one moment: the file is written for one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Of a token file that the worker was started with. */
   readonly #given: Buffer[] = [];
 
@@ -161,7 +162,7 @@ export class Tokens {
 
   /** @returns the observer that may look no more, from now on; undefined where there is none of that id. */
   async revoke(id: string): Promise<ObserverToken | undefined> {
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(async () => {
       const observer = this.observers.find((known) => known.id === id);
       if (!observer) return undefined;
       const revoked = this.#stored.filter(({ sha256 }) => idOf(sha256) === id);
@@ -187,14 +188,8 @@ export class Tokens {
     const token = this.#system.random.bytes(tokenBytes).toString('base64url');
     const sha256 = digest(token).toString('hex');
     const entry = { sha256, clientId: client.id, clientName: client.name, createdAt: now, role };
-    await this.#inTurn(() => this.#add(guest === undefined ? entry : { ...entry, guest }));
+    await this.#turns.take(() => this.#add(guest === undefined ? entry : { ...entry, guest }));
     return token;
-  }
-
-  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return await done;
   }
 
   async #add(entry: StoredToken): Promise<void> {

@@ -1,22 +1,15 @@
-import { type Clock, every, systemClock } from '../../shared/clock.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import type { EngineReport } from '../../shared/engine-report.ts';
-import type { TeletrainError } from '../../shared/errors.ts';
-import { type EventBody, isFinal, type NewEvent, type RunStatus } from '../../shared/events.ts';
+import { isFinal, type NewEvent, type RunStatus } from '../../shared/events.ts';
 import type { WireError } from '../../shared/messages.ts';
-import type { FromEngine } from '../channel.ts';
-import type { Engine, EngineEnd } from './engine-process.ts';
-import { EventKeeper } from './event-keeper.ts';
-import { Pins } from './pins.ts';
-import {
-  afterEngineCrash,
-  afterUnusableEngine,
-  afterWorkerRestart,
-  type Recovery,
-} from './recovery.ts';
+import { Turns } from '../../shared/turns.ts';
+import { ActiveRun } from './active-run.ts';
+import type { Engine } from './engine-process.ts';
+import { afterWorkerRestart } from './recovery.ts';
 import type { Run } from './run.ts';
 import { type Asked, stateReasons } from './run-fold.ts';
 import type { Runs } from './runs.ts';
-import { startCommand } from './start-command.ts';
+import { Supervision } from './supervision.ts';
 import {
   refuseDone,
   requireCheckpoint,
@@ -43,52 +36,47 @@ export interface TrainingOptions {
   readonly clock?: Clock;
 }
 
-const pinCheckMs = 5_000;
-
 /**
- * The one run that trains: takes commands, gives the engine's events numbers through the run's
- * journal, and starts the engine again when it crashed. What was asked is journaled before it is
- * answered, with the key of the request that asked, so a restart of the gateway does not forget it.
+ * What is asked of the one run that trains. It is journaled before it is answered, with the key of the
+ * request that asked, so a restart of the gateway does not forget it.
  */
 export class Training {
   readonly #options: TrainingOptions;
-  readonly #pins = new Pins();
-  readonly #clock: Clock;
-  readonly #stopPinTimer: () => void;
-  #active: Run | undefined;
-  /** The engine was told to start the active run, and has not ended since. */
-  #isEngineOnIt = false;
-  /** Calls off a restart that the engine waits for. */
-  #stopRestart: (() => void) | undefined;
-  #report: EngineReport | undefined;
-  #isEnding = false;
-  readonly #keeper = new EventKeeper((run, error) => this.#journalFailed(run, error));
+  readonly #active: ActiveRun;
+  readonly #supervision: Supervision;
   /** Commands one after the other, so that each sees what the one before it did. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  #report: EngineReport | undefined;
 
   constructor(options: TrainingOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    options.engine.listen({
+    const { engine, dataDir, cacheDir, onWarning, onStatus, onUnusable } = options;
+    const { clock = systemClock } = options;
+    const active = new ActiveRun({ engine, dataDir, cacheDir, clock });
+    const supervision = new Supervision({
+      ...{ active, engine, turns: this.#turns },
+      ...{ onWarning, onStatus, onUnusable },
+    });
+    this.#active = active;
+    this.#supervision = supervision;
+    engine.listen({
       ready: (report) => {
         this.#report = report;
+        supervision.engineReady();
         options.onReady(report);
-        this.#launch();
+        active.launch();
       },
       said: (line) => {
-        if (!options.engine.isReady) options.onProgress(line);
+        if (!engine.isReady) options.onProgress(line);
       },
-      message: (message) => this.#heard(message),
-      event: ({ run, event }) => this.#journal(run, event),
-      ended: (end) => void this.#inTurn(() => this.#engineEnded(end)),
-    });
-    this.#stopPinTimer = every(this.#clock, pinCheckMs, () => {
-      if (this.#pins.expire(this.#clock.monotonic())) this.#sendPins();
+      message: (message) => supervision.heard(message),
+      event: ({ run, event }) => supervision.journal(run, event),
+      ended: (end) => void this.#turns.take(() => supervision.engineEnded(end)),
     });
   }
 
   get active(): Run | undefined {
-    return this.#active;
+    return this.#active.run;
   }
 
   get report(): EngineReport | undefined {
@@ -99,14 +87,14 @@ export class Training {
   async recover(mayGoOn: boolean): Promise<void> {
     for (const run of this.#options.runs.all) {
       if (isFinal(run.fold.state)) continue;
-      const recovery = afterWorkerRestart(run.fold, mayGoOn && this.#active === undefined);
-      await this.#carryOut(run, recovery);
+      const recovery = afterWorkerRestart(run.fold, mayGoOn && this.active === undefined);
+      await this.#supervision.carryOut(run, recovery);
     }
   }
 
   /** @throws TeletrainError `worker-busy`, `run-exists`, `journal-failed`. */
   async start(make: () => Promise<Run>, request?: string): Promise<Run> {
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(async () => {
       this.#refuseBusy();
       const run = await make();
       try {
@@ -117,18 +105,18 @@ export class Training {
         });
         throw error;
       }
-      this.#begin(run);
+      this.#active.begin(run);
       return run;
     });
   }
 
   /** @throws TeletrainError `run-not-active`. */
   async pause(run: Run, request?: string): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       this.#refuseInactive(run);
       if (run.fold.state === 'paused') return;
       await this.#ask(run, 'pause', request);
-      this.#tellEngine({ type: 'pause' });
+      this.#active.tellEngine({ type: 'pause' });
     });
   }
 
@@ -137,12 +125,12 @@ export class Training {
    * @throws TeletrainError `worker-busy`, `run-done`, `no-checkpoint`, `journal-failed`.
    */
   async resume(run: Run, request?: string): Promise<void> {
-    await this.#inTurn(async () => {
-      if (run === this.#active) {
+    await this.#turns.take(async () => {
+      if (run === this.active) {
         if (run.fold.state !== 'paused' && run.fold.asked !== 'pause') return;
         await this.#ask(run, 'continue', request);
-        if (this.#isEngineOnIt) this.#tellEngine({ type: 'continue' });
-        else this.#begin(run);
+        if (this.#active.isEngineOnIt) this.#active.tellEngine({ type: 'continue' });
+        else this.#active.begin(run);
         return;
       }
       this.#refuseBusy();
@@ -161,22 +149,22 @@ export class Training {
       } else {
         await run.append(...(await untoldRemovals(run)), starting);
       }
-      this.#begin(run);
+      this.#active.begin(run);
     });
   }
 
   /** @throws TeletrainError `run-not-active`. */
   async stop(run: Run, when: 'now' | 'epoch', request?: string): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       this.#refuseInactive(run);
       await this.#ask(run, when === 'now' ? 'stop-now' : 'stop-epoch', request);
-      if (this.#isEngineOnIt) {
-        this.#tellEngine({ type: 'stop', when });
+      if (this.#active.isEngineOnIt) {
+        this.#active.tellEngine({ type: 'stop', when });
         return;
       }
       const { state } = run.fold;
       if (when === 'now' || state === 'paused') {
-        await this.#carryOut(run, {
+        await this.#supervision.carryOut(run, {
           kind: 'settle',
           event: { type: 'state', state: 'stopped', reason: `stop-${when}` },
         });
@@ -194,10 +182,10 @@ export class Training {
     changed: { epochs?: number; patience?: number },
     request?: string,
   ): Promise<void> {
-    await this.#inTurn(async () => {
-      if (run === this.#active) {
+    await this.#turns.take(async () => {
+      if (run === this.active) {
         await this.#note(run, { ...changed, request });
-        this.#tellEngine({ type: 'change', ...changed });
+        this.#active.tellEngine({ type: 'change', ...changed });
         return;
       }
       if (!run.isBegun) this.#refuseInactive(run);
@@ -209,29 +197,26 @@ export class Training {
 
   /** Something that whoever follows the active run should know; where none is active, nobody need. */
   async note(message: string): Promise<void> {
-    await this.#inTurn(async () => {
-      if (this.#active)
-        await this.#keeper.append(this.#active, { type: 'log', level: 'info', message });
+    await this.#turns.take(async () => {
+      const run = this.active;
+      if (run) await this.#supervision.append(run, { type: 'log', level: 'info', message });
     });
   }
 
   /** Somebody reads this checkpoint: keep it for a while. */
   pin(run: Run, checkpoint: string): void {
-    if (run !== this.#active) return;
-    if (this.#pins.touch(checkpoint, this.#clock.monotonic())) this.#sendPins();
+    this.#active.pin(run, checkpoint);
   }
 
   /** Ends the engine; an active run leaves a checkpoint and becomes `interrupted`. */
   async end(graceMs: number): Promise<void> {
-    this.#isEnding = true;
-    this.#stopPinTimer();
-    this.#stopRestart?.();
+    this.#active.end();
     await this.#options.engine.shutDown(graceMs);
-    await this.#keeper.settled;
-    await this.#inTurn(async () => {
-      const run = this.#active;
+    await this.#supervision.settled;
+    await this.#turns.take(async () => {
+      const run = this.active;
       if (run && !isFinal(run.fold.state)) {
-        await this.#keeper.append(run, {
+        await this.#supervision.append(run, {
           type: 'state',
           state: 'interrupted',
           reason: stateReasons.workerStopped,
@@ -239,23 +224,17 @@ export class Training {
         });
       }
       await run?.rest();
-      this.#active = undefined;
+      this.#active.leave();
     });
   }
 
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
   #refuseBusy(): void {
-    if (this.#isEnding) throw workerStopping();
-    if (this.#active) throw workerBusy(this.#active);
+    if (this.#active.isEnding) throw workerStopping();
+    if (this.active) throw workerBusy(this.active);
   }
 
   #refuseInactive(run: Run): void {
-    if (run !== this.#active) throw runNotActive(run);
+    if (run !== this.active) throw runNotActive(run);
   }
 
   async #ask(run: Run, asked: Asked, request: string | undefined): Promise<void> {
@@ -270,140 +249,4 @@ export class Training {
     run.retryJournal();
     await run.append({ type: 'change', ...change });
   }
-
-  #begin(run: Run): void {
-    this.#stopRestart?.();
-    this.#stopRestart = undefined;
-    this.#active = run;
-    this.#isEngineOnIt = false;
-    this.#launch();
-  }
-
-  /** Starts the engine if it is not there, else gives it the active run. */
-  #launch(): void {
-    const run = this.#active;
-    const { engine, dataDir, cacheDir } = this.#options;
-    if (
-      !run ||
-      this.#isEngineOnIt ||
-      this.#isEnding ||
-      this.#stopRestart ||
-      isFinal(run.fold.state)
-    )
-      return;
-    if (run.fold.state === 'paused' && run.fold.asked !== 'continue') return;
-    if (!engine.isReady) {
-      void engine.start();
-      return;
-    }
-    this.#isEngineOnIt = true;
-    engine.send(startCommand(run, { dataDir, cacheDir }));
-    this.#sendPins();
-    if (run.fold.asked === 'pause') engine.send({ type: 'pause' });
-    if (run.fold.asked === 'stop-epoch') engine.send({ type: 'stop', when: 'epoch' });
-    if (run.fold.asked === 'stop-now') engine.send({ type: 'stop', when: 'now' });
-  }
-
-  #tellEngine(message: Parameters<Engine['send']>[0]): void {
-    if (this.#isEngineOnIt) this.#options.engine.send(message);
-  }
-
-  #sendPins(): void {
-    this.#tellEngine({ type: 'pin', checkpoints: this.#pins.checkpoints });
-  }
-
-  #heard(message: Extract<FromEngine, { type: 'status' | 'drawing' }>): void {
-    const run = this.#active;
-    if (!run) return;
-    if (message.type === 'status') {
-      if (message.status.run !== run.id) return;
-      run.tell(message.status);
-      this.#options.onStatus(message.status);
-    } else if (message.drawing.run === run.id) {
-      run.show(message.drawing);
-    }
-  }
-
-  /** An event of the engine's. What makes the run end is handled after it is on disk. */
-  async #journal(id: string, body: EventBody): Promise<void> {
-    const run = this.#active;
-    if (run?.id !== id) return;
-    const event = await this.#keeper.keep(run, body);
-    if (event?.type === 'state' && isFinal(event.state)) await this.#inTurn(() => this.#leave(run));
-  }
-
-  /** The disk took an event no more. */
-  async #journalFailed(run: Run, error: TeletrainError): Promise<void> {
-    if (run !== this.#active || isFinal(run.fold.state)) return;
-    this.#active = undefined;
-    this.#isEngineOnIt = false;
-    this.#options.onWarning(`Run ${run.id} ends. ${error.message} ${error.hint}`);
-    this.#options.engine.kill();
-    run.failed(error);
-    await run.rest();
-  }
-
-  async #leave(run: Run): Promise<void> {
-    if (run !== this.#active) return;
-    this.#active = undefined;
-    this.#isEngineOnIt = false;
-    await run.rest();
-  }
-
-  async #engineEnded(end: EngineEnd): Promise<void> {
-    await this.#keeper.settled;
-    this.#isEngineOnIt = false;
-    if (this.#isEnding) return;
-    const run = this.#active;
-    if (run && !isFinal(run.fold.state)) {
-      await this.#crashed(run, end);
-    } else {
-      if (run) await this.#leave(run);
-      if (!end.unusable) this.#options.onWarning(`The engine ${end.how}.`);
-    }
-    if (end.unusable) this.#options.onUnusable(end.unusable);
-    else if (!this.#report && !this.#active) this.#options.onUnusable(neverReady(end));
-  }
-
-  async #crashed(run: Run, end: EngineEnd): Promise<void> {
-    if (end.lastWords.length > 0) {
-      const message = `The engine's last words:\n${end.lastWords.join('\n')}`.slice(0, 8000);
-      await this.#keeper.append(run, { type: 'log', level: 'error', message });
-    }
-    const { unusable, how } = end;
-    await this.#carryOut(
-      run,
-      unusable ? afterUnusableEngine(unusable) : afterEngineCrash(run.fold, how),
-    );
-  }
-
-  async #carryOut(run: Run, recovery: Recovery): Promise<void> {
-    for (const event of await untoldRemovals(run)) await this.#keeper.append(run, event);
-    if (recovery.kind === 'leave') {
-      this.#active = isFinal(run.fold.state) ? undefined : run;
-      return;
-    }
-    await this.#keeper.append(run, recovery.event);
-    // The disk refused that, by which the run ended: nobody is to take it for the active one.
-    if (isFinal(run.fold.state) && !isFinal(recovery.event.state)) return;
-    if (recovery.kind === 'settle') {
-      if (isFinal(recovery.event.state)) await this.#leave(run);
-      else this.#active = run;
-      return;
-    }
-    this.#active = run;
-    this.#stopRestart = this.#clock.after(recovery.waitMs, () => {
-      this.#stopRestart = undefined;
-      this.#launch();
-    });
-  }
-}
-
-function neverReady({ how, lastWords }: EngineEnd): WireError {
-  const said = lastWords.at(-1);
-  return {
-    code: 'engine-crashed',
-    message: `The engine ${how} before it was ready${said ? `: ${said}` : '.'}`,
-    hint: 'See "teletrain doctor" for what is missing.',
-  };
 }
