@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { CommandsHeader, ParamsOf, ResultOf } from '../../shared/messages.ts';
+import { Deadlines } from './deadlines.ts';
 import type { TensorProcessListener } from './tensor-process.ts';
 import { type BatchTaker, GatewayTensorSession, type ResultsOutlet } from './tensor-session.ts';
 
@@ -24,16 +25,17 @@ export interface TensorSessionsOptions {
 /** Every tensor session of this worker, each with a process of its own. */
 export class TensorSessions {
   readonly #options: TensorSessionsOptions;
-  readonly #clock: Clock;
   readonly #sessions = new Map<string, GatewayTensorSession>();
-  /** What calls off the end of those without a connection, and of those whose engine starts. */
-  readonly #lingering = new Map<GatewayTensorSession, () => void>();
-  readonly #starting = new Map<GatewayTensorSession, () => void>();
+  /** When those without a connection end, and those whose engine starts. */
+  readonly #lingering: Deadlines<GatewayTensorSession>;
+  readonly #starting: Deadlines<GatewayTensorSession>;
   #isClosing = false;
 
   constructor(options: TensorSessionsOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    const { clock = systemClock } = options;
+    this.#lingering = new Deadlines(clock);
+    this.#starting = new Deadlines(clock);
   }
 
   /**
@@ -50,7 +52,7 @@ export class TensorSessions {
     const known = this.#sessions.get(id);
     if (known ? known.client !== client : resume) throw unknownSession();
     const session = known ?? this.#create(id, client, environment);
-    this.#keep(session);
+    this.#lingering.callOff(session);
     const opened = await session.attach(outlet, got);
     // Who asked may have gone while the engine started.
     if (!outlet.isOpen) this.detach(outlet);
@@ -123,7 +125,7 @@ export class TensorSessions {
         if (this.#starting.has(session)) this.#awaitStart(session, line);
       },
       ready: (engine) => {
-        this.#stopAwaiting(session);
+        this.#starting.callOff(session);
         session.opened(engine);
       },
       results: (taken, payload) => session.results(taken, payload),
@@ -137,38 +139,24 @@ export class TensorSessions {
 
   /** Counts anew from each word of an engine that starts: it may have to be set up first. */
   #awaitStart(session: GatewayTensorSession, lastWord?: string): void {
-    this.#stopAwaiting(session);
     const { startMs = limits.tensorStartMs } = this.#options;
-    const end = () => this.#end(session, silent(startMs, lastWord));
-    this.#starting.set(session, this.#clock.after(startMs, end, { background: true }));
-  }
-
-  #stopAwaiting(session: GatewayTensorSession): void {
-    this.#starting.get(session)?.();
-    this.#starting.delete(session);
+    this.#starting.set(session, startMs, () => this.#end(session, silent(startMs, lastWord)));
   }
 
   /** The session that has waited longest for this client gives way: most likely its program was killed. */
   #endLingering(client: string): void {
-    const [session] = [...this.#lingering.keys()].filter((waiting) => waiting.client === client);
+    const session = this.#lingering.running.find((waiting) => waiting.client === client);
     if (session) this.#end(session, closed());
   }
 
   #linger(session: GatewayTensorSession): void {
-    this.#keep(session);
     const { lingerMs = limits.tensorLingerMs } = this.#options;
-    const end = () => this.#end(session, closed());
-    this.#lingering.set(session, this.#clock.after(lingerMs, end, { background: true }));
-  }
-
-  #keep(session: GatewayTensorSession): void {
-    this.#lingering.get(session)?.();
-    this.#lingering.delete(session);
+    this.#lingering.set(session, lingerMs, () => this.#end(session, closed()));
   }
 
   #end(session: GatewayTensorSession, reason: TeletrainError): void {
-    this.#keep(session);
-    this.#stopAwaiting(session);
+    this.#lingering.callOff(session);
+    this.#starting.callOff(session);
     session.end(reason);
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
   }
