@@ -73,7 +73,7 @@ test('a run is set up, started, paused, changed, stopped and found again from th
 }, 180_000);
 
 test('Ctrl-C before the dashboard is there says what becomes of what was started, and gives 130', async () => {
-  await using worker = open('worker', '--port', '0', '--name', 'silent');
+  await using worker = open('worker', '--port', '0', '--home', join(home, 'silent'));
   const port = /listens on ws:\/\/127\.0\.0\.1:(\d+)/;
   await worker.waitFor(port, patient);
   const code = /One-time code: (\S+)/;
