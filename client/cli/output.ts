@@ -26,12 +26,12 @@ export class Output {
 
   /** The one JSON document that is a command's result. */
   document(value: unknown): void {
-    this.#results.write(`${JSON.stringify(value, finiteOrNamed, 2)}\n`);
+    this.#results.write(`${json(value, 2)}\n`);
   }
 
   /** One line of NDJSON. */
   record(value: unknown): void {
-    this.#results.write(`${JSON.stringify(value, finiteOrNamed)}\n`);
+    this.#results.write(`${json(value)}\n`);
   }
 
   /** A line that is no result: what is being done, what to do next. */
@@ -55,6 +55,13 @@ const escapes = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
  * errors. No command prints an escape sequence of its own.
  */
 const withoutEscapes = (text: string): string => text.replace(escapes, '\u00b7');
+
+/** The same value whoever reads it, and nothing that a terminal obeys: JSON itself escapes but a part of that. */
+function json(value: unknown, space?: number): string {
+  const escaped = (character: string) =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, finiteOrNamed, space).replace(escapes, escaped);
+}
 
 /** JSON has no NaN and no infinity: they become their names, as in the events. */
 function finiteOrNamed(_key: string, value: unknown): unknown {

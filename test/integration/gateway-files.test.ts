@@ -231,3 +231,18 @@ test('a record whose settings are wrong is refused before anything is written', 
   });
   expect((await client.request('run.list', {})).result.runs).toEqual([]);
 });
+
+test('a checkpoint for which the disk has no room is refused before anything of it is written', async () => {
+  await using home = await homeWithToken();
+  await using worker = home.start();
+  using client = await home.connect(worker);
+  const record = smallRun('one');
+  const file = { name: 'model.safetensors', bytes: 2 ** 52, sha256: 'a'.repeat(64) };
+  const place = { run: 'one', id: 'step-000000010', step: 10, epoch: 1, createdAt: 1 };
+  const checkpoint = { format: 1 as const, ...place, files: [file] };
+  const lives = [{ id: 'first', firstSeq: 1 }];
+  await expect(
+    client.ask('run.import', { record, nextSeq: 101, lives, checkpoint }),
+  ).rejects.toMatchObject({ code: 'disk-full' });
+  expect((await client.request('run.list', {})).result.runs).toEqual([]);
+});

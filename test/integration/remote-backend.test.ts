@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type RemoteSession } from '../../client/remote/connect.ts';
 import { createClient } from '../../client/session/client.ts';
 import { openEngine } from '../../worker/engine/backend/engine.ts';
+import { childrenOf } from '../faults/child-processes.ts';
 import { endsWithTest } from './session-set-up.ts';
 import { LineThread } from './support/line-thread.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
@@ -40,6 +42,14 @@ afterAll(async () => {
 async function enginesOf(worker: number | undefined): Promise<number> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'ppid=']);
   return stdout.split('\n').filter((parent) => Number(parent) === worker).length;
+}
+
+/** How eagerly Linux ends each of a worker's engines when memory runs out. */
+async function endedFirst(worker = 0): Promise<number[]> {
+  const adjusted = (await childrenOf(worker)).map((pid) =>
+    readFile(`/proc/${pid}/oom_score_adj`, 'utf8'),
+  );
+  return (await Promise.all(adjusted)).map(Number);
 }
 
 /** A session that tests share: an engine's start takes a second or two. */
@@ -106,6 +116,14 @@ describe('the backend `remote`', () => {
     expect(remote.saved.length).toBe(3 * 3 * 4 + 4 + 36 * 3 + 3);
     expect(remote.saved.every(Number.isFinite)).toBe(true);
   });
+
+  test.runIf(process.platform === 'linux')(
+    'computes in a process that ends before any other of the worker when memory runs out',
+    async () => {
+      await open();
+      expect((await endedFirst(workerPid)).filter((adjusted) => adjusted === 1000)).toHaveLength(1);
+    },
+  );
 
   test('gives gradients, values by dataSync and by data, strings, truth values and the sign of zero', async () => {
     await open();

@@ -23,3 +23,14 @@ it('progress is said again only when its words change', () => {
   for (const text of ['compiling', 'compiling', 'checking', 'compiling']) output.progress(text);
   expect(notices).toEqual(['compiling\n', 'checking\n', 'compiling\n']);
 });
+
+it('what a worker says cannot command the terminal, in text and in JSON, which stays the same value', () => {
+  const said = '\x1b]0;title\x07 \u009b2J \u202e \r gone';
+  const { output, results, notices } = collecting(true);
+  output.line(said);
+  output.notice(said);
+  output.document({ said });
+  output.record({ said });
+  for (const text of [...results, ...notices]) expect(text).not.toMatch(/[^\n -~·]/);
+  expect(results.slice(1).map((text) => JSON.parse(text))).toEqual([{ said }, { said }]);
+});
