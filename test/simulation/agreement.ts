@@ -20,6 +20,10 @@ export const silenceSlackMs = 1_000;
  */
 const quietMs = limits.silenceMs + silenceSlackMs;
 
+/** After so long nothing is left of tensor sessions whose programs are gone, nor of what hung at its start. */
+const tensorsLeftMs =
+  limits.tensorStartMs + limits.tensorLingerMs + limits.silenceMs + silenceSlackMs;
+
 /** A run that somebody looks at in the end, and where it is. */
 interface Chosen {
   readonly run: Run;
@@ -81,7 +85,20 @@ export class Agreement {
     this.#goOn();
     if (!(await world.until(end, isSettled))) this.#tellWhatIsMissing();
     else this.#compareAll();
+    if (this.#gateways.some(({ running }) => running && running.tensorEngines.size > 0)) {
+      await world.until(world.now + tensorsLeftMs);
+      this.#countTensorEngines();
+    }
     await world.until(world.now);
+  }
+
+  /** None is left of a program that is gone. */
+  #countTensorEngines(): void {
+    const engines = this.#gateways.flatMap(({ running }) => [...(running?.tensorEngines ?? [])]);
+    const left = engines.filter(({ hasEnded }) => !hasEnded).length;
+    const programs = this.#clients.filter(({ hasTensors }) => hasTensors).length;
+    if (left <= programs) return;
+    this.#world.violate(`${left} tensor engines are left, and ${programs} programs`);
   }
 
   #compareStates(): void {

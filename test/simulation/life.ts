@@ -43,6 +43,7 @@ export async function live(plan: Plan, options: LifeOptions = {}): Promise<Lived
     violation = error.message;
     world.say('VIOLATION', () => error.message);
   } finally {
+    life.end();
     Error.stackTraceLimit = stackTraceLimit;
   }
   return { ms: world.now, steps: world.steps, violation, trace: world.trace ?? [] };
@@ -66,7 +67,8 @@ class Life {
       const name = number === 0 ? 'worker' : `worker-${number}`;
       const machine = new Machine(name, world, chance(name));
       const onLoaded = () => this.#witness.compare(machine);
-      this.#gateways.push(new SimulatedGateway({ machine, habits: plan.habits, parts, onLoaded }));
+      const { habits, tensors } = plan;
+      this.#gateways.push(new SimulatedGateway({ machine, habits, tensors, parts, onLoaded }));
     }
     for (let number = 0; number < plan.clients; number += 1) {
       const name = `laptop-${number}`;
@@ -76,12 +78,13 @@ class Life {
         const luck = chance(`route-${number} to ${to}`);
         const route = new Route(machine, gateway, luck, (end, line, message) => {
           this.#witness.delivered(end, to, name, message);
-          if (end === 'client') this.#heard.set(route, line.program.awakeTime);
+          if (end === 'client' && line.purpose === 'runs')
+            this.#heard.set(route, line.program.awakeTime);
         });
         route.accept = () => gateway.accept;
         return route;
       });
-      this.#clients.push(new SimulatedClient(machine, routes, this.#witness));
+      this.#clients.push(new SimulatedClient(machine, routes, this.#witness, plan.tensors));
     }
     for (const gateway of this.#gateways) gateway.pair(this.#clients);
     world.invariants.push(() => this.#look());
@@ -100,6 +103,11 @@ class Life {
     }
     await this.#world.until(ms);
     await new Agreement(this.#world, this.#witness, this.#gateways, this.#clients).reach();
+  }
+
+  /** Nothing of it is left. */
+  end(): void {
+    for (const gateway of this.#gateways) gateway.down();
   }
 
   /** By an entry's number: a client's, or the first worker's (-1) or the second one's. */
@@ -129,7 +137,7 @@ class Life {
         return;
       }
       case 'spoil':
-        for (const line of client?.lines(entry.worker) ?? []) line.spoil(entry.to, entry.how);
+        client?.spoil(entry.to, entry.how, entry.worker);
         return;
       case 'client-down':
         if (!client?.program) return;
@@ -159,6 +167,9 @@ class Life {
         return;
       case 'engine-crash':
         gateway?.running?.engine.crash('was killed by SIGKILL');
+        return;
+      case 'tensor-crash':
+        gateway?.crashTensors();
         return;
       case 'disk':
       case 'slow-disk': {

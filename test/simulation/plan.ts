@@ -1,6 +1,7 @@
 import { Chance } from './chance.ts';
 import type { Deed } from './simulated-client.ts';
 import type { EngineHabits } from './simulated-engine.ts';
+import type { TensorHabits } from './simulated-tensor-engine.ts';
 
 /** Something that is decided before it happens, so that it can be left out to find a shorter story. */
 export type Entry = { readonly at: number } & (
@@ -29,6 +30,7 @@ export type Entry = { readonly at: number } & (
   | (OfWorker & { readonly kind: 'worker-down'; readonly hasPower: boolean; readonly ms: number })
   | (OfWorker & { readonly kind: 'worker-clock'; readonly ms: number })
   | (OfWorker & { readonly kind: 'engine-crash' })
+  | (OfWorker & { readonly kind: 'tensor-crash' })
   | {
       readonly kind: 'disk';
       /** -1: the first worker's, -2: the second one's. */
@@ -65,6 +67,8 @@ export interface Plan {
   /** How long there is trouble; after that everything works. */
   readonly ms: number;
   readonly habits: EngineHabits;
+  /** Where programs compute with tensors on the workers. */
+  readonly tensors?: TensorHabits;
   readonly entries: readonly Entry[];
 }
 
@@ -74,7 +78,8 @@ export function planOf(seed: number): Plan {
   const clients = workers === 1 && chance.happens(0.25) ? 2 : 1;
   const ms = chance.spread(15_000, 300_000);
   const habits: EngineHabits = {
-    stepMs: chance.spread(50, ms / 12),
+    // A run that is to be moved must last.
+    stepMs: workers > 1 ? chance.between(ms / 60, ms / 12) : chance.spread(50, ms / 12),
     weightBytes: chance.happens(0.05) ? 600_000 : chance.below(5_000),
     pictureBytes: chance.happens(0.05) ? 200_000 : chance.happens(0.1) ? 20 : 0,
     kept: 1 + chance.below(3),
@@ -92,7 +97,9 @@ export function planOf(seed: number): Plan {
   const some = (count: number, make: (at: number) => Entry): void => {
     for (let index = 0; index < count; index += 1) entries.push(make(chance.between(1_000, ms)));
   };
-  entries.push({ at: 10, kind: 'deed', client: 0, deed: startDeed(chance, who) });
+  const first = startDeed(chance, who);
+  const deed: Deed = workers > 1 ? { ...first, epochs: 3 + chance.below(6), worker: 0 } : first;
+  entries.push({ at: 10, kind: 'deed', client: 0, deed });
   if (clients > 1) {
     entries.push({
       at: chance.between(2_000, ms / 2),
@@ -106,19 +113,49 @@ export function planOf(seed: number): Plan {
     deed: deedOf(chance, who),
   }));
   if (workers > 1) {
-    for (let count = 1 + chance.below(3); count > 0; count -= 1) {
-      entries.push(...moveOf(chance.between(1_000, ms), chance));
+    const count = 1 + chance.below(3);
+    for (let index = 0; index < count; index += 1) {
+      const at = (ms * (index + chance.fraction())) / count + 4 * habits.stepMs;
+      entries.push(...moveOf(at, chance, 1 - (index % 2), habits.stepMs));
     }
   }
+  const tensors = chance.happens(0.25) ? tensorHabits(chance) : undefined;
+  if (tensors) {
+    some(1 + chance.below(5), (at) => ({
+      ...{ at, kind: 'deed', client: who.client() },
+      deed: computeDeed(chance, who),
+    }));
+    if (chance.happens(0.3)) {
+      some(1, (at) => ({ at, kind: 'deed', client: who.client(), deed: { do: 'leave' } }));
+    }
+    if (chance.happens(0.2)) some(1, (at) => ({ at, kind: 'tensor-crash', worker: who.worker() }));
+  }
   for (const entry of [...entries]) {
-    if (entry.kind === 'deed' && chance.happens(0.3)) entries.push(behind(entry, chance, who));
+    if (entry.kind === 'deed' && chance.happens(entry.deed.do === 'compute' ? 0.5 : 0.3))
+      entries.push(behind(entry, chance, who));
   }
   // Some lives have trouble of one kind only, others of every kind.
   const kinds = chance.happens(0.5) ? troubles : [chance.oneOf(troubles), chance.oneOf(troubles)];
   const count = chance.happens(0.1) ? 0 : 1 + chance.below(9);
   some(count, (at) => ({ at, ...chance.oneOf(kinds)(chance, who) }) as Entry);
-  return { seed, clients, workers, ms, habits, entries: entries.sort((a, b) => a.at - b.at) };
+  entries.sort((a, b) => a.at - b.at);
+  return { seed, clients, workers, ms, habits, ...(tensors ? { tensors } : {}), entries };
 }
+
+function tensorHabits(chance: Chance): TensorHabits {
+  // Those of more than a chunk are downloaded in parts, and many of the largest fill a window.
+  const values = chance.happens(0.15)
+    ? Math.floor(chance.spread(30_000, 600_000))
+    : 1 + chance.below(9);
+  const quotaBytes = chance.happens(0.2) ? 4 * values * (1 + chance.below(8)) : 1e9;
+  return { values, quotaBytes, batchMs: chance.spread(1, 5_000) };
+}
+
+const computeDeed = (chance: Chance, who: Who): Deed => ({
+  ...{ do: 'compute', worker: who.worker() },
+  commands: Math.floor(chance.spread(3, 100)),
+  salt: chance.below(1e9),
+});
 
 /** Whom something happens to. */
 interface Who {
@@ -129,10 +166,8 @@ interface Who {
   readonly machine: () => number;
 }
 
-const startDeed = (chance: Chance, who: Who): Deed => ({
-  ...{ do: 'start', epochs: 1 + chance.below(3) },
-  worker: who.worker(),
-});
+const startDeed = (chance: Chance, who: Who) =>
+  ({ do: 'start', epochs: 1 + chance.below(3), worker: who.worker() }) as const;
 
 function deedOf(chance: Chance, who: Who): Deed {
   const deeds: readonly Deed[] = [
@@ -153,21 +188,24 @@ function deedOf(chance: Chance, who: Who): Deed {
 }
 
 /** A run goes to another worker: after it was stopped, or because its own cannot be reached. */
-function moveOf(at: number, chance: Chance): readonly Entry[] {
-  const to = chance.below(2);
-  const move: Entry = {
-    ...{ at: at + chance.spread(200, 10_000), kind: 'deed', client: 0 },
+function moveOf(at: number, chance: Chance, to: number, stepMs: number): readonly Entry[] {
+  const move = (after: number): Entry => ({
+    ...{ at: at + after, kind: 'deed', client: 0 },
     deed: { do: 'move', to, replace: chance.happens(0.3) },
-  };
+  });
+  const soon = chance.spread(200, 10_000);
   const from = { client: 0, worker: 1 - to };
+  // What the client's network still holds is dropped, or it would be waited for.
+  const cut: Entry = { at: at + 1, kind: 'cut', ...from, isHalfOpen: false };
   const ms = chance.spread(20_000, 120_000);
-  const before: readonly Entry[] = [
-    { at, kind: 'deed', client: 0, deed: { do: 'stop', when: 'now' } },
-    { at, kind: 'refuse', ...from, ms },
-    { at, kind: 'silence', ...from, way: 'both', ms },
-    { at, kind: 'worker-down', worker: from.worker, hasPower: chance.happens(0.5), ms },
+  const ways: readonly (readonly Entry[])[] = [
+    [{ at, kind: 'deed', client: 0, deed: { do: 'stop', when: 'now' } }, move(2 * stepMs + soon)],
+    [{ at, kind: 'refuse', ...from, ms }, cut, move(soon)],
+    [{ at, kind: 'silence', ...from, way: 'both', ms }, cut, move(soon)],
+    [{ at, kind: 'silence', ...from, way: 'both', ms }, move(soon)],
+    [{ at, kind: 'worker-down', worker: 1 - to, hasPower: chance.happens(0.5), ms }, move(soon)],
   ];
-  return chance.happens(0.2) ? [move] : [chance.oneOf(before), move];
+  return chance.oneOf(ways);
 }
 
 /** The moment between doing and noting or telling it: what was asked must not be done again. */

@@ -1,10 +1,13 @@
 import { createClient } from '../../client/session/client.ts';
+import type { OpenSocket } from '../../client/session/socket.ts';
 import type { RunHandle, TeletrainClient } from '../../client/session/types.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { isDiskTrouble } from './faults.ts';
 import type { Machine, Program } from './machine.ts';
 import { workerNames } from './simulated-gateway.ts';
-import type { Line, NetworkTrouble, Route } from './simulated-network.ts';
+import type { Line, NetworkTrouble, Purpose, Route } from './simulated-network.ts';
+import type { TensorHabits } from './simulated-tensor-engine.ts';
+import { TensorProgram } from './tensor-program.ts';
 import type { Witness } from './witness.ts';
 import { describe } from './world.ts';
 
@@ -31,7 +34,16 @@ export type Deed =
       readonly replace: boolean;
       readonly run?: string;
     }
-  | { readonly do: 'list' };
+  | { readonly do: 'list' }
+  /** A program of theirs that computes with tensors on a worker, drawn by `salt`. */
+  | {
+      readonly do: 'compute';
+      readonly worker: number;
+      readonly commands: number;
+      readonly salt: number;
+    }
+  /** That program ends. */
+  | { readonly do: 'leave' };
 
 /** A laptop with a person: the real client, whose program may be killed and started again. */
 export class SimulatedClient {
@@ -46,15 +58,23 @@ export class SimulatedClient {
   /** What was asked of the program that runs, and neither done nor refused yet. */
   readonly underway = new Set<string>();
   #deeds = 0;
+  readonly #tensorHabits: TensorHabits | undefined;
+  #tensors: { readonly program: TensorProgram; readonly opened: Promise<void> } | undefined;
 
-  constructor(machine: Machine, routes: readonly Route[], witness: Witness) {
+  constructor(
+    machine: Machine,
+    routes: readonly Route[],
+    witness: Witness,
+    tensors?: TensorHabits,
+  ) {
+    this.#tensorHabits = tensors;
     this.machine = machine;
     this.routes = routes;
     this.#witness = witness;
     this.id = `${machine.name}-0123456789`;
     this.token = machine.chance.bytes(32).toString('base64url');
-    const workers = routes.map(({ url, worker }, index) => ({
-      ...{ name: workerNames[index], url, id: worker.name, token: this.token, addedAt: 1 },
+    const workers = routes.map(({ end, worker }, index) => ({
+      ...{ name: workerNames[index], url: end.url, id: worker.name, token: this.token, addedAt: 1 },
       role: 'control',
     }));
     const { disk } = machine;
@@ -64,6 +84,17 @@ export class SimulatedClient {
 
   get program(): Program | undefined {
     return this.machine.program;
+  }
+
+  /** Whether a program of its has a tensor session. */
+  get hasTensors(): boolean {
+    return this.#tensors !== undefined && !this.#tensors.program.hasEnded;
+  }
+
+  /** What a middlebox does to the next message. */
+  spoil(to: 'worker' | 'client', how: 'split' | 'truncated', worker?: number): void {
+    this.#tensors?.program.spoil();
+    for (const line of this.lines(worker)) line.spoil(to, how);
   }
 
   /** All its sockets, or those to one worker. */
@@ -88,11 +119,7 @@ export class SimulatedClient {
     this.#client = createClient({
       home: clientHome,
       system: program.system,
-      openSocket: (url, listener) => {
-        const route = this.routes.find((known) => known.url === url) ?? this.routes[0];
-        if (!route) throw new Error(`There is no way to ${url}.`);
-        return route.opener(program)(url, listener);
-      },
+      openSocket: this.#opener(program, 'runs'),
     });
   }
 
@@ -102,6 +129,7 @@ export class SimulatedClient {
     if (hasPower) this.machine.kill();
     else this.machine.losePower();
     this.#client = undefined;
+    this.#tensors = undefined;
     this.handles.clear();
     this.underway.clear();
     if (!program) return;
@@ -178,9 +206,55 @@ export class SimulatedClient {
         this.#hold(await client.resumeRun(id, { on, replace: deed.replace }), program);
         return;
       }
+      case 'compute': {
+        const computing = await this.#computing(deed.worker, program);
+        if (!computing || computing.hasEnded) return;
+        computing.compute(deed.commands, deed.salt);
+        return computing.settled();
+      }
+      case 'leave': {
+        const computing = this.#tensors?.program;
+        this.#tensors = undefined;
+        return computing?.close();
+      }
       case 'list':
         await client.runs();
     }
+  }
+
+  #opener(program: Program, purpose: Purpose): OpenSocket {
+    return (url, listener) => {
+      const route = this.routes.find(({ end }) => end.url === url) ?? this.routes[0];
+      if (!route) throw new Error(`There is no way to ${url}.`);
+      return route.opener(program, purpose)(url, listener);
+    };
+  }
+
+  /** The program with tensors that runs now, or a new one. */
+  async #computing(worker: number, program: Program): Promise<TensorProgram | undefined> {
+    const route = this.routes[worker];
+    const habits = this.#tensorHabits;
+    if (!route || !habits) return undefined;
+    if (!this.#tensors || this.#tensors.program.hasEnded) {
+      const { world } = this.machine;
+      const computing = new TensorProgram({
+        ...{ program, home: clientHome, worker: workerNames[worker] ?? '' },
+        openSocket: this.#opener(program, 'tensors'),
+        facts: () => ({ program: route.worker.program, crashes: route.end.tensorCrashes }),
+        now: () => world.now,
+        violate: (what) => world.violate(`${this.machine.name}: ${what}`),
+        ...{ values: habits.values, quotaBytes: habits.quotaBytes },
+      });
+      const opened = computing.open();
+      const made = { program: computing, opened };
+      this.#tensors = made;
+      opened.catch(() => {
+        if (this.#tensors === made) this.#tensors = undefined;
+      });
+    }
+    const { program: computing, opened } = this.#tensors;
+    await opened;
+    return computing;
   }
 
   #routesTo(worker: number | undefined): readonly Route[] {

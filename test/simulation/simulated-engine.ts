@@ -23,7 +23,7 @@ export interface EngineHabits {
   readonly kept: number;
 }
 
-const report: EngineReport = {
+export const report: EngineReport = {
   kind: 'wasm',
   device: 'cpu',
   tfjsVersion: '0',

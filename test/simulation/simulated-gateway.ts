@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TeletrainError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 import { version } from '../../shared/version.ts';
 import { Connection } from '../../worker/gateway/connection.ts';
 import { connectionHost } from '../../worker/gateway/connection-host.ts';
@@ -20,6 +20,7 @@ import { Uploads } from '../../worker/gateway/uploads.ts';
 import { isDiskTrouble } from './faults.ts';
 import type { Machine, Program } from './machine.ts';
 import { type EngineHabits, SimulatedEngine } from './simulated-engine.ts';
+import { SimulatedTensorEngine, type TensorHabits } from './simulated-tensor-engine.ts';
 import { describe } from './world.ts';
 
 export const workerHome = '/home/worker';
@@ -31,6 +32,8 @@ export interface Parts {
   readonly openLedger: typeof LedgerFile.open;
 }
 
+const noTensors: TensorHabits = { quotaBytes: 1, batchMs: 1, values: 1 };
+
 export const realParts: Parts = {
   openLedger: (path, system) => LedgerFile.open(path, system),
 };
@@ -41,6 +44,7 @@ export interface RunningGateway {
   readonly runs: Runs;
   readonly training: Training;
   readonly engine: SimulatedEngine;
+  readonly tensorEngines: ReadonlySet<SimulatedTensorEngine>;
   readonly ledgerFile: LedgerFile;
   readonly control: ControlKeeper;
   readonly desk: RequestDesk;
@@ -49,6 +53,8 @@ export interface RunningGateway {
 export interface GatewayOptions {
   readonly machine: Machine;
   readonly habits: EngineHabits;
+  /** How its tensor engines are, where it has any. */
+  readonly tensors?: TensorHabits | undefined;
   readonly parts: Parts;
   /** Called when its runs were read from disk. */
   readonly onLoaded?: (runs: Runs) => void;
@@ -60,6 +66,7 @@ export interface GatewayOptions {
 export class SimulatedGateway {
   readonly #options: GatewayOptions;
   #running: RunningGateway | undefined;
+  #tensorCrashes = 0;
   #accept: ((socket: MessageSocket) => void) | undefined;
 
   constructor(options: GatewayOptions) {
@@ -115,6 +122,17 @@ export class SimulatedGateway {
     });
   }
 
+  /** How many tensor engines crashed here. */
+  get tensorCrashes(): number {
+    return this.#tensorCrashes;
+  }
+
+  /** All its tensor engines are killed, by the system for instance. */
+  crashTensors(): void {
+    this.#tensorCrashes += 1;
+    for (const engine of this.#running?.tensorEngines ?? []) engine.end('was killed by SIGKILL');
+  }
+
   /** Starts it, unless it runs. */
   up(): void {
     if (!this.machine.program) this.boot();
@@ -122,12 +140,20 @@ export class SimulatedGateway {
 
   /** What listens is gone, before the machine kills it. */
   down(): void {
+    for (const engine of this.#running?.tensorEngines ?? []) engine.forget();
     this.#running = undefined;
     this.#accept = undefined;
   }
 
   async #start(program: Program): Promise<void> {
-    const { machine, habits, parts, onLoaded, onStop } = this.#options;
+    const {
+      machine,
+      habits,
+      tensors: tensorHabits = noTensors,
+      parts,
+      onLoaded,
+      onStop,
+    } = this.#options;
     const { system } = program;
     const { clock, random } = system;
     const startedAt = clock.now();
@@ -149,11 +175,22 @@ export class SimulatedGateway {
       onReady: () => {},
       onUnusable: () => {},
     });
+    const tensorEngines = new Set<SimulatedTensorEngine>();
     const tensors = new TensorSessions({
       environment: async () => ({}),
       clock,
-      start: () => {
-        throw new TeletrainError('no-tensors', 'No tensors here.', { hint: 'None.' });
+      start: (_environment, listener) => {
+        const violate = (what: string): void => machine.world.violate(what);
+        const engine = new SimulatedTensorEngine(
+          ...([program, machine.chance, tensorHabits] as const),
+          ...([listener, violate] as const),
+        );
+        for (const other of tensorEngines) if (other.hasEnded) tensorEngines.delete(other);
+        tensorEngines.add(engine);
+        if (tensorEngines.size > limits.tensorSessions) {
+          violate(`${tensorEngines.size} tensor engines run at once`);
+        }
+        return engine;
       },
     });
     const pairings = {
@@ -184,7 +221,7 @@ export class SimulatedGateway {
     });
     const host = connectionHost({ door, desk, tensors, control, observers, onFault, clock });
     this.#accept = (socket) => new Connection(socket, { address: '10.0.0.1', host, clock });
-    this.#running = { program, runs, training, engine, ledgerFile, control, desk };
+    this.#running = { program, runs, training, engine, tensorEngines, ledgerFile, control, desk };
     await training.recover(true);
     await engine.start();
   }

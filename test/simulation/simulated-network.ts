@@ -24,12 +24,22 @@ export interface NetworkTrouble {
 /** Called with every message that reaches a program. */
 export type OnDelivered = (to: 'worker' | 'client', line: Line, message: Uint8Array) => void;
 
+/** Who is reached over a route. */
+export interface WorkerEnd {
+  readonly machine: Machine;
+  /** What a client opens. */
+  readonly url: string;
+  /** How many tensor engines crashed there. */
+  readonly tensorCrashes: number;
+}
+
+/** What a connection is for: a client's runs, or its program with tensors. */
+export type Purpose = 'runs' | 'tensors';
+
 /** The way between one client's machine and the worker's: all lines over it share its troubles. */
 export class Route {
   readonly client: Machine;
-  readonly worker: Machine;
-  /** What the client opens. */
-  readonly url: string;
+  readonly end: WorkerEnd;
   readonly chance: Chance;
   readonly lines = new Set<Line>();
   readonly onDelivered: OnDelivered;
@@ -37,17 +47,15 @@ export class Route {
   accept: () => ((socket: MessageSocket, line: Line) => void) | undefined = () => undefined;
   #trouble: NetworkTrouble = {};
 
-  constructor(
-    client: Machine,
-    worker: { readonly machine: Machine; readonly url: string },
-    chance: Chance,
-    onDelivered: OnDelivered,
-  ) {
+  constructor(client: Machine, worker: WorkerEnd, chance: Chance, onDelivered: OnDelivered) {
     this.client = client;
-    this.worker = worker.machine;
-    this.url = worker.url;
+    this.end = worker;
     this.chance = chance;
     this.onDelivered = onDelivered;
+  }
+
+  get worker(): Machine {
+    return this.end.machine;
   }
 
   get trouble(): NetworkTrouble {
@@ -70,9 +78,9 @@ export class Route {
   }
 
   /** How a program on the client's machine opens a socket. */
-  opener(program: Program): OpenSocket {
+  opener(program: Program, purpose: Purpose): OpenSocket {
     return (_url, listener) => {
-      const line = new Line(this, program, listener);
+      const line = new Line(this, program, purpose, listener);
       program.happen(this.latency(), () => {
         if (line.isOver) return;
         if (this.#trouble.silent) {
@@ -134,6 +142,7 @@ export class Line {
   readonly #toWorker = direction('worker');
   readonly #toClient = direction('client');
   readonly clientSocket: ReturnType<OpenSocket>;
+  readonly purpose: Purpose;
   #worker: Program | undefined;
   #workerSocket: WorkerSocket | undefined;
   #isBroken = false;
@@ -142,7 +151,8 @@ export class Line {
   #clientHasEnded = false;
   #workerHasEnded = false;
 
-  constructor(route: Route, program: Program, listener: SocketListener) {
+  constructor(route: Route, program: Program, purpose: Purpose, listener: SocketListener) {
+    this.purpose = purpose;
     this.#route = route;
     this.#program = program;
     this.#listener = listener;
