@@ -65,7 +65,12 @@ export class Computed {
   }
 
   #upload(chance: Chance): Step {
-    const values = Float32Array.from({ length: this.#values }, () => chance.below(1000) / 8);
+    const values = new Float32Array(this.#values);
+    const first = chance.below(1000);
+    for (let place = 0; place < values.length; place += 1) {
+      // No two parts are alike.
+      values[place] = ((first + place * 7) % 1009) / 8;
+    }
     const bytes = new Uint8Array(values.buffer);
     const handle = this.#newHandle();
     const shape = [this.#values];
@@ -107,10 +112,12 @@ export class Computed {
     }
     // Both were looked at above.
     const [a, b] = inputs.map((input) => this.#held.get(input)) as [Float32Array, Float32Array];
-    this.#hold(
-      output,
-      a.map((value, place) => kernels[kernel](value, b[place] ?? 0)),
-    );
+    const compute = kernels[kernel];
+    const values = new Float32Array(this.#values);
+    for (let place = 0; place < values.length; place += 1) {
+      values[place] = compute(a[place] ?? 0, b[place] ?? 0);
+    }
+    this.#hold(output, values);
     return this.#step([{ command }], []);
   }
 

@@ -6,7 +6,7 @@ import { Machine } from './machine.ts';
 import type { Entry, Plan } from './plan.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { type Parts, realParts, SimulatedGateway, workerNames } from './simulated-gateway.ts';
-import { type NetworkTrouble, Route } from './simulated-network.ts';
+import { type Line, type NetworkTrouble, Route } from './simulated-network.ts';
 import { Witness } from './witness.ts';
 import { Violation, World } from './world.ts';
 
@@ -202,14 +202,15 @@ class Life {
   /** After every step. */
   #look(): void {
     for (const client of this.#clients) {
-      for (const line of client.lines()) {
-        const { client: here, worker: there } = line.memory;
-        if (Math.max(here, there) > socketBytes) {
-          this.#world.violate(`a socket holds ${Math.max(here, there)} bytes`);
-        }
-      }
+      for (const { lines } of client.routes) for (const line of lines) this.#lookAt(line);
       this.#lookAtState(client);
     }
+  }
+
+  #lookAt(line: Line): void {
+    const { client, worker } = line.memory;
+    if (Math.max(client, worker) <= socketBytes) return;
+    this.#world.violate(`a socket holds ${Math.max(client, worker)} bytes`);
   }
 
   /** "Connected" is never shown for longer than `silenceMs` after the last that was heard. */

@@ -123,7 +123,7 @@ export function planOf(seed: number): Plan {
   if (tensors) {
     some(1 + chance.below(5), (at) => ({
       ...{ at, kind: 'deed', client: who.client() },
-      deed: computeDeed(chance, who),
+      deed: computeDeed(chance, who, tensors),
     }));
     if (chance.happens(0.3)) {
       some(1, (at) => ({ at, kind: 'deed', client: who.client(), deed: { do: 'leave' } }));
@@ -144,16 +144,16 @@ export function planOf(seed: number): Plan {
 
 function tensorHabits(chance: Chance): TensorHabits {
   // Those of more than a chunk are downloaded in parts, and many of the largest fill a window.
-  const values = chance.happens(0.15)
-    ? Math.floor(chance.spread(30_000, 600_000))
+  const values = chance.happens(0.12)
+    ? Math.floor(chance.spread(30_000, 500_000))
     : 1 + chance.below(9);
   const quotaBytes = chance.happens(0.2) ? 4 * values * (1 + chance.below(8)) : 1e9;
   return { values, quotaBytes, batchMs: chance.spread(1, 5_000) };
 }
 
-const computeDeed = (chance: Chance, who: Who): Deed => ({
+const computeDeed = (chance: Chance, who: Who, { values }: TensorHabits): Deed => ({
   ...{ do: 'compute', worker: who.worker() },
-  commands: Math.floor(chance.spread(3, 100)),
+  commands: Math.floor(chance.spread(3, values > 10 ? 30 : 100)),
   salt: chance.below(1e9),
 });
 

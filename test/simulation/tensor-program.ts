@@ -58,6 +58,8 @@ export class TensorProgram {
   readonly #before: WorkerFacts;
   #isOpen = false;
   #heardAt: number;
+  /** What was on its way while this slept is heard once it wakes. */
+  #longestSilence = 0;
   #awaySince: number | undefined;
   #isClosing = false;
   #isSpoilt = false;
@@ -95,6 +97,7 @@ export class TensorProgram {
           {
             ...listener,
             received: (message) => {
+              this.#longestSilence = Math.max(this.#longestSilence, now() - this.#heardAt);
               this.#heardAt = now();
               return listener.received(message);
             },
@@ -263,7 +266,10 @@ export class TensorProgram {
       case 'tensor-engine-ended':
         return hasCrashed;
       case 'unknown-tensor-session':
-        return hasCrashed || now() - this.#heardAt >= limits.tensorLingerMs;
+        return (
+          hasCrashed ||
+          Math.max(this.#longestSilence, now() - this.#heardAt) >= limits.tensorLingerMs
+        );
       case 'worker-lost':
         return (
           this.#awaySince !== undefined &&
