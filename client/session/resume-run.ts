@@ -79,6 +79,8 @@ async function bring(
   const { link: before, view } = session;
   session.detach('it goes on at another worker');
   try {
+    // From that number on the worker has the events, and those before it nobody but this machine.
+    await session.kept();
     await importRun({ link, session, store, system, replaces, changes, onProgress, signal });
   } catch (error) {
     if (before && view.worker !== undefined) session.attach(before, view.worker);

@@ -215,6 +215,11 @@ export class RunSession {
     this.#changed();
   }
 
+  /** Resolves when every event that was taken is on disk here. @throws TeletrainError why it cannot be. */
+  async kept(): Promise<void> {
+    await this.#options.journal.flushed();
+  }
+
   async download(id: string, signal?: AbortSignal): Promise<string> {
     return this.#files.download(id, signal);
   }

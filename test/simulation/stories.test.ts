@@ -200,6 +200,12 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 3_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
     { at: 3_100, kind: 'cut', client: 0, worker: 0, isHalfOpen: false },
   ],
+  'a run whose events cannot be kept at home does not go to another worker without them': [
+    { ...start, deed: { do: 'start', epochs: 9 } },
+    { at: 700, kind: 'disk', client: 0, code: 'EIO', probability: 1, ms: 400 },
+    { at: 2_000, kind: 'worker-down', hasPower: true, ms: 20_000 },
+    { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+  ],
   'a run that was brought to a worker and may not train there is shown as interrupted': [
     { ...start, deed: { do: 'start', epochs: 9 } },
     { at: 2_000, kind: 'worker-down', hasPower: true, ms: 60_000 },
