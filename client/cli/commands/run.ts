@@ -51,7 +51,7 @@ export function addRun(program: Command, context: CommandContext): void {
     .addHelpText('after', ({ command }) => {
       const recipe = recipeNames.find((name) => command.args.includes(name));
       return `
-${recipe ? settingList(recipe) : `${recipeList()}\n\n"teletrain run <recipe> --help" lists a recipe's settings.`}
+${recipe ? settingList(recipe, process.stdout.columns) : `${recipeList()}\n\n"teletrain run <recipe> --help" lists a recipe's settings.`}
 
 Examples:
   teletrain run digits-pixel-rnn --quick

@@ -87,7 +87,7 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
       if (connection.restarted && now - connection.since < restartShownMs)
         alerts.push({
           level: 'warning',
-          text: 'The worker was started anew since it was last seen.',
+          text: `The worker was started anew${isFinal(view.state) ? '' : '; the run goes on from its last checkpoint'}.`,
         });
       const heard = view.status?.receivedAt;
       if (
