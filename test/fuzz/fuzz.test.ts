@@ -1,7 +1,9 @@
+import { readdir, readlink } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fuzz } from './fuzzer.ts';
 import { regressions } from './regressions.ts';
 import type { Target } from './target.ts';
+import { openWorker } from './targets/worker.ts';
 import { openTargets } from './targets.ts';
 
 let targets: readonly Target[];
@@ -11,6 +13,23 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const target of targets) await target.close();
 });
+
+/** What this process has open of the folders in which is fuzzed. */
+async function openFiles(): Promise<string[]> {
+  const numbers = await readdir('/proc/self/fd');
+  const links = numbers.map((number) => readlink(`/proc/self/fd/${number}`).catch(() => ''));
+  return (await Promise.all(links)).filter((path) => path.includes('teletrain-fuzz-'));
+}
+
+test.runIf(process.platform === 'linux')(
+  'a gateway that was ended holds no file open',
+  async () => {
+    const before = await openFiles();
+    const worker = await openWorker();
+    await worker.close();
+    expect(await openFiles()).toEqual(before);
+  },
+);
 
 const mebibyte = 2 ** 20;
 

@@ -148,6 +148,7 @@ export class GatewayWorld {
     const run = await runs.create(record);
     await run.append(...eventBodies);
     await run.append({ type: 'state', state: 'stopped' });
+    await run.rest();
     const checkpoint = run.directory.checkpointPath(manifest.id);
     await mkdir(checkpoint, { recursive: true });
     await writeFile(join(checkpoint, 'state.json'), fileContent);
