@@ -69,9 +69,16 @@ export class CommandQueue {
     else this.#schedule();
   }
 
-  /** A kernel, with the line that asked for it: the caller of `asker`. */
-  run(command: Extract<Command, ['run', ...unknown[]]>, asker: (...args: never) => unknown): void {
-    this.#calls.add(this.#issued, asker);
+  /**
+   * A kernel, with the line that asked for it: the caller of `asker`.
+   * @param pass see `IssuedCalls.add`
+   */
+  run(
+    command: Extract<Command, ['run', ...unknown[]]>,
+    asker: (...args: never) => unknown,
+    pass?: object,
+  ): void {
+    this.#calls.add(this.#issued, asker, pass);
     this.push(command);
   }
 

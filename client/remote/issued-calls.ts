@@ -11,20 +11,23 @@ export class IssuedCalls {
   /** In the order of their numbers. */
   #calls: IssuedCall[] = [];
   #failed: IssuedCall | undefined;
+  #last: { readonly pass: object; readonly trace: IssuedCall['trace'] } | undefined;
 
   get size(): number {
     return this.#calls.length;
   }
 
-  /** Notes where the current call comes from: who called `asker`. */
-  add(call: number, asker: (...args: never) => unknown): void {
-    const trace: { stack?: string } = {};
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = framesKept;
-    // The text is made when somebody reads it, which is seldom.
-    Error.captureStackTrace(trace, asker);
-    Error.stackTraceLimit = stackTraceLimit;
-    this.#calls.push({ call, trace });
+  /**
+   * Notes where the current call comes from: who called `asker`.
+   * @param pass what this call has in common with others that `asker` asks for: one note is made of all
+   */
+  add(call: number, asker: (...args: never) => unknown, pass?: object): void {
+    if (pass === undefined) {
+      this.#calls.push({ call, trace: traceOf(asker) });
+      return;
+    }
+    if (this.#last?.pass !== pass) this.#last = { pass, trace: traceOf(asker) };
+    this.#calls.push({ call, trace: this.#last.trace });
   }
 
   /** The stack of a call without its first line; undefined where it is no longer known. */
@@ -44,4 +47,14 @@ export class IssuedCalls {
   #find(call: number): IssuedCall | undefined {
     return this.#calls.find((issued) => issued.call === call);
   }
+}
+
+function traceOf(asker: (...args: never) => unknown): { readonly stack?: string } {
+  const trace: { stack?: string } = {};
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = framesKept;
+  // The text is made when somebody reads it, which is seldom.
+  Error.captureStackTrace(trace, asker);
+  Error.stackTraceLimit = stackTraceLimit;
+  return trace;
 }

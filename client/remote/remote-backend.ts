@@ -9,6 +9,7 @@ import {
 import { type KernelName, kernelSignature } from '../../shared/tensors/kernels.ts';
 import type { Output } from '../../shared/tensors/output-shapes/output.ts';
 import { outputsOf, waitedOutputs } from '../../shared/tensors/output-shapes/outputs.ts';
+import { backwardPass } from './backward-pass.ts';
 import type { Answer, CommandQueue } from './command-queue.ts';
 
 /** A tensor on the worker. */
@@ -58,7 +59,9 @@ export class RemoteBackend extends tf.KernelBackend {
     const inferred = outputsOf(name, given, attributes ?? {});
     const count = inferred?.length ?? waitedOutputs(name);
     const outputs = Array.from({ length: count }, () => this.#nextHandle());
-    this.#queue.run(['run', name, handles, values, outputs], this.run);
+    const pass = backwardPass();
+    const asker = pass ? tf.engine().gradients : this.run;
+    this.#queue.run(['run', name, handles, values, outputs], asker, pass);
     const described = inferred ?? this.#describe(outputs);
     const infos = outputs.map((handle, place) => this.#track(handle, described[place]));
     return returnsList.has(name) ? infos : (infos[0] as tf.TensorInfo);
