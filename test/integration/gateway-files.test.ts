@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { symlink, writeFile } from 'node:fs/promises';
+import { readdir, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
@@ -246,3 +246,23 @@ test('a checkpoint for which the disk has no room is refused before anything of 
   ).rejects.toMatchObject({ code: 'disk-full' });
   expect((await client.request('run.list', {})).result.runs).toEqual([]);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a worker holds no file of a run open that has ended, was changed and was read',
+  async () => {
+    await using home = await homeWithToken();
+    await using worker = home.start();
+    using client = await home.connect(worker);
+    const { id, files } = await trained(client, 'one', 2);
+    for (const { name } of files) await download(client, 'one', id, name);
+    await client.request('run.change', { run: 'one', epochs: 9 });
+    const open = async (): Promise<string[]> => {
+      const folder = `/proc/${worker.child.pid}/fd`;
+      const links = (await readdir(folder)).map((number) =>
+        readlink(join(folder, number)).catch(() => ''),
+      );
+      return (await Promise.all(links)).filter((path) => path.startsWith(join(home.path, 'runs')));
+    };
+    await expect.poll(open).toEqual([]);
+  },
+);
