@@ -1,5 +1,6 @@
 import { formatShortCount } from '../formatting.ts';
 import type { Look } from '../style/look.ts';
+import { isColourless } from '../style/painter.ts';
 import type { StyleName } from '../style/theme.ts';
 import type { Row } from '../text/line.ts';
 import type { Curve } from './curve.ts';
@@ -162,7 +163,7 @@ function plotRows(
     const row = Math.min(rows - 1, Math.floor((1 - up) * rows));
     return row * columns + Math.min(columns - 1, Math.floor(across * columns));
   };
-  const colourless = look.painter.depth === 0 || look.painter.depth === 'none';
+  const colourless = isColourless(look.painter);
 
   for (const { curve, style, rawStyle, marked, dashed } of curves) {
     const draw = (source: Source): { dots: Dots; gaps: Set<number> } => {

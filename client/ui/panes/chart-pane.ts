@@ -2,6 +2,7 @@ import { type ChartCurve, type ChartMark, chartRows } from '../charts/chart.ts';
 import type { Curve } from '../charts/curve.ts';
 import { formatMetricOf, formatName } from '../formatting.ts';
 import { bestPoint, type MetricCurves, newestValue } from '../state/run-curves.ts';
+import { isColourless } from '../style/painter.ts';
 import { joinFitting, type Line, paintLine, type Span } from '../text/line.ts';
 import type { Pane, PaneContent, RunContext, Size } from './pane.ts';
 
@@ -99,7 +100,7 @@ function legend(metric: MetricCurves, { view, look }: RunContext, width: number)
   if (train) items.push([[`${glyphs.swatch} `, 'train'], ['train ', 'label'], [newest(train)]]);
   if (metric.validation)
     items.push([
-      [`${glyphs.swatch} `, 'validation'],
+      [`${isColourless(look.painter) ? glyphs.dashedSwatch : glyphs.swatch} `, 'validation'],
       ['validation ', 'label'],
       [newest(metric.validation)],
     ]);

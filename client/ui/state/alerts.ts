@@ -84,10 +84,11 @@ function connectionAlerts(view: RunView, now: number): Alert[] {
       return [{ level: 'bad', text: `${connection.message} ${connection.hint}` }];
     case 'connected': {
       const alerts: Alert[] = [];
-      if (connection.restarted && now - connection.since < restartShownMs)
+      // To a run that is over it is no news.
+      if (connection.restarted && !isFinal(view.state) && now - connection.since < restartShownMs)
         alerts.push({
           level: 'warning',
-          text: `The worker was started anew${isFinal(view.state) ? '' : '; the run goes on from its last checkpoint'}.`,
+          text: 'The worker was started anew; the run goes on from its last checkpoint.',
         });
       const heard = view.status?.receivedAt;
       if (

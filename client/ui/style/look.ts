@@ -28,6 +28,8 @@ export interface Glyphs {
   readonly right: string;
   readonly ellipsis: string;
   readonly swatch: string;
+  /** Of a curve that is dashed, where there is no colour. */
+  readonly dashedSwatch: string;
 }
 
 export const unicodeGlyphs: Glyphs = {
@@ -56,6 +58,7 @@ export const unicodeGlyphs: Glyphs = {
   right: '▸',
   ellipsis: '…',
   swatch: '━',
+  dashedSwatch: '╍',
 };
 
 export const asciiGlyphs: Glyphs = {
@@ -84,6 +87,7 @@ export const asciiGlyphs: Glyphs = {
   right: '>',
   ellipsis: '~',
   swatch: '-',
+  dashedSwatch: ':',
 };
 
 /** How things are drawn on this terminal: handed to every function that makes rows. */

@@ -17,6 +17,9 @@ export interface Painter {
   colours(foreground: Rgb | undefined, background: Rgb | undefined): string;
 }
 
+/** Nothing is told apart by its colour. */
+export const isColourless = ({ depth }: Painter): boolean => depth === 0 || depth === 'none';
+
 export type Rgb = readonly [red: number, green: number, blue: number];
 
 const cubeLevels = [0, 95, 135, 175, 215, 255];

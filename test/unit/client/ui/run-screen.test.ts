@@ -143,6 +143,13 @@ test.each([
   if (rows > 4) expect(terminal.text).toMatch(/the run goes\s+on without it/);
 });
 
+test('without colours the legend has the dashes of the curve that it names', async () => {
+  const env = { TERM: 'xterm-256color', NO_COLOR: '1' };
+  await using open = openDashboard(new ScriptedClient(), { openRun: live(digitsRun()), env });
+  await open.terminal.waitFor('╍ validation');
+  expect(open.terminal.text).toContain('━ train');
+});
+
 test('in a small terminal each best value stands below the name of its metric', async () => {
   const run = live(digitsRun());
   const hidden = {

@@ -22,6 +22,18 @@ test('a GPU that is there and does not train is told of, with the reason', () =>
   ]);
 });
 
+test('that the worker was started anew is news while the run goes on, not of a run that is over', () => {
+  const run = new ScriptedRun(recordOf('digits-pixel-rnn'), { worker: 'colab' });
+  const now = systemClock.monotonic();
+  run.push({ type: 'state', state: 'running' });
+  run.connect({ kind: 'connected', since: now, restarted: true });
+  expect(alertsOf(run.view, now).map(({ text }) => text)).toEqual([
+    'The worker was started anew; the run goes on from its last checkpoint.',
+  ]);
+  run.push({ type: 'state', state: 'done' });
+  expect(alertsOf(run.view, now)).toEqual([]);
+});
+
 test('neither a machine without a GPU nor one that trains on it is warned of', () => {
   expect(alertsOn(nativeEngine)).toEqual([]);
   expect(alertsOn({ ...nativeEngine, device: 'gpu', gpu, gpuFound: gpu })).toEqual([]);
