@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../client/session/client.ts';
 import { isFinal } from '../../shared/events.ts';
+import { ChildOutput } from '../integration/support/child-output.ts';
 import { type WorkloadName, workloads } from './workloads.ts';
 
 const compiled = (path: string): string =>
@@ -64,26 +65,9 @@ export class ClientAttempts {
       env: { ...process.env, ...environment, TELETRAIN_HOME: home },
     });
     this.#child = child;
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    const end = await new Promise<ClientEnd>((resolve) => {
-      child.once('close', (code, signal) =>
-        resolve({
-          args,
-          code,
-          killed: signal === 'SIGKILL',
-          error: errorIn(stdout),
-          stdout,
-          stderr,
-        }),
-      );
-    });
+    const { code, signal, stdout, stderr } = await new ChildOutput(child).ended;
+    const killed = signal === 'SIGKILL';
+    const end: ClientEnd = { args, code, killed, error: errorIn(stdout), stdout, stderr };
     this.#child = undefined;
     this.ends.push(end);
     return end;

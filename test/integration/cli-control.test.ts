@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Command, teletrain } from '../e2e/support/command.ts';
+import { ChildOutput } from './support/child-output.ts';
 import { WorkerProcess } from './support/worker-process.ts';
 
 /** A step of the small engine takes this long, so that there is time to do something to a run. */
@@ -154,15 +155,7 @@ it('a reader that leaves early ends it quietly', async () => {
   const shell = spawn('bash', ['-c', line, process.execPath, program], {
     env: { ...process.env, TELETRAIN_HOME: home },
   });
-  let stdout = '';
-  let stderr = '';
-  shell.stdout.on('data', (text) => {
-    stdout += text;
-  });
-  shell.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  await new Promise((ended) => shell.once('close', ended));
+  const { stdout, stderr } = await new ChildOutput(shell).ended;
   expect(stdout).toMatch(/^\{.*\}\n0\n$/);
   expect(stderr).toBe('connecting to "box"\n');
 });

@@ -7,6 +7,7 @@ import { runCommand } from '../../worker/native/command.ts';
 import { ensureEngine } from '../../worker/native/ensure-engine.ts';
 import { fetchTensorFlow } from '../../worker/native/tensorflow-fetched.ts';
 import { findPythons } from '../../worker/native/tensorflow-found.ts';
+import { ChildOutput } from './support/child-output.ts';
 
 const setUpProgram = resolve('dist/worker/native/set-up.js');
 let folder: string;
@@ -72,26 +73,21 @@ async function giveTensorFlow(options: { whole: boolean }) {
 }
 
 /** Runs the set-up with an empty cache, without network, on the programs given. */
-function setUp(
+async function setUp(
   environment: NodeJS.ProcessEnv = {},
 ): Promise<{ status: number | null; said: string }> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [setUpProgram], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        PATH: programs,
-        HOME: folder,
-        TELETRAIN_CACHE: join(folder, 'cache'),
-        PIP_NO_INDEX: '1',
-        ...environment,
-      },
-    });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    child.on('close', (status) => done({ status, said }));
+  const child = spawn(process.execPath, [setUpProgram], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      PATH: programs,
+      HOME: folder,
+      TELETRAIN_CACHE: join(folder, 'cache'),
+      PIP_NO_INDEX: '1',
+      ...environment,
+    },
   });
+  const { code, stderr } = await new ChildOutput(child).ended;
+  return { status: code, said: stderr };
 }
 
 describe('a machine that cannot have the native engine', () => {

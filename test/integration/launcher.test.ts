@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findProgram, runCommand } from '../../worker/native/command.ts';
+import { type ChildEnd, ChildOutput } from './support/child-output.ts';
 
 const project = resolve(import.meta.dirname, '..', '..');
 const made: string[] = [];
@@ -40,16 +41,9 @@ async function findOldNode(): Promise<string | undefined> {
   return version && Number(/^v(\d+)/.exec(version)?.[1]) < 22 ? node : undefined;
 }
 
-interface Ended {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 interface Launched {
   readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
+  readonly ended: Promise<ChildEnd>;
   readonly said: () => string;
 }
 
@@ -65,18 +59,8 @@ function launch(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...own, PATH: machinePath, ...environment },
   });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const ended = new Promise<Ended>((done) => {
-    child.on('close', (status, signal) => done({ status, signal, stdout, stderr }));
-  });
-  return { child, ended, said: () => stdout };
+  const output = new ChildOutput(child);
+  return { child, ended: output.ended, said: () => output.stdout };
 }
 
 /** A published package whose program is this script: `bin/` and `dist/`, no sources. */
@@ -130,8 +114,8 @@ describe.each(nodes)('the published program under %s', (node) => {
   });
 
   it('gives its exit code', async () => {
-    expect((await start(['exit', '3']).ended).status).toBe(3);
-    expect((await start(['exit', '0']).ended).status).toBe(0);
+    expect((await start(['exit', '3']).ended).code).toBe(3);
+    expect((await start(['exit', '0']).ended).code).toBe(0);
   });
 
   it.each([
@@ -141,7 +125,7 @@ describe.each(nodes)('the published program under %s', (node) => {
     const { child, ended, said } = start(['wait']);
     await expect.poll(said).toContain('waiting');
     child.kill(signal);
-    expect((await ended).status).toBe(status);
+    expect((await ended).code).toBe(status);
   });
 
   it('ends by the signal that ended it', async () => {
@@ -156,8 +140,8 @@ describe('the published program where nothing new enough is', () => {
       return;
     }
     const folder = await publish('console.log("ran")');
-    const { status, stdout, stderr } = await launch(oldNode, folder, []).ended;
-    expect([status, stdout]).toEqual([1, '']);
+    const { code, stdout, stderr } = await launch(oldNode, folder, []).ended;
+    expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('teletrain needs Node 22 or newer, and this is v');
     expect(stderr).not.toContain('    at ');
   });
@@ -190,7 +174,7 @@ describe('the program in a clone', () => {
   it('compiles itself the first time and not the second', async () => {
     expect((await version()).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
     const first = await stamp();
-    expect((await version()).status).toBe(0);
+    expect((await version()).code).toBe(0);
     expect(await stamp()).toBe(first);
   });
 
@@ -212,7 +196,7 @@ describe('the program in a clone', () => {
   it('compiles once for two starts at once', async () => {
     await rm(join(folder, 'dist'), { recursive: true });
     const both = await Promise.all([version(), version()]);
-    expect(both.map(({ status, stderr }) => [status, stderr.includes('Error')])).toEqual([
+    expect(both.map(({ code, stderr }) => [code, stderr.includes('Error')])).toEqual([
       [0, false],
       [0, false],
     ]);
@@ -221,8 +205,8 @@ describe('the program in a clone', () => {
   it('shows a source that does not compile, without a stack', async () => {
     const broken = join(folder, 'shared', 'broken.ts');
     await writeFile(broken, 'export const = 1;\n');
-    const { status, stderr } = await version();
-    expect(status).toBe(1);
+    const { code, stderr } = await version();
+    expect(code).toBe(1);
     expect(stderr).toContain('shared/broken.ts');
     expect(stderr).not.toContain('    at ');
     await rm(broken);
@@ -240,12 +224,12 @@ describe('a laptop’s clone without the engine', () => {
 
     const first = await launch(process.execPath, folder, ['--version']).ended;
     expect(first.stderr).toContain(`@typescript/typescript-${process.platform}-${process.arch}`);
-    expect([first.status, first.stdout.trim()]).toEqual([0, '0.1.0']);
+    expect([first.code, first.stdout.trim()]).toEqual([0, '0.1.0']);
     await expect(stat(join(folder, 'node_modules', '@tensorflow'))).rejects.toThrow('ENOENT');
 
     // The choice is seen in what is installed, and kept without being repeated.
     const second = await launch(process.execPath, folder, ['--version']).ended;
-    expect([second.status, second.stderr]).toEqual([0, '']);
+    expect([second.code, second.stderr]).toEqual([0, '']);
 
     const doctor = join(folder, 'dist', 'worker', 'native', 'doctor.js');
     const report = JSON.parse((await runCommand(process.execPath, [doctor])).stdout);

@@ -11,7 +11,6 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,6 +18,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { ChildOutput } from '../integration/support/child-output.ts';
 
 const commit = '0521725666e4504948eed00fe372b92510cc74f9';
 const source = `https://raw.githubusercontent.com/tensorflow/tfjs-examples/${commit}`;
@@ -114,18 +114,19 @@ async function runProgram(program: Program): Promise<void> {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    const [code] = await once(child, 'close');
-    judge(program, code, said, (performance.now() - start) / 1_000);
+    const { code, stdout } = await new ChildOutput(child).ended;
+    judge(program, code, stdout, (performance.now() - start) / 1_000);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function judge({ name, reached }: Program, code: number, said: string, seconds: number): void {
+function judge(
+  { name, reached }: Program,
+  code: number | null,
+  said: string,
+  seconds: number,
+): void {
   const matches = [...said.matchAll(reached.pattern)];
   const last = Number(matches.at(-1)?.[1]);
   const value = Number.isNaN(last) ? matches.length : last;

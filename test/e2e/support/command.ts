@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { type ChildEnd, ChildOutput } from '../../integration/support/child-output.ts';
 
 /** The compiled program. */
 export const program = resolve(
@@ -13,12 +14,6 @@ export const program = resolve(
   'main.js',
 );
 
-export interface CommandEnd {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 export interface CommandOptions {
   readonly home: string;
   readonly environment?: NodeJS.ProcessEnv;
@@ -29,9 +24,8 @@ export interface CommandOptions {
 /** A real `teletrain …` without a terminal. */
 export class Command {
   readonly child: ChildProcess;
-  readonly ended: Promise<CommandEnd>;
-  stdout = '';
-  stderr = '';
+  readonly ended: Promise<ChildEnd>;
+  readonly #output: ChildOutput;
   #listeners: (() => void)[] = [];
 
   constructor(args: readonly string[], options: CommandOptions) {
@@ -41,17 +35,18 @@ export class Command {
       env: environment,
     });
     this.child.stdin?.end(options.input ?? '');
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text;
+    this.#output = new ChildOutput(this.child, () => {
       for (const listener of this.#listeners) listener();
     });
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text;
-      for (const listener of this.#listeners) listener();
-    });
-    this.ended = new Promise((done) => {
-      this.child.once('close', (code) => done({ code, stdout: this.stdout, stderr: this.stderr }));
-    });
+    this.ended = this.#output.ended;
+  }
+
+  get stdout(): string {
+    return this.#output.stdout;
+  }
+
+  get stderr(): string {
+    return this.#output.stderr;
   }
 
   /** Waits until it has printed what matches, on either stream. Rejects when it ends without it. */
@@ -77,6 +72,6 @@ export class Command {
 }
 
 /** Runs `teletrain …` to its end. */
-export function teletrain(args: readonly string[], options: CommandOptions): Promise<CommandEnd> {
+export function teletrain(args: readonly string[], options: CommandOptions): Promise<ChildEnd> {
   return new Command(args, options).ended;
 }
