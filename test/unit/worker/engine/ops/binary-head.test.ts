@@ -8,6 +8,7 @@ import {
   NativeDispatch,
   nativeDispatch,
 } from '../../../../../worker/engine/ops/native-dispatch.ts';
+import { expectGradientsOf } from '../central-differences.ts';
 import { largestDifference, randomTensor, valueAndGradients } from '../on-each-engine.ts';
 
 const engine = await openEngine();
@@ -135,19 +136,7 @@ describe.runIf(hasKernels)('the last layer of a classifier with loss and accurac
     expect(value.dataSync()[0]).toBeCloseTo(inDouble(), 6);
     const right = logits().filter((logit, i) => Number(logit > 0) === targets[i]).length;
     expect(head(inputs, tensor).accuracy.dataSync()[0]).toBeCloseTo(right / small.batch, 6);
-    grads.forEach((gradient, which) => {
-      const moved = numbers[which] as Float64Array;
-      gradient.dataSync().forEach((shown, place) => {
-        const here = moved[place] ?? Number.NaN;
-        const at = (distance: number) => {
-          moved[place] = here + distance;
-          return inDouble();
-        };
-        const difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-        moved[place] = here;
-        expect(Math.abs(difference - shown)).toBeLessThan(1e-6);
-      });
-    });
+    expectGradientsOf(inDouble, numbers, grads, 1e-6);
   });
 
   it.each([

@@ -8,6 +8,7 @@ import {
   NativeDispatch,
   nativeDispatch,
 } from '../../../../../worker/engine/ops/native-dispatch.ts';
+import { expectGradientsOf } from '../central-differences.ts';
 import { randomTensor, valueAndGradients } from '../on-each-engine.ts';
 import { dense64 } from './double-precision-pictures.ts';
 
@@ -123,19 +124,7 @@ describe.runIf(hasKernels)('dense layers with the loss of their logits', () => {
       return nats.reduce((sum, nat) => sum + nat, 0) / small.batch;
     };
     expect(value.dataSync()[0]).toBeCloseTo(inDouble(), 4);
-    grads.forEach((gradient, which) => {
-      const moved = numbers[which] as Float64Array;
-      gradient.dataSync().forEach((shown, place) => {
-        const here = moved[place] ?? Number.NaN;
-        const at = (distance: number) => {
-          moved[place] = here + distance;
-          return inDouble();
-        };
-        const difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-        moved[place] = here;
-        expect(Math.abs(difference - shown)).toBeLessThan(1e-5);
-      });
-    });
+    expectGradientsOf(inDouble, numbers, grads, 1e-5);
   });
 
   it.each([
