@@ -15,7 +15,9 @@ test('twenty clients on narrow lines cost the worker no memory for what they did
     environment: { SMALL_ENGINE_STEP_MS: '5', SMALL_ENGINE_SAMPLE_BYTES: '200000' },
   });
   using quick = await home.connect(worker);
-  await using line = await NarrowLine.to((await worker.listening()).url, megabyte / 8);
+  await using line = await NarrowLine.to((await worker.listening()).url, {
+    toClient: megabyte / 8,
+  });
   const token = await readFile(`${home.path}/given-token`, 'utf8');
   using open = new DisposableStack();
   const slow = await Promise.all(
@@ -35,7 +37,7 @@ test('twenty clients on narrow lines cost the worker no memory for what they did
   await quick.untilState('done');
   const last = quick.events.length;
   expect(slow.every(({ inOrder }) => inOrder < last)).toBe(true);
-  line.bytesPerSecond = Number.POSITIVE_INFINITY;
+  line.widths = {};
   await slow[0]?.client.until(() => slow.every(({ inOrder }) => inOrder === last), 60_000);
   // Each had 14 MB to get: 280 MB, of which the worker may hold a read and a full socket for each.
   const grown = ((await peakMemory(worker.child.pid ?? 0)) ?? 0) - before;

@@ -9,13 +9,13 @@ import { limits, subprotocol } from '../../shared/limits.ts';
 import type { ConnectionHost } from '../../worker/gateway/connection-host.ts';
 import { GatewayServer } from '../../worker/gateway/server.ts';
 import { endsWithTest, quickTimes, recipe } from './session-set-up.ts';
-import { ThrottledLine } from './support/throttled-line.ts';
+import { NarrowLine } from './support/narrow-line.ts';
 import { temporaryHome, WorkerProcess } from './support/worker-process.ts';
 
 const silenceMs = 700;
 const heartbeatMs = 175;
 /** A chunk takes 1.3 s, and each piece of it that the line carries at once a third of a second. */
-const bytesPerSecond = 200_000;
+const widths = { toClient: 200_000, toWorker: 200_000 };
 
 vi.mock('../../shared/limits.ts', async (original) => {
   const real = await original<typeof import('../../shared/limits.ts')>();
@@ -29,7 +29,7 @@ test('a checkpoint comes home over a line on which one chunk takes longer than s
   const environment = { SMALL_ENGINE_FILE_BYTES: String(limits.chunkBytes + 1) };
   await using worker = new WorkerProcess(workerHome.path, { args: endsWithTest, environment });
   const { url, code } = await worker.listening();
-  await using line = await ThrottledLine.to(url, bytesPerSecond);
+  await using line = await NarrowLine.to(url, widths);
   const times = { ...quickTimes, pingMs: silenceMs / 4, silenceMs };
   const client = createClient({ home: home.path, times });
   try {
@@ -67,7 +67,7 @@ test('a request arrives over a line on which it takes longer than silence may la
     return { result: { received: payload.byteLength } };
   });
   const port = await server.listen(0, '127.0.0.1');
-  await using line = await ThrottledLine.to(`ws://127.0.0.1:${port}/`, bytesPerSecond);
+  await using line = await NarrowLine.to(`ws://127.0.0.1:${port}/`, widths);
   const link = new WorkerLink({
     client: { id: randomUUID(), name: 'slow-line', version: '0.0.0' },
     endpoint: async () => ({ url: line.url, auth: { token: 'x'.repeat(43) } }),

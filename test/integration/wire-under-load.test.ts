@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { limits } from '../../shared/limits.ts';
 import { encodeBatch } from '../../shared/tensors/batch.ts';
 import { endsWithTest } from './session-set-up.ts';
+import { NarrowLine } from './support/narrow-line.ts';
 import { pingedUpload } from './support/pinged-upload.ts';
-import { ThrottledLine } from './support/throttled-line.ts';
 import { homeWithToken } from './support/worker-process.ts';
 
 const median = (values: readonly number[]): number =>
@@ -14,7 +14,8 @@ test('pings and requests pass an upload on their own connection', async () => {
   await using home = await homeWithToken();
   await using worker = home.start({ args: endsWithTest });
   const { url } = await worker.listening();
-  await using line = await ThrottledLine.to(url, 16 * 2 ** 20);
+  const width = 16 * 2 ** 20;
+  await using line = await NarrowLine.to(url, { toClient: width, toWorker: width });
   const { ms, pings, requests } = await pingedUpload(line.url, { token: home.token }, 32);
   // Behind a window of the upload they would take half of the time that all of it takes.
   for (const trips of [pings, requests]) {

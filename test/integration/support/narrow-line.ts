@@ -3,28 +3,31 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenOnLoopback, webSocketUrlOf } from './loopback.ts';
 
+/** Bytes a second of each connection; without an entry as many as there are. */
+export interface Widths {
+  readonly toClient?: number;
+  readonly toWorker?: number;
+}
+
 /**
  * A narrow line between clients and a worker: a TCP proxy through which each connection gets so many
- * bytes a second from the worker, and that takes no more than it passes on.
+ * bytes a second in each direction, and that takes no more than it passes on.
  */
 export class NarrowLine implements AsyncDisposable {
-  /** From the worker, for each connection. */
-  bytesPerSecond: number;
+  /** From now on. */
+  widths: Widths;
   /** From the worker to all clients. */
   passed = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(target: number, bytesPerSecond: number) {
-    this.bytesPerSecond = bytesPerSecond;
+  private constructor(target: number, widths: Widths) {
+    this.widths = widths;
     this.#server = createServer((client) => this.#join(client, target));
   }
 
-  static async to(
-    workerUrl: string,
-    bytesPerSecond = Number.POSITIVE_INFINITY,
-  ): Promise<NarrowLine> {
-    const line = new NarrowLine(Number(new URL(workerUrl).port), bytesPerSecond);
+  static async to(workerUrl: string, widths: Widths = {}): Promise<NarrowLine> {
+    const line = new NarrowLine(Number(new URL(workerUrl).port), widths);
     await listenOnLoopback(line.#server);
     return line;
   }
@@ -50,20 +53,21 @@ export class NarrowLine implements AsyncDisposable {
         worker.destroy();
       });
     }
-    client.pipe(worker);
-    void this.#pass(worker, client);
+    void this.#pass(client, worker, 'toWorker');
+    void this.#pass(worker, client, 'toClient');
   }
 
-  async #pass(worker: Socket, client: Socket): Promise<void> {
+  async #pass(from: Socket, to: Socket, direction: keyof Widths): Promise<void> {
     try {
-      for await (const bytes of worker) {
-        this.passed += bytes.length;
-        if (!client.write(bytes)) await once(client, 'drain');
-        await sleep((1000 * bytes.length) / this.bytesPerSecond);
+      for await (const bytes of from) {
+        if (direction === 'toClient') this.passed += bytes.length;
+        if (!to.write(bytes)) await once(to, 'drain');
+        const width = this.widths[direction];
+        if (width !== undefined) await sleep((1000 * bytes.length) / width);
       }
     } catch {
       // One of them broke off; the other one is told by `close`.
     }
-    client.end();
+    to.end();
   }
 }
