@@ -42,8 +42,11 @@ export const mostWaiting: Readonly<Record<Priority, number>> = {
 export interface FrameSink {
   /** Bytes that wait to leave this program. */
   readonly bufferedAmount: number;
-  /** @param sent called when the frame left this program, or never will. */
-  send(frame: Uint8Array, sent: () => void): void;
+  /**
+   * @param left called when the frame left this program, or never will.
+   * @returns true where it left at once, and `left` is not called; anything else where it is.
+   */
+  send(frame: Uint8Array, left: () => void): unknown;
 }
 
 interface Waiting {
@@ -62,7 +65,7 @@ export class FrameSender {
   readonly #waiting: Record<Priority, Waiting[]> = { control: [], calls: [], bulk: [] };
   #waitingBytes = 0;
 
-  /** @param onRoom something left this program: there may be room again. */
+  /** @param onRoom something left this program that did not leave it at once: there may be room again. */
   constructor(sink: FrameSink, onRoom: () => void) {
     this.#sink = sink;
     this.#onRoom = onRoom;
@@ -92,12 +95,13 @@ export class FrameSender {
   }
 
   #put({ frame, sent }: Waiting): void {
-    this.#sink.send(frame, () => {
+    const hasLeft = this.#sink.send(frame, () => {
       sent?.();
       this.#putWaiting('calls');
       if (this.#waiting.calls.length === 0) this.#putWaiting('bulk');
       this.#onRoom();
     });
+    if (hasLeft === true) sent?.();
   }
 
   #putWaiting(priority: 'calls' | 'bulk'): void {

@@ -20,7 +20,7 @@ export interface SocketListener {
   closed(code: number, reason: string): void;
   /** In place of `closed`, before anything was said: the worker does not show that it is the right one. */
   untrusted(error: TeletrainError): void;
-  /** Something that was sent left this program. */
+  /** Something that had to wait left this program. */
   drained(): void;
 }
 

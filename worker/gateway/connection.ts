@@ -233,7 +233,9 @@ export class Connection implements AskingConnection {
     const { id } = request;
     this.#cancelled.delete(id);
     this.#carryOut(this.#session.answer(id, result, payload, this.#clock.monotonic()));
+    // What these asked for comes after their answer.
     if (request.method === 'run.follow') this.#followers.get(request.params.run)?.pump();
+    if (request.method === 'tensor.open') this.#host.hasRoom(this);
   }
 
   #refuse({ id, method }: CheckedRequest, error: unknown): void {

@@ -130,3 +130,20 @@ test('messages have the priority of what they carry', () => {
     expect(priorityOf(kind, chunk)).toBe('bulk');
   }
 });
+
+test('a frame that leaves at once is told as sent, and nobody is told of room that there was before', () => {
+  let rooms = 0;
+  const sink = { bufferedAmount: 0, send: () => true };
+  const sender = new FrameSender(sink, () => {
+    rooms += 1;
+  });
+  let sent = 0;
+  for (let count = 0; count < 3; count += 1) {
+    sender.send('calls', bytes(10), () => {
+      sent += 1;
+    });
+  }
+  expect(sent).toBe(3);
+  expect(rooms).toBe(0);
+  expect(sender.waitingBytes).toBe(0);
+});

@@ -62,9 +62,9 @@ const clock: Clock = {
 };
 
 async function welcomed(
-  perform: (request: CheckedRequest) => Promise<Outcome>,
+  perform: (request: CheckedRequest) => Outcome | Promise<Outcome>,
+  { hasRoom = () => {}, socket = new SlowSocket() } = {},
 ): Promise<SlowSocket> {
-  const socket = new SlowSocket();
   const worker = { id: 'w', name: 'w', version: '0', epoch: 'e', startedAt: 0 };
   const host: ConnectionHost = {
     authenticate: async () => ({
@@ -72,9 +72,9 @@ async function welcomed(
       tokenId: 'of-a-token',
     }),
     welcomed: () => {},
-    perform: async (_client, request) => await perform(request),
+    perform: (_client, request) => perform(request),
     commands: () => {},
-    hasRoom: () => {},
+    hasRoom,
     closed: () => {},
     onFault: () => {},
   };
@@ -131,4 +131,38 @@ test('chunks of a file are read one after the other, as the client takes them', 
   expect(socket.kinds.at(-1)).toBe('pong');
   await socket.takeAll();
   expect(reads).toBe(limits.requestsInFlight);
+});
+
+test('results that a tensor session kept follow the answer that takes it up again, though nothing waits', async () => {
+  /** Takes everything at once, and so never tells that it did. */
+  class FastSocket extends SlowSocket {
+    override send(frame: Uint8Array): boolean {
+      this.kinds.push(decodeFrame(frame).kind);
+      return true;
+    }
+  }
+  const socket = new FastSocket();
+  const hasRoom = () => void socket.kinds.push('results');
+  const answer = async () => ({ result: {} as never });
+  await welcomed(answer, { hasRoom, socket });
+  socket.says('request', {
+    id: 't',
+    method: 'tensor.open',
+    params: { session: 's'.repeat(16), resume: true, got: 0 },
+  });
+  await expect.poll(() => socket.kinds.slice(-2)).toEqual(['response', 'results']);
+});
+
+test('a request that waits for nothing is answered in the turn in which it came', async () => {
+  const socket = await welcomed(() => ({ result: {} }));
+  socket.says('request', { id: 'u', method: 'run.unfollow', params: { run: 'one' } });
+  expect(socket.kinds.at(-1)).toBe('response');
+});
+
+test('a method that fails before it waits for anything is answered with its error', async () => {
+  const socket = await welcomed(() => {
+    throw new Error('a fault');
+  });
+  socket.says('request', { id: 'u', method: 'run.unfollow', params: { run: 'one' } });
+  expect(socket.kinds.at(-1)).toBe('error');
 });
