@@ -90,6 +90,10 @@ export class Connection {
     return stateOf(this.#phase, { restarted: this.#restarted, ...this.#heartbeat.shown });
   }
 
+  get isConnected(): boolean {
+    return this.#phase.kind === 'connected';
+  }
+
   /** When `tick` must be called at the latest; undefined when nothing is waited for. */
   get nextTickAt(): number | undefined {
     const earliest = Math.min(this.#conversation.nextAt, this.#phaseEndsAt);

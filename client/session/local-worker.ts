@@ -11,13 +11,13 @@ import { z } from 'zod';
 import { TeletrainError } from '../../shared/errors.ts';
 import type { System } from '../../shared/system.ts';
 import { workerLockName, workerLockSchema } from '../../shared/worker-lock.ts';
+import type { Away, Endpoint } from './current-socket.ts';
 import { cancelled } from './errors.ts';
 import { FileLock } from './file-lock.ts';
 import { makePrivateFolder } from './folders.ts';
 import { readJsonFile, readTextFile, writePrivateFile } from './private-file.ts';
 import { isAlive, nodeSystem } from './system.ts';
 import type { SetupProgress } from './types.ts';
-import type { Away, Endpoint } from './worker-link.ts';
 import { type OutputLine, parseOutputLine } from './worker-output.ts';
 
 export interface LocalAddress {

@@ -3,8 +3,9 @@ import { isFinal, type RunEvent, type RunState, roughBytes } from '../../shared/
 import { contains, type History, livesAfter } from '../../shared/lives.ts';
 import type { RunSummary } from '../../shared/run.ts';
 import { journalFailedThere, refusedError, workerLost } from './errors.ts';
+import type { RunFollower } from './run-followers.ts';
 import type { ConnectionState } from './types.ts';
-import type { RunFollower, WorkerLink } from './worker-link.ts';
+import type { WorkerLink } from './worker-link.ts';
 
 /** Bytes of events that may wait to be taken before no more are read, and to which they fall before more are. */
 const mostWaiting = 1024 * 1024;

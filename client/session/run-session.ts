@@ -16,10 +16,11 @@ import {
 } from './errors.ts';
 import { type JournalFile, journalChunks } from './journal-file.ts';
 import { RunFiles } from './run-files.ts';
+import type { RunFollower } from './run-followers.ts';
 import type { RunFold } from './run-view.ts';
 import type { RunView } from './types.ts';
 import { unlessAborted } from './unless-aborted.ts';
-import type { RunFollower, WorkerLink } from './worker-link.ts';
+import type { WorkerLink } from './worker-link.ts';
 
 /** A command waits for this long for a worker that is away. */
 const commandPatienceMs = 20_000;

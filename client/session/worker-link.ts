@@ -1,7 +1,5 @@
 import { Alarm } from '../../shared/alarm.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { TeletrainError } from '../../shared/errors.ts';
-import type { Drawing, RunEvent, RunStatus } from '../../shared/events.ts';
 import { priorityOf } from '../../shared/frame-sender.ts';
 import { encodeFrame } from '../../shared/frames.ts';
 import {
@@ -17,38 +15,18 @@ import {
   type Welcome,
 } from '../../shared/messages.ts';
 import { readOnly } from '../../shared/read-only.ts';
-import type { RunSummary } from '../../shared/run.ts';
 import type { System } from '../../shared/system.ts';
 import { type Answer, AwaitedAnswers } from './awaited-answers.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import type { ConnectionTimes } from './connection-times.ts';
-import { cancelled, connectionClosed, workerLost } from './errors.ts';
-import { type OpenSocket, openSocket, type Socket, type SocketListener } from './socket.ts';
+import { type Away, CurrentSocket, type Endpoint } from './current-socket.ts';
+import { cancelled } from './errors.ts';
+import { type RunFollower, RunFollowers } from './run-followers.ts';
+import type { OpenSocket } from './socket.ts';
 import { nodeSystem } from './system.ts';
 import type { Access, ConnectionState } from './types.ts';
-import { unlessAborted } from './unless-aborted.ts';
-
-/** Where a worker is now, and how it knows us. Asked before every attempt: a local worker moves. */
-export interface Endpoint {
-  readonly url: string;
-  readonly auth: Hello['auth'];
-  /** Of the worker's key, where it is trusted by that. */
-  readonly pin?: string | undefined;
-}
-
-/** Where a worker is not now, and may be later. */
-export interface Away {
-  readonly away: string;
-}
-
-export interface RunFollower {
-  event(event: RunEvent): void;
-  status(status: RunStatus): void;
-  drawing(drawing: Drawing): void;
-  followed(summary: RunSummary): void;
-  failed(error: TeletrainError): void;
-}
+import { type Patience, untilConnected } from './until-connected.ts';
 
 /** Who takes the results of tensor sessions. */
 export interface ResultsTaker {
@@ -77,14 +55,13 @@ export class WorkerLink {
   readonly #options: WorkerLinkOptions;
   readonly #clock: Clock;
   readonly #answers = new AwaitedAnswers();
-  readonly #followers = new Map<string, RunFollower>();
+  readonly #followers = new RunFollowers();
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #controlListeners = new Set<() => void>();
   /** Those for whom events come too fast just now. */
   readonly #holders = new Set<object>();
-  readonly #ended = new AbortController();
   #resultsTaker: ResultsTaker | undefined;
-  #socket: Socket | undefined;
+  readonly #socket: CurrentSocket;
   readonly #alarm: Alarm;
   #welcome: Welcome | undefined;
   #control: ControlState | undefined;
@@ -101,6 +78,15 @@ export class WorkerLink {
       ...(options.times ? { times: options.times } : {}),
       ...(options.glance ? { glance: true } : {}),
       ...(options.lastEpoch === undefined ? {} : { lastEpoch: options.lastEpoch }),
+    });
+    this.#socket = new CurrentSocket(options, {
+      refused: (error) => this.#do(this.#machine.refuse(error)),
+      untrusted: (error) => this.#do(this.#machine.untrusted(clock.monotonic(), error)),
+      opened: (auth) => this.#do(this.#machine.opened(clock.monotonic(), auth)),
+      closed: (code, reason) => this.#do(this.#machine.closed(clock.monotonic(), code, reason)),
+      heard: () => this.#machine.heard(clock.monotonic()),
+      received: (message) => this.#received(message),
+      drained: () => this.#resultsTaker?.drained(),
     });
   }
 
@@ -153,35 +139,9 @@ export class WorkerLink {
    * @throws TeletrainError the refusal; `worker-lost` after `patienceMs` or so many attempts;
    *   `cancelled`.
    */
-  async connected(options: {
-    patienceMs: number;
-    attempts?: number;
-    signal?: AbortSignal;
-  }): Promise<Welcome> {
+  connected(patience: Patience): Promise<Welcome> {
     this.start();
-    const { promise, resolve, reject } = Promise.withResolvers<Welcome>();
-    let failed = 0;
-    const look = (state: ConnectionState): void => {
-      if (state.kind === 'waiting') failed += 1;
-      if (state.kind === 'waiting' && failed === options.attempts) reject(workerLost(state.reason));
-      if (state.kind === 'connected' && this.#welcome) resolve(this.#welcome);
-      if (state.kind === 'offline') reject(connectionClosed());
-      if (state.kind === 'refused') {
-        reject(new TeletrainError(state.code, state.message, { hint: state.hint }));
-      }
-    };
-    const stopListening = this.onState(look);
-    const stopTimer = this.#clock.after(options.patienceMs, () => {
-      const { state } = this;
-      reject(workerLost(state.kind === 'waiting' ? state.reason : 'it does not answer'));
-    });
-    try {
-      look(this.state);
-      return await unlessAborted(promise, 'Connecting', options.signal);
-    } finally {
-      stopListening();
-      stopTimer();
-    }
+    return untilConnected(this, this.#clock, patience);
   }
 
   /**
@@ -223,8 +183,7 @@ export class WorkerLink {
 
   /** Does nothing where another follower has taken its place. */
   unfollow(run: string, follower: RunFollower): void {
-    if (this.#followers.get(run) !== follower) return;
-    this.#followers.delete(run);
+    if (!this.#followers.remove(run, follower)) return;
     this.#do(this.#machine.unfollow(this.#clock.monotonic(), run));
   }
 
@@ -238,7 +197,7 @@ export class WorkerLink {
     this.#pause();
     return () => {
       if (!this.#holders.delete(holder) || this.#holders.size > 0) return;
-      this.#socket?.resume();
+      this.#socket.now?.resume();
       this.#do(this.#machine.release(this.#clock.monotonic()));
     };
   }
@@ -253,23 +212,24 @@ export class WorkerLink {
    */
   sendCommands(frame: Uint8Array, sent?: () => void): boolean {
     const priority = priorityOf('commands', frame.byteLength);
-    if (this.state.kind !== 'connected' || !this.#socket?.hasRoom(priority)) return false;
-    this.#socket.send(priority, frame, sent);
+    const socket = this.#machine.isConnected ? this.#socket.now : undefined;
+    if (!socket?.hasRoom(priority)) return false;
+    socket.send(priority, frame, sent);
     return true;
   }
 
   /** A `commands` frame that only says which results arrived: the worker may be waiting for that. */
   sendConfirmation(frame: Uint8Array): void {
-    if (this.state.kind === 'connected') this.#socket?.send('control', frame);
+    if (this.#machine.isConnected) this.#socket.now?.send('control', frame);
   }
 
   get follows(): number {
-    return this.#followers.size;
+    return this.#followers.count;
   }
 
   close(): void {
     this.#do(this.#machine.stop());
-    this.#ended.abort();
+    this.#socket.end();
     this.#alarm.set(Number.POSITIVE_INFINITY);
     this.#listeners.clear();
     this.#controlListeners.clear();
@@ -277,8 +237,8 @@ export class WorkerLink {
   }
 
   #pause(): void {
-    if (this.#holders.size === 0 || this.state.kind !== 'connected') return;
-    this.#socket?.pause();
+    if (this.#holders.size === 0 || !this.#machine.isConnected) return;
+    this.#socket.now?.pause();
     this.#machine.hold();
   }
 
@@ -290,18 +250,16 @@ export class WorkerLink {
   #perform(effect: ConnectionEffect): void {
     switch (effect.type) {
       case 'connect':
-        void this.#connect();
+        void this.#socket.open();
         return;
       case 'send':
         this.#send(effect.kind, encodeFrame(effect.kind, effect.header, effect.payload));
         return;
       case 'close':
-        this.#socket?.close(effect.code, effect.reason);
-        this.#socket = undefined;
+        this.#socket.close(effect.code, effect.reason);
         return;
       case 'terminate':
-        this.#socket?.terminate();
-        this.#socket = undefined;
+        this.#socket.terminate();
         return;
       case 'state':
         for (const listener of this.#listeners) listener(effect.state);
@@ -321,82 +279,22 @@ export class WorkerLink {
       case 'rejected':
         this.#answers.failed(effect.id, effect.error);
         return;
-      case 'event':
-        this.#followers.get(effect.event.run)?.event(effect.event);
-        return;
-      case 'status':
-        this.#followers.get(effect.status.run)?.status(effect.status);
-        return;
-      case 'drawing':
-        this.#followers.get(effect.drawing.run)?.drawing(effect.drawing);
-        return;
       case 'results':
         this.#resultsTaker?.results(effect.header, effect.payload);
         return;
-      case 'followed':
-        this.#followers.get(effect.run)?.followed(effect.summary);
-        return;
-      case 'follow-failed': {
-        const follower = this.#followers.get(effect.run);
-        this.#followers.delete(effect.run);
-        follower?.failed(effect.error);
-      }
+      default:
+        this.#followers.tell(effect);
     }
   }
 
   #send(kind: FrameKind, frame: Uint8Array): void {
-    this.#socket?.send(priorityOf(kind, frame.byteLength), frame);
+    this.#socket.now?.send(priorityOf(kind, frame.byteLength), frame);
   }
 
-  async #connect(): Promise<void> {
-    let endpoint: Endpoint | Away;
-    try {
-      endpoint = await this.#options.endpoint();
-    } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      if (!(error instanceof TeletrainError)) throw error;
-      this.#do(this.#machine.refuse(error));
-      return;
-    }
-    if (this.#ended.signal.aborted) return;
-    if ('away' in endpoint) {
-      this.#do(this.#machine.closed(this.#clock.monotonic(), 1006, endpoint.away));
-      return;
-    }
-    const { url, auth, pin } = endpoint;
-    // What an older socket still says no longer matters.
-    const isCurrent = (): boolean => this.#socket === socket;
-    const open = this.#options.openSocket ?? openSocket;
-    const listener: SocketListener = {
-      opened: () => {
-        if (isCurrent()) this.#do(this.#machine.opened(this.#clock.monotonic(), auth));
-        else socket.terminate();
-      },
-      heard: () => {
-        if (isCurrent()) this.#machine.heard(this.#clock.monotonic());
-      },
-      received: (message) => {
-        if (!isCurrent()) return true;
-        const effects = this.#machine.received(this.#clock.monotonic(), message);
-        this.#do(effects);
-        // Results were copied from it; an answer's payload is its asker's.
-        return effects.some(({ type }) => type === 'results');
-      },
-      drained: () => {
-        if (isCurrent()) this.#resultsTaker?.drained();
-      },
-      closed: (code, reason) => {
-        if (!isCurrent()) return;
-        this.#socket = undefined;
-        this.#do(this.#machine.closed(this.#clock.monotonic(), code, reason));
-      },
-      untrusted: (error) => {
-        if (!isCurrent()) return;
-        this.#socket = undefined;
-        this.#do(this.#machine.untrusted(this.#clock.monotonic(), error));
-      },
-    };
-    const socket = open(url, listener, pin);
-    this.#socket = socket;
+  /** @returns whether its bytes are not looked at any more: results were copied; an answer's are its asker's. */
+  #received(message: Uint8Array): boolean {
+    const effects = this.#machine.received(this.#clock.monotonic(), message);
+    this.#do(effects);
+    return effects.some(({ type }) => type === 'results');
   }
 }

@@ -7,11 +7,12 @@ import { pinPattern } from '../../shared/pin.ts';
 import type { System } from '../../shared/system.ts';
 import { version } from '../../shared/version.ts';
 import type { ConnectionTimes } from './connection-times.ts';
+import type { Away, Endpoint } from './current-socket.ts';
 import { unknownWorker } from './errors.ts';
 import type { LocalWorker, StartLocalOptions } from './local-worker.ts';
 import type { OpenSocket } from './socket.ts';
 import type { Invitation, WorkerReference, WorkerState } from './types.ts';
-import { type Away, type Endpoint, WorkerLink, type WorkerLinkOptions } from './worker-link.ts';
+import { WorkerLink, type WorkerLinkOptions } from './worker-link.ts';
 import { localName, type PairedWorker, type PairedWorkers } from './workers.ts';
 
 /** How long a command waits for a worker that it needs now. */

@@ -91,3 +91,29 @@ test('a worker whose key is not its own for a while is tried again after a pause
   expect(state.retryAt).toBeLessThanOrEqual(clock.monotonic() + defaultTimes.longestDelayMs);
   link.close();
 });
+
+test('a request that has no form on the wire is refused at once, and no later connection breaks by it', async () => {
+  const { link, clock, sockets } = await connected();
+  // Not what its type says.
+  const params = { run: (() => 'none') as unknown as string };
+  await expect(link.request('run.unfollow', params)).rejects.toThrow(TypeError);
+  sockets[0]?.listener.closed(1006, '');
+  clock.pass(defaultTimes.longestDelayMs);
+  await expect.poll(() => sockets.length).toBe(2);
+  sockets[1]?.listener.opened();
+  expect(link.state.kind).toBe('connected');
+  link.close();
+});
+
+test('a request that is given up is no longer waited for, and what its signal does later is nothing to it', async () => {
+  const { link, fallSilent } = await connected();
+  const done = new AbortController();
+  await link.request('run.unfollow', { run: 'one' }, { signal: done.signal });
+  done.abort();
+  fallSilent();
+  const given = new AbortController();
+  const asked = link.request('run.unfollow', { run: 'one' }, { signal: given.signal });
+  given.abort();
+  await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+  link.close();
+});
