@@ -1,21 +1,11 @@
 import { TeletrainError } from '../../shared/errors.ts';
-import type { RunEvent } from '../../shared/events.ts';
 import { decodeFrame, type Frame } from '../../shared/frames.ts';
 import { closeCodes, protocolVersions } from '../../shared/limits.ts';
 import {
-  byeSchema,
-  controlFrameSchema,
-  drawingFrameSchema,
-  errorSchema,
-  eventFrameSchema,
   type FrameKind,
   type Hello,
   type MethodName,
   type ParamsOf,
-  pingSchema,
-  responseSchema,
-  resultsHeaderSchema,
-  statusFrameSchema,
   type Welcome,
   welcomeSchema,
 } from '../../shared/messages.ts';
@@ -24,9 +14,10 @@ import type { ConnectionEffect } from './connection-effects.ts';
 import { type ConnectionPhase, stateOf } from './connection-phase.ts';
 import { type ConnectionTimes, defaultTimes, retryDelay } from './connection-times.ts';
 import { Conversation } from './conversation.ts';
-import { connectionClosed, fromWire, workerLost } from './errors.ts';
+import { connectionClosed, workerLost } from './errors.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { checkedHeader, isRefusal, refusalFor, sentenceFor } from './incoming.ts';
+import { Reception } from './reception.ts';
 import type { ConnectionState } from './types.ts';
 
 /**
@@ -62,6 +53,7 @@ export class Connection {
   readonly #random: () => number;
   readonly #conversation: Conversation;
   readonly #heartbeat: Heartbeat;
+  readonly #reception: Reception;
   #effects: ConnectionEffect[] = [];
   #phase: ConnectionPhase = { kind: 'idle' };
   /** Attempts since a connection last settled. */
@@ -69,8 +61,6 @@ export class Connection {
   #epoch: string | undefined;
   #restarted = false;
   #wasWelcomed = false;
-  /** What the worker said before it closed. */
-  #complaint: TeletrainError | undefined;
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
@@ -82,6 +72,12 @@ export class Connection {
       requestPrefix: settings.requestPrefix,
       askAnewMs: this.#times.pingMs,
       emit: (effect) => this.#effects.push(effect),
+    });
+    this.#reception = new Reception({
+      conversation: this.#conversation,
+      heartbeat: this.#heartbeat,
+      emit: (effect) => this.#effects.push(effect),
+      onPong: () => this.#sayState(),
     });
     this.#epoch = settings.lastEpoch;
   }
@@ -113,7 +109,7 @@ export class Connection {
   opened(now: number, auth: Hello['auth']): ConnectionEffect[] {
     if (this.#phase.kind !== 'connecting') return [];
     this.#enter({ kind: 'greeting', attempt: this.#phase.attempt, since: now });
-    this.#complaint = undefined;
+    this.#reception.begin();
     const { client, glance } = this.#settings;
     const more = glance ? { glance } : {};
     this.#send('hello', { protocol: this.#versions, client, auth, capabilities, ...more });
@@ -142,8 +138,8 @@ export class Connection {
     if (phase.kind !== 'connecting' && phase.kind !== 'greeting' && phase.kind !== 'connected') {
       return [];
     }
-    if (isRefusal(code)) this.#refuse(this.#complaint ?? refusalFor(code));
-    else this.#lose(now, this.#complaint?.message ?? (reason || sentenceFor(code)), code);
+    if (isRefusal(code)) this.#refuse(this.#reception.complaint ?? refusalFor(code));
+    else this.#lose(now, this.#reception.complaint?.message ?? (reason || sentenceFor(code)), code);
     return this.#drain();
   }
 
@@ -312,65 +308,14 @@ export class Connection {
   }
 
   #take(now: number, frame: Frame): void {
-    if (this.#phase.kind === 'greeting') {
-      if (frame.kind === 'welcome') this.#welcomed(now, checkedHeader(welcomeSchema, frame));
-      else if (frame.kind === 'error') {
-        this.#complaint = fromWire(checkedHeader(errorSchema, frame).error);
-      } else if (frame.kind === 'bye') {
-        this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
-      } else if (frame.kind === 'ping') this.#send('pong', checkedHeader(pingSchema, frame));
-      return;
-    }
-    switch (frame.kind) {
-      case 'event':
-        this.#event(now, checkedHeader(eventFrameSchema, frame).event);
-        return;
-      case 'status': {
-        const { status } = checkedHeader(statusFrameSchema, frame);
-        if (this.#conversation.follows(status.run)) this.#effects.push({ type: 'status', status });
-        return;
-      }
-      case 'drawing': {
-        const { drawing } = checkedHeader(drawingFrameSchema, frame);
-        if (this.#conversation.follows(drawing.run))
-          this.#effects.push({ type: 'drawing', drawing });
-        return;
-      }
-      case 'control': {
-        const { control } = checkedHeader(controlFrameSchema, frame);
-        this.#effects.push({ type: 'control', control });
-        return;
-      }
-      case 'response': {
-        const { id, result } = checkedHeader(responseSchema, frame);
-        this.#conversation.answered(id, result, frame.payload);
-        return;
-      }
-      case 'results': {
-        const header = checkedHeader(resultsHeaderSchema, frame);
-        this.#effects.push({ type: 'results', header, payload: frame.payload });
-        return;
-      }
-      case 'error': {
-        const { id, error } = checkedHeader(errorSchema, frame);
-        if (id === undefined) this.#complained(now, fromWire(error));
-        else this.#conversation.failed(id, fromWire(error));
-        return;
-      }
-      case 'ping':
-        this.#send('pong', checkedHeader(pingSchema, frame));
-        return;
-      case 'pong':
-        this.#heartbeat.answered(now, checkedHeader(pingSchema, frame).time);
-        this.#sayState();
-        return;
-      case 'bye':
-        this.#complaint = fromWire(checkedHeader(byeSchema, frame).reason);
-        return;
-      default:
-        // A welcome said twice, a kind that only clients send, one of a newer version: nothing depends on it.
-        return;
-    }
+    if (this.#phase.kind !== 'greeting') {
+      const why = this.#reception.take(now, frame);
+      if (why === undefined) return;
+      this.#effects.push({ type: 'close', code: closeCodes.malformed, reason: 'event-gap' });
+      this.#lose(now, why);
+    } else if (frame.kind === 'welcome') {
+      this.#welcomed(now, checkedHeader(welcomeSchema, frame));
+    } else this.#reception.takeOfAnyone(frame);
   }
 
   #welcomed(now: number, welcome: Welcome): void {
@@ -388,18 +333,5 @@ export class Connection {
     this.#enter({ kind: 'connected', since: now });
     this.#ping(now);
     this.#conversation.connected(now);
-  }
-
-  #event(now: number, event: RunEvent): void {
-    const why = this.#conversation.event(now, event);
-    if (why === undefined) return;
-    this.#effects.push({ type: 'close', code: closeCodes.malformed, reason: 'event-gap' });
-    this.#lose(now, why);
-  }
-
-  /** Said before the worker closes, or of a run whose journal took no more. */
-  #complained(now: number, error: TeletrainError): void {
-    this.#complaint = error;
-    if (error.code === 'journal-failed') this.#conversation.askAnew(now);
   }
 }
