@@ -73,8 +73,8 @@ export function valuesOf(bytes: Uint8Array, dtype: DataTypeName, size: number): 
     : new Float32Array(buffer, byteOffset, byteLength / 4);
 }
 
-/** C++ does as it likes with a bool that is neither 0 nor 1. */
-function truthOf(bytes: Uint8Array): Uint8Array {
+/** Each byte as 0 or 1: C++ does as it likes with a bool that is neither. */
+export function truthOf(bytes: Uint8Array): Uint8Array {
   return bytes.every((byte) => byte <= 1) ? bytes : bytes.map((byte) => (byte === 0 ? 0 : 1));
 }
 

@@ -32,17 +32,21 @@ export async function openTensors(): Promise<Target> {
       Array.from({ length: 1 + chance.below(2) }, (_, place) => batch(chance, place)),
     run: async (input) => {
       const counts = new Map<string, number>();
-      const results = new ResultWriter((payload) => {
-        const bytes = Buffer.concat(payload);
-        if (bytes.length > limits.frameBytes - limits.headerBytes) {
-          throw new Error(`results of ${bytes.length} bytes`);
-        }
-        for (const one of decodeBatch(bytes).list) {
-          const result = parseResult(one);
-          if (result[0] === 'failed') requireReason(result[2]);
-          const word = result[0] === 'failed' ? result[2].code : result[0];
-          counts.set(word, (counts.get(word) ?? 0) + 1);
-        }
+      const results = new ResultWriter({
+        send: (payload, written) => {
+          const bytes = Buffer.concat(payload);
+          if (bytes.length > limits.frameBytes - limits.headerBytes) {
+            throw new Error(`results of ${bytes.length} bytes`);
+          }
+          for (const one of decodeBatch(bytes).list) {
+            const result = parseResult(one);
+            if (result[0] === 'failed') requireReason(result[2]);
+            const word = result[0] === 'failed' ? result[2].code : result[0];
+            counts.set(word, (counts.get(word) ?? 0) + 1);
+          }
+          written();
+        },
+        unsentBytes: 0,
       });
       const session = new TensorSession(quota, results);
       const engine = tf.engine();

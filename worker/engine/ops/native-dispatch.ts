@@ -15,7 +15,11 @@ export interface NativeAttribute {
 
 /** What is used of the addon compiled from tfjs-node's binding. */
 interface NativeBinding {
-  createTensor(shape: readonly number[], dtype: number, values: Int32Array | Float32Array): number;
+  createTensor(
+    shape: readonly number[],
+    dtype: number,
+    values: Int32Array | Float32Array | Uint8Array,
+  ): number;
   deleteTensor(id: number): void;
   executeOp(
     name: string,
@@ -26,6 +30,8 @@ interface NativeBinding {
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
   readonly TF_INT64: number;
+  readonly TF_BOOL: number;
+  readonly TF_UINT8: number;
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_INT: number;
   readonly TF_ATTR_FLOAT: number;
@@ -158,6 +164,12 @@ export class NativeDispatch {
     return { id, shape: [], dtype };
   }
 
+  /** A uint8 vector. TensorFlow may read the bytes where they are for as long as it lives. */
+  bytes(values: Uint8Array): NativeTensor {
+    const [shape, dtype] = [[values.length], this.#binding.TF_UINT8];
+    return { id: this.#binding.createTensor(shape, dtype, values), shape, dtype };
+  }
+
   boolAttribute(name: string, value: boolean): NativeAttribute {
     return { name, type: this.#binding.TF_ATTR_BOOL, value };
   }
@@ -174,9 +186,9 @@ export class NativeDispatch {
     return { name, type: this.#binding.TF_ATTR_STRING, value };
   }
 
-  typeAttribute(name: string, value: 'float32' | 'int32'): NativeAttribute {
-    const type = value === 'float32' ? this.#binding.TF_FLOAT : this.#binding.TF_INT32;
-    return { name, type: this.#binding.TF_ATTR_TYPE, value: type };
+  typeAttribute(name: string, value: 'float32' | 'int32' | 'bool'): NativeAttribute {
+    const { TF_FLOAT: float32, TF_INT32: int32, TF_BOOL: bool } = this.#binding;
+    return { name, type: this.#binding.TF_ATTR_TYPE, value: { float32, int32, bool }[value] };
   }
 }
 

@@ -29,6 +29,8 @@ const shareOfMemory = 0.5;
 /** Read from the pipe at a time: as many as the system lets wait in it, and more than one chunk. */
 const readBytes = 512 * 1024;
 
+const nothing = new Uint8Array(0);
+
 /** Its set-up may last, and is bounded by itself; the gateway ends an engine that starts and says nothing. */
 const repeatMs = 20_000;
 let doing: string | undefined;
@@ -69,14 +71,23 @@ function serve(bytes: number): void {
     },
   });
   let taken = 0;
-  const send = (payload: readonly Uint8Array[]) => {
+  const send = (payload: readonly Uint8Array[], written = () => {}) => {
     const length = payload.reduce((sum, part) => sum + part.byteLength, 0);
     pipe.cork();
     pipe.write(pipeHead(taken, length));
     for (const part of payload) pipe.write(part);
+    // Called when all before it has left, too.
+    pipe.write(nothing, (error) => {
+      if (!error) written();
+    });
     pipe.uncork();
   };
-  const results = new ResultWriter(send, () => pipe.writableLength);
+  const results = new ResultWriter({
+    send,
+    get unsentBytes() {
+      return pipe.writableLength;
+    },
+  });
   const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
   const take = async ({ number, payload }: PipeMessage) => {
     if (pipe.destroyed) return;
@@ -88,9 +99,11 @@ function serve(bytes: number): void {
       pipe.destroy();
       return;
     }
-    taken = number;
-    if (!results.flush()) send([]);
     releaseBytes(payload);
+    results.inOrder(() => {
+      taken = number;
+      if (!results.flush()) send([]);
+    });
   };
   let done = Promise.resolve();
   const reader = new PipeReader((message) => {

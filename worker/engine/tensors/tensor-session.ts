@@ -11,9 +11,9 @@ import {
   type StoredTypeName,
   sizeOf,
   type TensorValues,
-  valuesOf,
 } from '../../../shared/tensors/data.ts';
 import { isModelCommand } from '../../../shared/tensors/model-commands.ts';
+import { type ArrivingTensor, arrivingTensor, heldOf } from './arriving-tensor.ts';
 import { noMemory, told, tooMuchToSend, wordsOf } from './failures.ts';
 import { namedAttributes } from './kernel-arguments.ts';
 import { SessionModels } from './models/session-models.ts';
@@ -22,14 +22,12 @@ import type { ResultWriter } from './result-writer.ts';
 import { runKernel } from './run-kernel.ts';
 import { bytesIn, bytesPerString, describeTensor } from './tensor-bytes.ts';
 import { type Quota, TensorStore } from './tensor-store.ts';
+import { valuesInPieces } from './tensor-values.ts';
 
 type CommandOf<Name extends TensorCommand[0]> = Extract<TensorCommand, [Name, ...unknown[]]>;
 
-/** An upload of which more is to come. */
 interface Arriving {
-  readonly dtype: StoredTypeName;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly tensor: ArrivingTensor;
   received: number;
 }
 
@@ -81,7 +79,7 @@ export class TensorSession {
         return;
       case 'dispose':
         for (const handle of command[1]) {
-          this.#arrived(handle);
+          this.#arrived(handle)?.giveUp();
           this.#store.release(handle);
         }
         return;
@@ -170,17 +168,18 @@ export class TensorSession {
       return;
     }
     if (at === -1) {
-      const bytes = allocated(byteLength);
-      if (bytes === undefined) {
+      const tensor = allocated(dtype, shape, byteLength);
+      if (tensor === undefined) {
         this.#fail([handle], noMemory(`An upload of [${shape}]`, call));
         return;
       }
       this.#arrivingBytes += byteLength;
-      this.#arriving.set(handle, { dtype, shape, bytes, received: 0 });
+      this.#arriving.set(handle, { tensor, received: 0 });
       return;
     }
     // The batch's own memory is used again.
-    this.#hold(handle, dtype, shape, new Uint8Array(rawPart(raw, at, byteLength)));
+    const bytes = new Uint8Array(rawPart(raw, at, byteLength));
+    this.#store.hold(handle, heldOf(dtype, shape, bytes));
   }
 
   #part([, handle, offset, at, length]: CommandOf<'part'>, raw: Uint8Array): void {
@@ -190,23 +189,15 @@ export class TensorSession {
       if (this.#store.get(handle)) return;
       throw malformed(`a part of an upload to ${handle}, which was not begun`);
     }
-    if (offset !== upload.received || offset + length > upload.bytes.length) {
+    const { tensor } = upload;
+    if (offset !== upload.received || offset + length > tensor.byteLength) {
       throw malformed(`a part of an upload at ${offset}, where ${upload.received} was expected`);
     }
-    upload.bytes.set(rawPart(raw, at, length), offset);
+    tensor.add(rawPart(raw, at, length));
     upload.received += length;
-    if (upload.received < upload.bytes.length) return;
+    if (upload.received < tensor.byteLength) return;
     this.#arrived(handle);
-    this.#hold(handle, upload.dtype, upload.shape, upload.bytes);
-  }
-
-  #hold(handle: number, dtype: StoredTypeName, shape: readonly number[], bytes: Uint8Array): void {
-    if (dtype === 'bytes') {
-      this.#store.hold(handle, { bytes });
-      return;
-    }
-    const values = valuesOf(bytes, dtype, sizeOf(shape));
-    this.#store.hold(handle, { tensor: makeTensor(values, shape, dtype) });
+    this.#store.hold(handle, tensor.whole());
   }
 
   #read([, id, handle]: CommandOf<'read'>): void {
@@ -226,6 +217,11 @@ export class TensorSession {
       return;
     }
     try {
+      const source = valuesInPieces(tensor);
+      if (source) {
+        this.#results.addSource(id, tensor.dtype, tensor.shape, source);
+        return;
+      }
       // Strings come as the bytes that they are.
       const values = tf.engine().readSync(tensor.dataId) as TensorValues;
       this.#results.addData(id, tensor.dtype, tensor.shape, values);
@@ -261,10 +257,12 @@ export class TensorSession {
     return this.#store.refusal(handles + this.#arriving.size, bytes + this.#arrivingBytes);
   }
 
-  /** An upload is whole, or was given up. */
-  #arrived(handle: number): void {
-    this.#arrivingBytes -= this.#arriving.get(handle)?.bytes.length ?? 0;
+  /** An upload is whole, or not wanted any more. */
+  #arrived(handle: number): ArrivingTensor | undefined {
+    const tensor = this.#arriving.get(handle)?.tensor;
+    this.#arrivingBytes -= tensor?.byteLength ?? 0;
     this.#arriving.delete(handle);
+    return tensor;
   }
 
   #fail(outputs: readonly number[], failure: Failure, isNew = true): void {
@@ -280,20 +278,16 @@ export class TensorSession {
 }
 
 /** Undefined where the system has no room for so many bytes. */
-function allocated(bytes: number): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return new Uint8Array(bytes);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return undefined;
-  }
-}
-
-function makeTensor(
-  values: TensorValues,
+function allocated(
+  dtype: StoredTypeName,
   shape: readonly number[],
-  dtype: DataTypeName,
-): tf.Tensor {
-  // Its type names typed arrays and strings, and it takes strings' bytes as they are, too.
-  return tf.engine().makeTensor(values as tf.DataValues, [...shape], dtype);
+  byteLength: number,
+): ArrivingTensor | undefined {
+  try {
+    return arrivingTensor(dtype, shape, byteLength);
+  } catch (error) {
+    // TensorFlow's errors have no class.
+    if (error instanceof RangeError || /OOM|[Mm]emory/.test(wordsOf(error))) return undefined;
+    throw error;
+  }
 }

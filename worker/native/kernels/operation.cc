@@ -195,6 +195,15 @@ int32_t* Call::integersInPlace(int input, const Shape& wanted) const {
   return static_cast<int32_t*>(values(TF_INT32, input, wanted));
 }
 
+Bytes Call::bytes(int input) const {
+  const TF_Tensor* tensor = inputs_[input];
+  const TF_DataType type = TF_TensorType(tensor);
+  if (type != TF_FLOAT && type != TF_INT32 && type != TF_BOOL && type != TF_UINT8) {
+    refuse(input, "is not float32, int32, bool or uint8");
+  }
+  return {static_cast<uint8_t*>(TF_TensorData(tensor)), TF_TensorByteSize(tensor)};
+}
+
 void* Call::newOutput(TF_DataType type, int output, const Shape& shape) {
   size_t bytes = TF_DataTypeSize(type);
   for (const int64_t dimension : shape) bytes *= static_cast<size_t>(dimension);

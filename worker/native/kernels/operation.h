@@ -45,6 +45,12 @@ struct Deleter {
   void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
 };
 
+// Memory of a tensor.
+struct Bytes {
+  uint8_t* at;
+  size_t count;
+};
+
 // One call of an operation.
 class Call final : public Runtime {
  public:
@@ -70,6 +76,9 @@ class Call final : public Runtime {
   const int32_t* integers(int input, const Shape& shape) const;
   int32_t* integersInPlace(int input, const Shape& shape) const;
   bool isIntegers(int input) const;
+  // An input's memory, of any shape, to be changed as by inPlace. Throws ArgumentError unless it is
+  // float32, int32, bool or uint8: of other types the bytes are not all that there is.
+  Bytes bytes(int input) const;
   // The new output's values; a dimension may be zero.
   float* output(int output, const Shape& shape);
   int32_t* integersOutput(int output, const Shape& shape);

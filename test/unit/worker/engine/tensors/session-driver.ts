@@ -18,9 +18,13 @@ export class SessionDriver {
   #ids = 0;
 
   constructor(bytes = 1e8) {
-    this.#results = new ResultWriter((payload) => {
-      const { list, raw } = decodeBatch(Buffer.concat(payload));
-      for (const entry of list) this.#answers.push({ result: parseResult(entry), raw });
+    this.#results = new ResultWriter({
+      send: (payload, written) => {
+        const { list, raw } = decodeBatch(Buffer.concat(payload));
+        for (const entry of list) this.#answers.push({ result: parseResult(entry), raw });
+        written();
+      },
+      unsentBytes: 0,
     });
     this.#session = new TensorSession({ bytes, handles: 100 }, this.#results);
   }

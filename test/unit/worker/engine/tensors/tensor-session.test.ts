@@ -19,12 +19,16 @@ onEachEngine((engine) => {
   beforeEach(() => {
     answers = [];
     raws = [];
-    results = new ResultWriter((payload) => {
-      const { list, raw } = decodeBatch(Buffer.concat(payload));
-      for (const entry of list) {
-        answers.push(parseResult(entry));
-        raws.push(raw);
-      }
+    results = new ResultWriter({
+      send: (payload, written) => {
+        const { list, raw } = decodeBatch(Buffer.concat(payload));
+        for (const entry of list) {
+          answers.push(parseResult(entry));
+          raws.push(raw);
+        }
+        written();
+      },
+      unsentBytes: 0,
     });
     session = new TensorSession(quota, results);
   });
@@ -85,6 +89,56 @@ onEachEngine((engine) => {
       [0, limits.chunkBytes],
       [limits.chunkBytes, 40],
     ]);
+  });
+
+  test('an upload in parts of any type and length comes back as it was sent', async () => {
+    const session = new TensorSession({ bytes: 2e7, handles: 10 }, results);
+    const given = async (commands: readonly Command[], raw: Uint8Array[] = []) => {
+      await session.take(Buffer.from(Buffer.concat(encodeBatch(commands, raw))));
+      results.flush();
+    };
+    const before = engine().liveTensors();
+    const size = 1_500_001;
+    const floats = Float32Array.from({ length: size }, (_, index) => index / 3);
+    const integers = Int32Array.from({ length: size }, (_, index) => 7 - index * 1001);
+    const truths = Uint8Array.from({ length: size }, (_, index) => index % 3);
+    for (const [dtype, values] of [
+      ['float32', floats],
+      ['int32', integers],
+      ['bool', truths],
+    ] as const) {
+      const bytes = bytesOf(values);
+      await given([['upload', 1, dtype, [1, size], bytes.length, -1]]);
+      // Not all of one length, nor at a multiple of anything.
+      for (let at = 0, length = 300_001; at < bytes.length; at += length, length = 250_007) {
+        const part = bytes.subarray(at, at + length);
+        await given([['part', 1, at, 0, part.length]], [part]);
+      }
+      answers = [];
+      raws = [];
+      // What comes after the values is told after them, and the tensor may be gone by then.
+      await given([
+        ['read', 1, 1],
+        ['run', 'Fill', [], [[2], 1, 'float32'], [2]],
+        ['dispose', [1]],
+        ['describe', 2, [2]],
+        ['dispose', [2]],
+      ]);
+      const kinds = answers.map(([type]) => type);
+      expect(kinds.indexOf('described')).toBe(kinds.length - 1);
+      const read = Buffer.concat(
+        answers.slice(0, -1).map((answer, place) => {
+          if (answer[0] !== 'data') throw new Error(JSON.stringify(answer));
+          const [, , , , , , at, length] = answer;
+          return rawPart(raws[place] ?? new Uint8Array(0), at, length);
+        }),
+      );
+      const expected = dtype === 'bool' ? truths.map((value) => Math.min(value, 1)) : values;
+      expect(read.equals(Buffer.from(bytesOf(expected)))).toBe(true);
+    }
+    await given([['upload', 3, 'float32', [size], size * 4, -1]]);
+    await given([['dispose', [3]]]);
+    expect(engine().liveTensors()).toBe(before);
   });
 
   test('tells at once what failed, with the shapes, and lets its outputs stand for it', async () => {
