@@ -86,6 +86,27 @@ export function encodeFrameOfParts(
   return frame;
 }
 
+/**
+ * A frame around a payload before which, in the same memory, there is room for the rest: nothing is copied.
+ * That room is overwritten; where it is too small the payload is copied into a frame of its own.
+ * @throws TeletrainError `frame-too-large`.
+ */
+export function encodeFrameInPlace(
+  kind: FrameKind,
+  header: unknown,
+  payload: Uint8Array,
+): Uint8Array {
+  const headerBytes = writer.write(header);
+  const before = prefixBytes + aligned(headerBytes);
+  if (payload.byteOffset < before) return encodeFrame(kind, header, payload);
+  checkSize(kind, headerBytes, before + payload.byteLength);
+  const start = payload.byteOffset - before;
+  const frame = Buffer.from(payload.buffer, start, before + payload.byteLength);
+  writePrefix(frame, kind, headerBytes, payload.byteLength);
+  writer.copyTo(frame, prefixBytes);
+  return frame;
+}
+
 /** One field, the fixed string of five letters `event`; its value follows. */
 const eventField = Buffer.from([0x81, 0xa5, ...Buffer.from('event')]);
 

@@ -11,8 +11,10 @@ export interface PipeMessage {
    * To the engine: which batch this is. From it: the last batch that it is done with.
    */
   readonly number: number;
-  /** Starts at an address of its own, aligned for any type of number; the reader's to keep. */
+  /** Starts at a multiple of 16 in memory of its own, of which so much before it is free as was asked for. */
   readonly payload: Uint8Array<ArrayBuffer>;
+  /** Gives that memory back; nobody looks at it any more. */
+  readonly release: () => void;
 }
 
 export function pipeHead(number: number, payloadBytes: number): Buffer {
@@ -22,39 +24,70 @@ export function pipeHead(number: number, payloadBytes: number): Buffer {
   return head;
 }
 
-/** Puts messages together from the pieces in which they arrive. */
+/**
+ * Puts messages together from the bytes as they arrive. What is read goes straight into the message that
+ * it belongs to, where it stays; the next message's head comes with the end of the one before it.
+ */
 export class PipeReader {
   readonly #onMessage: (message: PipeMessage) => void;
+  readonly #roomBefore: number;
   readonly #head = Buffer.alloc(headBytes);
   #headFilled = 0;
-  #payload: Buffer<ArrayBuffer> | undefined;
+  /** Room before the payload, the payload, and the next head. */
+  #memory: Buffer<ArrayBuffer> | undefined;
+  #payloadBytes = 0;
   #filled = 0;
 
-  constructor(onMessage: (message: PipeMessage) => void) {
+  /** @param roomBefore bytes before each payload that are the taker's; a multiple of 16. Default: 0. */
+  constructor(onMessage: (message: PipeMessage) => void, roomBefore = 0) {
     this.#onMessage = onMessage;
+    this.#roomBefore = roomBefore;
   }
 
-  push(piece: Uint8Array): void {
-    let at = 0;
-    while (at < piece.length) {
-      if (this.#payload === undefined) {
-        const part = piece.subarray(at, at + headBytes - this.#headFilled);
-        this.#head.set(part, this.#headFilled);
-        this.#headFilled += part.length;
-        at += part.length;
-        if (this.#headFilled < headBytes) return;
-        this.#payload = Buffer.allocUnsafeSlow(this.#head.readUInt32LE(0));
-        this.#filled = 0;
-      }
-      const part = piece.subarray(at, at + this.#payload.length - this.#filled);
-      this.#payload.set(part, this.#filled);
-      this.#filled += part.length;
-      at += part.length;
-      if (this.#filled < this.#payload.length) return;
-      const payload = this.#payload;
-      this.#payload = undefined;
-      this.#headFilled = 0;
-      this.#onMessage({ number: this.#head.readUInt32LE(4), payload });
+  /** Where the next bytes are to be put; never empty. The same until `took` is called. */
+  get room(): Uint8Array {
+    if (this.#memory) return this.#memory.subarray(this.#roomBefore + this.#filled);
+    return this.#head.subarray(this.#headFilled);
+  }
+
+  /** So many bytes were put where there was room. */
+  took(length: number): void {
+    if (this.#memory === undefined) this.#headFilled += length;
+    else {
+      this.#filled += length;
+      if (this.#filled < this.#payloadBytes) return;
+      this.#give(this.#memory);
     }
+    if (this.#headFilled === headBytes) this.#begin();
+  }
+
+  /** Bytes that came another way. */
+  push(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length; ) {
+      const { room } = this;
+      const part = piece.subarray(at, at + room.length);
+      room.set(part);
+      this.took(part.length);
+      at += part.length;
+    }
+  }
+
+  #begin(): void {
+    this.#payloadBytes = this.#head.readUInt32LE(0);
+    this.#filled = 0;
+    const bytes = this.#payloadBytes === 0 ? 0 : this.#roomBefore + this.#payloadBytes + headBytes;
+    this.#memory = Buffer.allocUnsafeSlow(bytes);
+    if (this.#payloadBytes === 0) this.#give(this.#memory);
+  }
+
+  #give(memory: Buffer<ArrayBuffer>): void {
+    const { buffer } = memory;
+    const isEmpty = this.#payloadBytes === 0;
+    const payload = new Uint8Array(buffer, isEmpty ? 0 : this.#roomBefore, this.#payloadBytes);
+    const number = this.#head.readUInt32LE(4);
+    this.#headFilled = this.#filled - this.#payloadBytes;
+    this.#head.set(memory.subarray(memory.length - headBytes).subarray(0, this.#headFilled));
+    this.#memory = undefined;
+    this.#onMessage({ number, payload, release: () => buffer.transfer(0) });
   }
 }

@@ -2,6 +2,7 @@ import { Alarm } from '../../shared/alarm.ts';
 import { type Clock, sleep, systemClock } from '../../shared/clock.ts';
 import { TeletrainError } from '../../shared/errors.ts';
 import { type FrameSink, priorityOf } from '../../shared/frame-sender.ts';
+import { encodeFrameInPlace } from '../../shared/frames.ts';
 import { closeCodes, limits } from '../../shared/limits.ts';
 import type { ControlState, Hello, ResultsHeader } from '../../shared/messages.ts';
 import { releaseBytes } from '../../shared/release-bytes.ts';
@@ -129,10 +130,11 @@ export class Connection implements AskingConnection {
     return this.#outgoing.hasRoom(priorityOf('results', payloadBytes));
   }
 
-  sendResults(header: ResultsHeader, payload: Uint8Array): void {
+  sendResults(header: ResultsHeader, payload: Uint8Array, sent?: () => void): void {
     this.#session.noteSent(this.#clock.monotonic());
     const priority = header.ended ? 'control' : priorityOf('results', payload.byteLength);
-    this.#outgoing.send('results', header, payload, priority);
+    if (sent === undefined) this.#outgoing.send('results', header, payload, priority);
+    else this.#outgoing.sendFrame(priority, encodeFrameInPlace('results', header, payload), sent);
   }
 
   unfollow(run: string): void {

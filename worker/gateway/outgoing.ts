@@ -65,9 +65,10 @@ export class Outgoing {
     this.sendFrame(priority ?? priorityOf(kind, frame.byteLength), frame);
   }
 
-  sendFrame(priority: Priority, frame: Uint8Array): void {
+  /** @param sent called when the frame left this program; never where it ends first. */
+  sendFrame(priority: Priority, frame: Uint8Array, sent = () => releaseBytes(frame)): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#sender.send(priority, frame, () => releaseBytes(frame));
+    this.#sender.send(priority, frame, sent);
     if (this.#sender.waitingBytes <= mostUntaken || this.#isDeaf) return;
     this.#isDeaf = true;
     this.#socket.pause();

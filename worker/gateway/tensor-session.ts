@@ -1,7 +1,6 @@
 import { TeletrainError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { CommandsHeader, ResultOf, ResultsHeader } from '../../shared/messages.ts';
-import { releaseBytes } from '../../shared/release-bytes.ts';
 import type { FromTensorEngine } from '../channel.ts';
 
 /** Where results go: a connection. */
@@ -9,7 +8,11 @@ export interface ResultsOutlet {
   readonly isOpen: boolean;
   /** Whether a payload of so many bytes would be sent at once. */
   hasRoom(payloadBytes: number): boolean;
-  sendResults(header: ResultsHeader, payload: Uint8Array): void;
+  /**
+   * @param sent if given, the payload is sent from where it is, the room before it in its memory is
+   *   overwritten, and this is called when neither is looked at any more; never where it ends first.
+   */
+  sendResults(header: ResultsHeader, payload: Uint8Array, sent?: () => void): void;
 }
 
 /** The process behind a session, as far as the session needs it. */
@@ -21,10 +24,19 @@ export interface BatchTaker {
   kill(): void;
 }
 
+/** A payload that the client did not confirm. */
 interface Unconfirmed {
   readonly number: number;
   readonly payload: Uint8Array;
+  readonly release: () => void;
+  /** First it is sent from where it is; again, after a cut, as a copy: the old socket may be reading it. */
+  state: 'whole' | 'leaving' | 'left' | 'unwanted';
 }
+
+/** Batches that the process is done with are told together where more are under way: so many of them, */
+const batchesTold = 16;
+/** or so many bytes. */
+const bytesTold = limits.tensorWindowBytes / 16;
 
 const nothing = new Uint8Array(0);
 
@@ -46,6 +58,7 @@ export class GatewayTensorSession {
   #underwayBytes = 0;
   #taken = 0;
   #takenTold = 0;
+  #untoldBytes = 0;
   #sent = 0;
   /** Results that the client did not confirm; those from `#unsentAt` on were not sent. */
   #unconfirmed: Unconfirmed[] = [];
@@ -83,6 +96,8 @@ export class GatewayTensorSession {
     this.#confirm(got);
     this.#unsentAt = 0;
     this.#takenTold = 0;
+    // What it is done with is said anew, at once.
+    this.#untoldBytes = this.#taken > 0 ? bytesTold : 0;
     const { tensorHandles: handles } = limits;
     return { engine: report, kernels: [...kernels], received: this.#received, bytes, handles };
   }
@@ -127,15 +142,17 @@ export class GatewayTensorSession {
   }
 
   /** The process is done with the batches up to `taken`. */
-  results(taken: number, payload: Uint8Array): void {
+  results(taken: number, payload: Uint8Array, release: () => void): void {
     for (let number = this.#taken + 1; number <= taken; number += 1) {
-      this.#underwayBytes -= this.#underway.get(number) ?? 0;
+      const bytes = this.#underway.get(number) ?? 0;
+      this.#underwayBytes -= bytes;
+      this.#untoldBytes += bytes;
       this.#underway.delete(number);
     }
     this.#taken = taken;
     if (payload.byteLength > 0) {
       this.#sent += 1;
-      this.#unconfirmed.push({ number: this.#sent, payload });
+      this.#unconfirmed.push({ number: this.#sent, payload, release, state: 'whole' });
       this.#unconfirmedBytes += payload.byteLength;
       if (this.#unconfirmedBytes > limits.tensorWindowBytes) this.#process.pause();
     }
@@ -146,14 +163,28 @@ export class GatewayTensorSession {
   pump(): void {
     for (;;) {
       const next = this.#unconfirmed[this.#unsentAt];
-      if (next === undefined && this.#takenTold === this.#taken) return;
+      if (next === undefined && !this.#mustTell) return;
       const payload = next?.payload ?? nothing;
       if (!this.#outlet?.hasRoom(payload.byteLength)) return;
       this.#takenTold = this.#taken;
+      this.#untoldBytes = 0;
       const header = { session: this.id, number: next?.number ?? 0, got: this.#taken };
-      this.#outlet.sendResults(header, payload);
       if (next) this.#unsentAt += 1;
+      if (next?.state === 'whole') {
+        next.state = 'leaving';
+        this.#outlet.sendResults(header, payload, () => {
+          if (next.state === 'unwanted') next.release();
+          else next.state = 'left';
+        });
+      } else this.#outlet.sendResults(header, payload);
     }
+  }
+
+  /** A message for each batch would cost both ends more than the batch where they are small. */
+  get #mustTell(): boolean {
+    const untold = this.#taken - this.#takenTold;
+    if (untold === 0) return false;
+    return this.#underway.size === 0 || untold >= batchesTold || this.#untoldBytes >= bytesTold;
   }
 
   /** Says why, and frees everything. */
@@ -172,11 +203,12 @@ export class GatewayTensorSession {
 
   #confirm(got: number): void {
     let confirmed = 0;
-    for (const { number, payload } of this.#unconfirmed) {
-      if (number > got) break;
+    for (const result of this.#unconfirmed) {
+      if (result.number > got) break;
       confirmed += 1;
-      this.#unconfirmedBytes -= payload.byteLength;
-      releaseBytes(payload);
+      this.#unconfirmedBytes -= result.payload.byteLength;
+      if (result.state === 'leaving') result.state = 'unwanted';
+      else result.release();
     }
     if (confirmed === 0) return;
     this.#unconfirmed.splice(0, confirmed);

@@ -128,7 +128,7 @@ export class TensorSessions {
         this.#starting.callOff(session);
         session.opened(engine);
       },
-      results: (taken, payload) => session.results(taken, payload),
+      results: (taken, payload, release) => session.results(taken, payload, release),
       ended: (reason) => this.#end(session, reason),
     });
     const session = new GatewayTensorSession(id, client, process);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TeletrainError } from '../../../shared/errors.ts';
-import { decodeFrame, encodeFrame } from '../../../shared/frames.ts';
+import { decodeFrame, encodeFrame, encodeFrameInPlace } from '../../../shared/frames.ts';
 import { limits } from '../../../shared/limits.ts';
 import { type FrameKind, frameKinds } from '../../../shared/messages.ts';
 
@@ -42,6 +42,24 @@ function outcome(bytes: Uint8Array): string {
     throw error;
   }
 }
+
+test('a frame made where its payload is has the same bytes, also where there is no room for it', () => {
+  const header = { session: 'a session', number: 7, got: 3 };
+  for (const [room, isInPlace] of [
+    [512, true],
+    [64, true],
+    [16, false],
+  ] as const) {
+    const memory = new Uint8Array(room + 100).fill(9);
+    const payload = memory.subarray(room, room + 50);
+    const expected = encodeFrame('results', header, Uint8Array.from(payload));
+    const frame = encodeFrameInPlace('results', header, payload);
+    expect(Buffer.from(frame).equals(expected)).toBe(true);
+    expect(frame.buffer === memory.buffer).toBe(isInPlace);
+    // Behind it nothing is touched.
+    expect(memory.subarray(room + 50).every((byte) => byte === 9)).toBe(true);
+  }
+});
 
 describe('a frame', () => {
   test('comes back as it was sent, with its payload at a multiple of 16', () => {

@@ -4,7 +4,6 @@ import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { TeletrainError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
-import { releaseBytes } from '../../../shared/release-bytes.ts';
 import { isKernelName } from '../../../shared/tensors/kernels.ts';
 import { type FromTensorEngine, tensorPipe } from '../../channel.ts';
 import { type PipeMessage, PipeReader, pipeHead } from '../../tensor-pipe.ts';
@@ -26,9 +25,6 @@ await writeFile('/proc/self/oom_score_adj', '1000').catch(() => {});
 
 /** Of the machine's memory, or of the GPU's: a run may be training beside. */
 const shareOfMemory = 0.5;
-/** Read from the pipe at a time: as many as the system lets wait in it, and more than one chunk. */
-const readBytes = 512 * 1024;
-
 const nothing = new Uint8Array(0);
 
 /** Its set-up may last, and is bounded by itself; the gateway ends an engine that starts and says nothing. */
@@ -59,13 +55,17 @@ try {
 }
 
 function serve(bytes: number): void {
+  let done = Promise.resolve();
+  const reader = new PipeReader((message) => {
+    done = done.then(() => take(message));
+  });
   const pipe = new Socket({
     fd: tensorPipe,
-    // One memory for all that is read: what Node would allocate for each read waits to be collected.
+    // Into the batches' own memory: what Node would allocate for each read waits to be collected.
     onread: {
-      buffer: Buffer.allocUnsafeSlow(readBytes),
-      callback: (length, buffer) => {
-        reader.push(buffer.subarray(0, length));
+      buffer: () => reader.room,
+      callback: (length) => {
+        reader.took(length);
         return true;
       },
     },
@@ -89,7 +89,7 @@ function serve(bytes: number): void {
     },
   });
   const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
-  const take = async ({ number, payload }: PipeMessage) => {
+  const take = async ({ number, payload, release }: PipeMessage) => {
     if (pipe.destroyed) return;
     try {
       await session.take(payload);
@@ -99,16 +99,12 @@ function serve(bytes: number): void {
       pipe.destroy();
       return;
     }
-    releaseBytes(payload);
+    release();
     results.inOrder(() => {
       taken = number;
       if (!results.flush()) send([]);
     });
   };
-  let done = Promise.resolve();
-  const reader = new PipeReader((message) => {
-    done = done.then(() => take(message));
-  });
   // The gateway is gone, or has no more use for this process: `disconnect` follows.
   pipe.on('error', () => {});
 }

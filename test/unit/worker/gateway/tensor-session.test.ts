@@ -37,12 +37,12 @@ const engine = {
 class Outlet implements ResultsOutlet {
   isOpen = true;
   room = true;
-  readonly sent: { header: ResultsHeader; payload: string }[] = [];
+  readonly sent: { header: ResultsHeader; payload: string; sent?: () => void }[] = [];
   hasRoom(): boolean {
     return this.room;
   }
-  sendResults(header: ResultsHeader, payload: Uint8Array): void {
-    this.sent.push({ header, payload: Buffer.from(payload).toString() });
+  sendResults(header: ResultsHeader, payload: Uint8Array, sent?: () => void): void {
+    this.sent.push({ header, payload: Buffer.from(payload).toString(), ...(sent && { sent }) });
   }
   get numbers(): number[] {
     return this.sent.map(({ header }) => header.number).filter((number) => number > 0);
@@ -88,11 +88,11 @@ describe('a tensor session at the gateway', () => {
   });
 
   test('sends results again that the client did not get before the cut, and no others', async () => {
-    session.results(1, text('a'));
-    session.results(2, text('b'));
+    session.results(1, text('a'), () => {});
+    session.results(2, text('b'), () => {});
     expect(outlet.numbers).toEqual([1, 2]);
     session.detach(outlet);
-    session.results(3, text('c'));
+    session.results(3, text('c'), () => {});
     const next = new Outlet();
     await session.attach(next, 1);
     session.pump();
@@ -102,16 +102,52 @@ describe('a tensor session at the gateway', () => {
   });
 
   test('confirms what its process did, though there are no results', () => {
-    session.results(1, text(''));
+    session.results(1, text(''), () => {});
     expect(outlet.sent).toEqual([{ header: { session: id, number: 0, got: 1 }, payload: '' }]);
+  });
+
+  test('confirms batches together while more are under way, and all when none is', () => {
+    for (let number = 1; number <= 40; number += 1) receive(number, 'x');
+    for (let number = 1; number <= 39; number += 1) session.results(number, text(''), () => {});
+    const told = () => outlet.sent.map(({ header }) => header.got);
+    expect(told()).toEqual([16, 32]);
+    session.results(40, text(''), () => {});
+    expect(told()).toEqual([16, 32, 40]);
+    // A window is not waited for either.
+    const large = Buffer.alloc(limits.tensorWindowBytes / 16);
+    for (const number of [41, 42]) session.receive({ session: id, number, got: 0 }, large);
+    session.results(41, text(''), () => {});
+    expect(told()).toEqual([16, 32, 40, 41]);
+  });
+
+  test('gives a result’s memory back when the client has it and the socket does not read it', () => {
+    const given: string[] = [];
+    for (const [index, name] of ['a', 'b', 'c'].entries()) {
+      session.results(index + 1, text(name), () => given.push(name));
+    }
+    outlet.sent[0]?.sent?.();
+    receive(0, '', 2);
+    expect(given).toEqual(['a']);
+    outlet.sent[1]?.sent?.();
+    expect(given).toEqual(['a', 'b']);
+  });
+
+  test('sends a copy of what an older connection may still be sending', async () => {
+    session.results(1, text('a'), () => {});
+    session.detach(outlet);
+    const next = new Outlet();
+    await session.attach(next, 0);
+    session.pump();
+    expect(outlet.sent[0]?.sent).toBeDefined();
+    expect(next.sent[0]).toEqual({ header: { session: id, number: 1, got: 1 }, payload: 'a' });
   });
 
   test('waits while the connection has no room, and reads no more than a window ahead', () => {
     outlet.room = false;
     const chunk = new Uint8Array(limits.frameBytes - 1_000);
-    for (let number = 1; number <= 4; number += 1) session.results(number, chunk);
+    for (let number = 1; number <= 4; number += 1) session.results(number, chunk, () => {});
     expect(taker.pause).not.toHaveBeenCalled();
-    session.results(5, chunk);
+    session.results(5, chunk, () => {});
     expect(taker.pause).toHaveBeenCalled();
     expect(outlet.sent).toEqual([]);
     outlet.room = true;
