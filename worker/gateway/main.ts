@@ -2,7 +2,6 @@ import { exitCodes, TeletrainError } from '../../shared/errors.ts';
 import { keepYoungGenerationSmall } from '../../shared/small-young-generation.ts';
 import { diskTrouble } from '../../shared/system-errors.ts';
 import { startGateway } from './gateway.ts';
-import { leaveRoomForMessages } from './leave-room-for-messages.ts';
 import { parseWorkerOptions, usage } from './options.ts';
 import { Output } from './output.ts';
 import { WorkerRunningError } from './worker-lock.ts';
@@ -12,7 +11,6 @@ import { WorkerRunningError } from './worker-lock.ts';
  * What it prints with `--json` is described in PROTOCOL.md, "Starting a worker".
  */
 keepYoungGenerationSmall();
-leaveRoomForMessages();
 process.exitCode = await main(process.argv.slice(2));
 // Nothing should be left that keeps it alive; if something is, it does not for long.
 setTimeout(() => process.exit(), 2_000).unref();

@@ -71,8 +71,10 @@ function serve(bytes: number): void {
     },
   });
   let taken = 0;
+  let takenTold = 0;
   const send = (payload: readonly Uint8Array[], written = () => {}) => {
     const length = payload.reduce((sum, part) => sum + part.byteLength, 0);
+    takenTold = taken;
     pipe.cork();
     pipe.write(pipeHead(taken, length));
     for (const part of payload) pipe.write(part);
@@ -89,6 +91,9 @@ function serve(bytes: number): void {
     },
   });
   const session = new TensorSession({ bytes, handles: limits.tensorHandles }, results);
+  const tellTaken = () => {
+    if (takenTold < taken) send([]);
+  };
   const take = async ({ number, payload, release }: PipeMessage) => {
     if (pipe.destroyed) return;
     try {
@@ -102,7 +107,8 @@ function serve(bytes: number): void {
     release();
     results.inOrder(() => {
       taken = number;
-      if (!results.flush()) send([]);
+      // For all batches that have come by then, where none of them has results.
+      if (!results.flush()) setImmediate(tellTaken);
     });
   };
   // The gateway is gone, or has no more use for this process: `disconnect` follows.
