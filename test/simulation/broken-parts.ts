@@ -167,10 +167,13 @@ export const brokenParts: readonly BrokenPart[] = [
     put: () => {
       let parts = 0;
       return replace(GatewayTensorSession.prototype, 'results', {
-        value(this: GatewayTensorSession, taken: number, payload: Uint8Array) {
+        value(
+          this: GatewayTensorSession,
+          ...[taken, payload, release]: Parameters<GatewayTensorSession['results']>
+        ) {
           if (payload.byteLength >= limits.chunkBytes) parts += 1;
           const isDropped = payload.byteLength >= limits.chunkBytes && parts % 3 === 2;
-          results.call(this, taken, isDropped ? new Uint8Array(0) : payload);
+          results.call(this, taken, isDropped ? new Uint8Array(0) : payload, release);
         },
       });
     },

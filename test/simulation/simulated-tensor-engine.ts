@@ -30,6 +30,14 @@ interface Given {
   readonly written: () => void;
 }
 
+interface Told {
+  readonly taken: number;
+  readonly payload: Uint8Array;
+  readonly written: () => void;
+}
+
+/** Before each payload, as a pipe's reader leaves it for a frame's head. */
+const roomBefore = 512;
 /** Not all of it is read at once: some 1 GB/s. */
 const pipeMs = (bytes: number): number => 0.05 + bytes / 1e6;
 /** As many names as a program of the simulation ever gives. */
@@ -50,7 +58,7 @@ export class SimulatedTensorEngine implements BatchTaker {
   /** In the gateway's memory, and in the engine's. */
   readonly #given: Given[] = [];
   readonly #read: { readonly number: number; readonly payload: Uint8Array }[] = [];
-  readonly #outgoing: { readonly taken: number; readonly payload: Uint8Array }[] = [];
+  readonly #outgoing: Told[] = [];
   #givenNumber = 0;
   #undoneBytes = 0;
   #outgoingBytes = 0;
@@ -73,10 +81,13 @@ export class SimulatedTensorEngine implements BatchTaker {
     this.#habits = habits;
     this.#listener = listener;
     this.#violate = violate;
-    this.#results = new ResultWriter(
-      (parts) => this.#tell(Buffer.concat(parts)),
-      () => this.#outgoingBytes,
-    );
+    const unsentBytes = () => this.#outgoingBytes;
+    this.#results = new ResultWriter({
+      send: (parts, written) => this.#tell(Buffer.concat(parts), written),
+      get unsentBytes() {
+        return unsentBytes();
+      },
+    });
     const { quotaBytes: bytes } = habits;
     this.#session = new TensorSession({ bytes, handles: handles.length }, this.#results);
     // One in a hundred says nothing, ever.
@@ -165,8 +176,10 @@ export class SimulatedTensorEngine implements BatchTaker {
         () => {
           this.#read.shift();
           this.#undoneBytes -= bytes;
-          this.#taken = next.number;
-          if (!this.#results.flush()) this.#tell(new Uint8Array(0));
+          this.#results.inOrder(() => {
+            this.#taken = next.number;
+            if (!this.#results.flush()) this.#tell(new Uint8Array(0));
+          });
           this.#isWorking = false;
           this.#work();
         },
@@ -179,9 +192,9 @@ export class SimulatedTensorEngine implements BatchTaker {
     });
   }
 
-  #tell(payload: Uint8Array): void {
+  #tell(payload: Uint8Array, written = () => {}): void {
     if (this.#hasEnded) return;
-    this.#outgoing.push({ taken: this.#taken, payload });
+    this.#outgoing.push({ taken: this.#taken, payload, written });
     this.#outgoingBytes += payload.byteLength;
     this.#deliver();
   }
@@ -195,7 +208,12 @@ export class SimulatedTensorEngine implements BatchTaker {
       if (this.#hasEnded || this.#isPaused) return;
       this.#outgoing.shift();
       this.#outgoingBytes -= next.payload.byteLength;
-      this.#listener.results(next.taken, next.payload);
+      const { length } = next.payload;
+      const memory = new Uint8Array(roomBefore + length);
+      memory.set(next.payload, roomBefore);
+      const release = () => memory.buffer.transfer(0);
+      this.#listener.results(next.taken, memory.subarray(roomBefore), release);
+      next.written();
       this.#deliver();
     });
   }
