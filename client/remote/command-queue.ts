@@ -52,6 +52,8 @@ export class CommandQueue {
     this.#numbers = numbers;
     this.#session = session;
     port.on('message', (message: FromThread) => this.#heard(message));
+    // A thread that says why closes it after that; one that died closes it, too.
+    port.on('close', () => this.#end(closed()));
     port.unref();
   }
 
@@ -171,6 +173,18 @@ export class CommandQueue {
     this.#end(closedByProgram());
     const message: ToThread = { type: 'close' };
     this.#port.postMessage(message);
+  }
+
+  /** Waits with this thread asleep until the other one is no more, and no longer than `limitMs`. */
+  sleepUntilGone(limitMs: number): void {
+    const until = performance.now() + limitMs;
+    for (;;) {
+      const told = Atomics.load(this.#numbers, shared.told);
+      if (Atomics.load(this.#numbers, shared.gone) === 1) return;
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) return;
+      Atomics.wait(this.#numbers, shared.told, told, leftMs);
+    }
   }
 
   get hasEnded(): boolean {

@@ -45,6 +45,9 @@ export interface RemoteSession {
   close(): void;
 }
 
+/** How long a program that ends at once waits until its worker was told, in ms: an engine left behind holds memory for a minute. */
+const farewellMs = 3_000;
+
 /**
  * Connects to a worker and registers its engine with tfjs as the backend `remote`:
  *
@@ -60,7 +63,9 @@ export interface RemoteSession {
  *   `too-many-tensor-sessions`, `tfjs-missing`, `already-connected`, `gpu-required`.
  */
 export async function connect(on?: string, options: ConnectOptions = {}): Promise<RemoteSession> {
-  const { registerRemote, RemoteModels } = await loadBackend();
+  const { registerRemote, requireUnregistered, RemoteModels } = await loadBackend();
+  // Before an engine is started for nothing.
+  requireUnregistered();
   const { home, patienceMs = 60_000, onProgress } = options;
   const target: Target = {
     patienceMs,
@@ -71,16 +76,30 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
   const buffer = new SharedArrayBuffer(sharedBytes);
   const { port1, port2 } = new MessageChannel();
   const data: ThreadData = { port: port2, shared: buffer, session, target };
-  const thread = new Worker(threadProgram(), { workerData: data, transferList: [port2] });
+  // A thread has its program's options, but those of a program given as text would be refused for a file.
+  const isText = process.execArgv.some((option) => option.startsWith('--input-type'));
+  const thread = new Worker(threadProgram(), {
+    workerData: data,
+    transferList: [port2],
+    ...(isText ? { execArgv: [] } : {}),
+  });
   const opened = await openedSession(thread, port1, onProgress);
   thread.unref();
   const queue = new CommandQueue(port1, new Int32Array(buffer), session);
-  if (options.require === 'gpu' && opened.engine.device !== 'gpu') {
+  const register = () => {
+    if (options.require === 'gpu' && opened.engine.device !== 'gpu') throw withoutGpu(opened);
+    // Another call may have been first in the meantime.
+    return registerRemote(queue, opened.kernels);
+  };
+  let registered: ReturnType<typeof register>;
+  try {
+    registered = register();
+  } catch (error) {
     thread.ref();
     queue.close();
-    throw withoutGpu(opened);
+    throw error;
   }
-  const { backend, unregister } = registerRemote(queue, opened.kernels);
+  const { backend, unregister } = registered;
   const models = new RemoteModels(queue, backend);
   let isClosed = false;
   const close = (): void => {
@@ -93,6 +112,13 @@ export async function connect(on?: string, options: ConnectOptions = {}): Promis
     unregister();
   };
   process.on('beforeExit', close);
+  // What ends at once, by process.exit or an error that nobody caught, ends the thread with it.
+  const leave = (): void => {
+    close();
+    queue.sleepUntilGone(farewellMs);
+  };
+  process.on('exit', leave);
+  thread.once('exit', () => process.off('exit', leave));
   const { worker, engine, bytes, handles, hasModels } = opened;
   return {
     worker,
@@ -147,9 +173,9 @@ function threadProgram(): URL {
 /** tfjs is an optional package of this one: a laptop that only follows runs has none. */
 async function loadBackend() {
   try {
-    const { registerRemote } = await import('./register.ts');
+    const { registerRemote, requireUnregistered } = await import('./register.ts');
     const { RemoteModels } = await import('./remote-models.ts');
-    return { registerRemote, RemoteModels };
+    return { registerRemote, requireUnregistered, RemoteModels };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     throw new TeletrainError(

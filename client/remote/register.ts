@@ -15,21 +15,20 @@ export interface RegisteredBackend {
   unregister(): void;
 }
 
+/** @throws TeletrainError `already-connected`. */
+export function requireUnregistered(): void {
+  if (tf.findBackendFactory(backendName) === null) return;
+  throw new TeletrainError('already-connected', 'This program is connected to a worker already.', {
+    hint: 'Close the session that it has before it opens another.',
+  });
+}
+
 /**
  * Makes a session's engine tfjs' backend `remote`, with the kernels that it has.
  * @throws TeletrainError `already-connected`.
  */
 export function registerRemote(queue: CommandQueue, kernels: readonly string[]): RegisteredBackend {
-  if (tf.findBackendFactory(backendName) !== null) {
-    queue.close();
-    throw new TeletrainError(
-      'already-connected',
-      'This program is connected to a worker already.',
-      {
-        hint: 'Close the session that it has before it opens another.',
-      },
-    );
-  }
+  requireUnregistered();
   const backend = new RemoteBackend(queue);
   const known = kernels.filter(isKernelName);
   for (const kernelName of known) {

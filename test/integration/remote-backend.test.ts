@@ -249,6 +249,36 @@ describe('the backend `remote`', () => {
     }
   });
 
+  test.each([
+    ['process.exit(3)', 3],
+    ["throw new Error('nobody catches this')", 1],
+    ['session.close(); process.exit(0)', 0],
+  ])(
+    'leaves no engine behind when a program ends in the middle of its work by %s',
+    async (ending, code) => {
+      const engines = await enginesOf(workerPid);
+      const text = `
+      import * as tf from '@tensorflow/tfjs-core';
+      import { connect } from ${JSON.stringify(new URL('../../client/remote/connect.ts', import.meta.url).href)};
+      const session = await connect('colab', { home: ${JSON.stringify(home)} });
+      await tf.setBackend('remote');
+      const x = tf.zeros([8]);
+      for (let step = 0; step < 1_000; step += 1) tf.tidy(() => void tf.square(x));
+      process.stdout.write('there');
+      ${ending};`;
+      const program = promisify(execFile)(process.execPath, ['--input-type=module', '-e', text]);
+      const ended = await program.then(
+        ({ stdout }) => ({ code: 0, stdout }),
+        (error: { code: number; stdout: string }) => error,
+      );
+      expect(ended).toMatchObject({ code, stdout: 'there' });
+      // A session whose program is gone without a word would be kept for a minute.
+      await expect
+        .poll(() => enginesOf(workerPid), { timeout: 10_000 })
+        .toBeLessThanOrEqual(engines);
+    },
+  );
+
   test('serves the example from the package, as a program of its own', async () => {
     const engines = await enginesOf(workerPid);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [example, 'colab'], {

@@ -40,3 +40,13 @@ test('a program that is a window ahead when its worker is lost is told by its ne
   expect(() => queue.push(['dispose', [1]])).toThrow('It does not answer.');
   await thread.terminate();
 });
+
+test('a program that waits for a value when the thread of its connection dies without a word is told', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const numbers = new Int32Array(new SharedArrayBuffer(sharedBytes));
+  const queue = new CommandQueue(port1, numbers, 'a-session');
+  const value = queue.ask((id) => ['read', id, 1]);
+  port2.close();
+  await expect(value).rejects.toMatchObject({ code: 'tensor-session-closed' });
+  expect(() => queue.push(['dispose', [1]])).toThrow('connection to the worker was closed');
+});
