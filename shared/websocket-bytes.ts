@@ -3,8 +3,8 @@
  * ours. Node allocates 64 KiB for every read and leaves them to be collected, and a reader of frames
  * then copies these pieces into a message: of a large tensor that takes longer than all else. Here
  * the payload of a long frame is read where it stays, and given whole; what is short goes through one
- * piece of memory after the other. A short message that is one whole frame need not pass the reader at
- * all: finding its ends takes him longer than all else that is done for a small request.
+ * piece of memory after the other. A short message that came as one whole frame need not pass the reader
+ * at all: to find its ends takes the reader longer than all else that is done for a small request.
  *
  * Nothing is judged here: each byte is given on, in its order, and the reader refuses what is no
  * WebSocket. Only the payload of a frame that does not come to its end is kept back, as it is there.

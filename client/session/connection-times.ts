@@ -22,13 +22,3 @@ export const defaultTimes: ConnectionTimes = {
   longestDelayMs: 10_000,
   settledMs: 5_000,
 };
-
-/**
- * How long to wait before the next attempt to connect, in ms. Half of it is random, so that many
- * clients do not come back at one moment.
- * @param attempts made since a connection last settled.
- */
-export function retryDelay(attempts: number, times: ConnectionTimes, random: number): number {
-  const doubled = times.firstDelayMs * 2 ** Math.min(attempts, 20);
-  return Math.min(times.longestDelayMs, doubled) * (0.5 + random / 2);
-}

@@ -10,9 +10,10 @@ import {
   welcomeSchema,
 } from '../../shared/messages.ts';
 import type { VersionRange } from '../../shared/versions.ts';
+import { Attempts } from './attempts.ts';
 import type { ConnectionEffect } from './connection-effects.ts';
 import { type ConnectionPhase, stateOf } from './connection-phase.ts';
-import { type ConnectionTimes, defaultTimes, retryDelay } from './connection-times.ts';
+import { type ConnectionTimes, defaultTimes } from './connection-times.ts';
 import { Conversation } from './conversation.ts';
 import { connectionClosed, workerLost } from './errors.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -50,14 +51,12 @@ export class Connection {
   readonly #settings: ConnectionSettings;
   readonly #times: ConnectionTimes;
   readonly #versions: VersionRange;
-  readonly #random: () => number;
+  readonly #attempts: Attempts;
   readonly #conversation: Conversation;
   readonly #heartbeat: Heartbeat;
   readonly #reception: Reception;
   #effects: ConnectionEffect[] = [];
   #phase: ConnectionPhase = { kind: 'idle' };
-  /** Attempts since a connection last settled. */
-  #attempts = 0;
   #epoch: string | undefined;
   #restarted = false;
   #wasWelcomed = false;
@@ -66,7 +65,7 @@ export class Connection {
     this.#settings = settings;
     this.#times = { ...defaultTimes, ...settings.times };
     this.#versions = settings.versions ?? protocolVersions;
-    this.#random = settings.random ?? Math.random;
+    this.#attempts = new Attempts(this.#times, settings.random ?? Math.random);
     this.#heartbeat = new Heartbeat(this.#times);
     this.#conversation = new Conversation({
       requestPrefix: settings.requestPrefix,
@@ -264,8 +263,8 @@ export class Connection {
   }
 
   #dial(): void {
-    this.#attempts += 1;
-    this.#enter({ kind: 'connecting', attempt: this.#attempts });
+    this.#attempts.begin();
+    this.#enter({ kind: 'connecting', attempt: this.#attempts.count });
     this.#effects.push({ type: 'connect' });
   }
 
@@ -273,16 +272,9 @@ export class Connection {
     this.#heartbeat.release();
     this.#conversation.disconnected(now);
     const phase = this.#phase;
-    const isSettled = phase.kind === 'connected' && now - phase.since >= this.#times.settledMs;
-    if (isSettled) this.#attempts = 0;
-    const delay = retryDelay(this.#attempts, this.#times, this.#random());
-    const atLeast = code === closeCodes.tooManyAttempts ? 60_000 : 0;
-    this.#enter({
-      kind: 'waiting',
-      attempt: this.#attempts,
-      retryAt: now + Math.max(delay, atLeast),
-      reason,
-    });
+    const lastedMs = phase.kind === 'connected' ? now - phase.since : undefined;
+    const retryAt = now + this.#attempts.delayAfter(lastedMs, code);
+    this.#enter({ kind: 'waiting', attempt: this.#attempts.count, retryAt, reason });
   }
 
   #refuse(error: TeletrainError): void {
