@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { TeletrainError } from '../../shared/errors.ts';
+import { releaseBytes } from '../../shared/release-bytes.ts';
 import { type FromTensorEngine, tensorPipe } from '../channel.ts';
 import { PipeReader, pipeHead } from '../tensor-pipe.ts';
 import { socketPair } from './socket-pair.ts';
@@ -73,7 +74,12 @@ export class TensorProcess {
     // Where the system gave no socket, descriptor 4 is a pipe of Node's, which goes both ways, too.
     const pipe = pair?.ours ?? (child.stdio[tensorPipe] as Duplex);
     this.#pipe = pipe;
-    if (!pair) pipe.on('data', (piece: Buffer) => this.#reader.push(piece));
+    if (!pair) {
+      pipe.on('data', (piece: Buffer) => {
+        this.#reader.push(piece);
+        releaseBytes(piece);
+      });
+    }
     if (this.#isPaused) pipe.pause();
     // What it says of its end follows by `close`.
     pipe.on('error', () => {});
