@@ -66,7 +66,8 @@ export class ClientAttempts {
     });
     this.#child = child;
     const { code, signal, stdout, stderr } = await new ChildOutput(child).ended;
-    const killed = signal === 'SIGKILL';
+    // A question that came before it could take one ends it, too.
+    const killed = signal !== null;
     const end: ClientEnd = { args, code, killed, error: errorIn(stdout), stdout, stderr };
     this.#child = undefined;
     this.ends.push(end);

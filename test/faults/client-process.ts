@@ -3,6 +3,7 @@ import { Output } from '../../client/cli/output.ts';
 import { describeError, printError } from '../../client/cli/report-error.ts';
 import { createClient } from '../../client/session/client.ts';
 import { defaultTimes } from '../../client/session/connection-times.ts';
+import type { RunHandle } from '../../client/session/types.ts';
 import { recipeNamed } from '../../shared/recipes.ts';
 
 /**
@@ -34,15 +35,18 @@ async function open() {
   return await client.startRun({ recipe: name, settings: JSON.parse(settings), on });
 }
 
+let handle: RunHandle | undefined;
+// What it waits for, where it seems to wait for ever.
+process.on('SIGUSR2', () => {
+  if (!handle) return output.notice(`it does not come to ${command} the run`);
+  const { state, lastSeq, connection, pending, checkpoints } = handle.view;
+  const atHome = checkpoints.map(({ id, home }) => `${id} ${home.state}`);
+  output.notice(JSON.stringify({ state, lastSeq, connection, pending, atHome }));
+});
+
 let code: number;
 try {
-  const handle = await open();
-  // What it waits for, where it seems to wait for ever.
-  process.on('SIGUSR2', () => {
-    const { state, lastSeq, connection, pending, checkpoints } = handle.view;
-    const atHome = checkpoints.map(({ id, home }) => `${id} ${home.state}`);
-    output.notice(JSON.stringify({ state, lastSeq, connection, pending, atHome }));
-  });
+  handle = await open();
   code = await followRun(handle, output, { signal: new AbortController().signal, lostAfterMs });
   await client.close();
 } catch (error) {
