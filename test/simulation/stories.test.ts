@@ -206,11 +206,18 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 2_000, kind: 'worker-down', hasPower: true, ms: 20_000 },
     { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
   ],
+  'a checkpoint that was brought to a worker is there after its power failed': [
+    { ...start, deed: { do: 'start', worker: 1, epochs: 20 } },
+    { at: 500, kind: 'deed', client: 0, deed: { do: 'start', epochs: 9 } },
+    { at: 2_500, kind: 'worker-down', hasPower: true, ms: 60_000 },
+    { at: 2_600, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+    { at: 12_000, kind: 'worker-down', worker: 1, hasPower: false, ms: 1_000 },
+  ],
   'a run that was brought to a worker and may not train there is shown as interrupted': [
     { ...start, deed: { do: 'start', epochs: 9 } },
     { at: 2_000, kind: 'worker-down', hasPower: true, ms: 60_000 },
     { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
-    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'start', worker: 1, epochs: 50 } },
+    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'start', worker: 1, epochs: 20 } },
   ],
   'a dead connection is shown as such though the clock is set back': [
     start,

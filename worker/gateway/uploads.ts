@@ -93,19 +93,22 @@ export class Uploads {
       const target = run.directory.checkpointPath(checkpoint);
       await requireNoLink(system, run.directory.path, 'uploads', checkpoint);
       await requireNoLink(system, run.directory.path, 'checkpoints');
-      if (await isFolder(target, system)) {
+      // As a run that goes on looks for it: a folder alone is none.
+      const whole = await run.directory.checkpoints();
+      if (whole.some(({ id }) => id === checkpoint)) {
         // Who moved it may have been refused to make that last.
         await syncFolder(run.directory.checkpointsPath, system);
         return;
       }
       for (const file of manifest.files) await verify(folder, file, system);
       await settleManifest(folder, manifest, manifestSha256, system);
-      for (const { name } of manifest.files) {
+      for (const name of [...manifest.files.map((file) => file.name), manifestName]) {
         await using file = await system.disk.open(join(folder, name), 'r+');
         await file.sync();
       }
       await syncFolder(folder, system);
       if (request !== undefined) await run.commits.begin(checkpoint, request);
+      await system.disk.rm(target, { recursive: true, force: true });
       await system.disk.rename(folder, target);
       if (request !== undefined) run.commits.did(request);
       await syncFolder(run.directory.checkpointsPath, system);
@@ -232,11 +235,4 @@ async function lengthOf(path: string, { disk }: System): Promise<number> {
   throw new TeletrainError('run-unreadable', `${path} is no file, or a link to one.`, {
     hint: 'Move it away, then send the file again.',
   });
-}
-
-async function isFolder(path: string, { disk }: System): Promise<boolean> {
-  return await disk.lstat(path).then(
-    (status) => status.isDirectory(),
-    () => false,
-  );
 }
