@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { brokenParts } from './broken-parts.ts';
 import { live } from './life.ts';
@@ -21,6 +22,7 @@ test(`in ${lives} lives full of trouble no event is lost, no command done twice,
     // A promise that nobody caught shows itself now.
     if (seed % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
+  expect(tf.memory().numTensors, 'tensors left of all lives').toBe(0);
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(
     `${lives} lives of ${(ms / 3_600_000).toFixed(1)} hours in ${seconds.toFixed(1)} s, ${Math.round(ms / 1000 / seconds)} times as fast as real time`,
