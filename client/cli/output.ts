@@ -1,3 +1,5 @@
+import { withEscapedControl, withoutControl } from '../../shared/terminal-control.ts';
+
 /** The part of a stream that printing needs; `process.stdout` is one. */
 export interface TextSink {
   write(text: string): unknown;
@@ -21,7 +23,7 @@ export class Output {
 
   /** A line of the result, for people. */
   line(text = ''): void {
-    this.#results.write(`${withoutEscapes(text)}\n`);
+    this.#results.write(`${withoutControl(text)}\n`);
   }
 
   /** The one JSON document that is a command's result. */
@@ -36,7 +38,7 @@ export class Output {
 
   /** A line that is no result: what is being done, what to do next. */
   notice(text: string): void {
-    this.#notices.write(`${withoutEscapes(text)}\n`);
+    this.#notices.write(`${withoutControl(text)}\n`);
   }
 
   /** A notice that comes often; said again only when its text changed. */
@@ -47,21 +49,9 @@ export class Output {
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const escapes = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
-
-/**
- * A terminal obeys what it reads, and much of what is printed came from a worker: logs, names,
- * errors. No command prints an escape sequence of its own.
- */
-const withoutEscapes = (text: string): string => text.replace(escapes, '\u00b7');
-
-/** The same value whoever reads it, and nothing that a terminal obeys: JSON itself escapes but a part of that. */
-function json(value: unknown, space?: number): string {
-  const escaped = (character: string) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value, finiteOrNamed, space).replace(escapes, escaped);
-}
+/** The same value whoever reads it. */
+const json = (value: unknown, space?: number): string =>
+  withEscapedControl(JSON.stringify(value, finiteOrNamed, space));
 
 /** JSON has no NaN and no infinity: they become their names, as in the events. */
 function finiteOrNamed(_key: string, value: unknown): unknown {

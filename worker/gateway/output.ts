@@ -2,6 +2,7 @@ import type { EngineReport } from '../../shared/engine-report.ts';
 import type { TeletrainError } from '../../shared/errors.ts';
 import type { RunEvent, RunStatus } from '../../shared/events.ts';
 import type { Role } from '../../shared/messages.ts';
+import { withEscapedControl, withoutControl } from '../../shared/terminal-control.ts';
 import type { TlsIdentity } from './tls.ts';
 
 /** A place that text is written to, e.g. `process.stdout`. */
@@ -42,7 +43,7 @@ export class Output {
   }
 
   progress(message: string): void {
-    this.#say({ event: 'progress', message }, plain(message));
+    this.#say({ event: 'progress', message }, withoutControl(message));
   }
 
   engine(report: EngineReport): void {
@@ -64,7 +65,7 @@ export class Output {
       : '';
     this.#say(
       { event: 'listening', ...worker },
-      `Worker "${plain(worker.name)}" listens on ${worker.url}${pairing}`,
+      `Worker "${withoutControl(worker.name)}" listens on ${worker.url}${pairing}`,
     );
   }
 
@@ -87,28 +88,28 @@ export class Output {
 
   paired(client: string, role: Role): void {
     const how = role === 'observe' ? ', which may only look' : '';
-    this.#say({ event: 'paired', client, role }, `Paired with "${plain(client)}"${how}.`);
+    this.#say({ event: 'paired', client, role }, `Paired with "${withoutControl(client)}"${how}.`);
   }
 
   /** @param by the client that saw to it. */
   revoked(observer: string, by: string): void {
     this.#say(
       { event: 'revoked', observer, by },
-      `"${plain(observer)}" may look no more: "${plain(by)}" revoked its access.`,
+      `"${withoutControl(observer)}" may look no more: "${withoutControl(by)}" revoked its access.`,
     );
   }
 
   /** @param from who had it, if anybody. */
   control(client: string, from: string | undefined): void {
-    const before = from === undefined ? '' : `; "${plain(from)}" had it`;
+    const before = from === undefined ? '' : `; "${withoutControl(from)}" had it`;
     this.#say(
       { event: 'control', client, ...(from === undefined ? {} : { from }) },
-      `"${plain(client)}" has control now${before}.`,
+      `"${withoutControl(client)}" has control now${before}.`,
     );
   }
 
   warning(message: string): void {
-    this.#say({ event: 'warning', message }, `Warning: ${plain(message)}`);
+    this.#say({ event: 'warning', message }, `Warning: ${withoutControl(message)}`);
   }
 
   state(event: Extract<RunEvent, { type: 'state' }>): void {
@@ -122,7 +123,7 @@ export class Output {
         ...(reason ? { reason } : {}),
         ...(message ? { message } : {}),
       },
-      `${run}: ${state}${why ? ` (${plain(why)})` : ''}`,
+      `${run}: ${state}${why ? ` (${withoutControl(why)})` : ''}`,
     );
   }
 
@@ -137,7 +138,7 @@ export class Output {
     const what = status
       ? `${status.run}: ${status.phase}, epoch ${status.epoch}/${status.epochs}, step ${status.step}, ${Math.round(status.examplesPerSecond)} examples/s`
       : 'idle';
-    this.#sink.write(`\r\u001b[K${plain(what)} · ${who}`);
+    this.#sink.write(`\r\u001b[K${withoutControl(what)} · ${who}`);
     this.#statusShown = true;
   }
 
@@ -158,7 +159,7 @@ export class Output {
 
   #say(value: object, text: string): void {
     this.#clearStatus();
-    this.#sink.write(this.#json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+    this.#sink.write(this.#json ? `${withEscapedControl(JSON.stringify(value))}\n` : `${text}\n`);
   }
 
   #clearStatus(): void {
@@ -171,12 +172,6 @@ export class Output {
 function pairingText(code: string, expiresAt: number): string {
   const until = new Date(expiresAt).toTimeString().slice(0, 5);
   return `One-time code: ${code} (for one client, until ${until})`;
-}
-
-/** What a client or an engine wrote, without what would steer the terminal. */
-function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, ' ');
 }
 
 /** A GPU that is there and does not train is worth a word; the reason says what to do. */

@@ -53,3 +53,12 @@ it('the command by which a client pairs has the pin where the client needs it', 
   expect(printed({ pin, pinNeeded: false })).toBe(command);
   expect(printed({})).toBe(command);
 });
+
+it.each([true, false])('a name that would steer the terminal cannot, with --json: %s', (json) => {
+  const name = 'tablet\u001b[2J\u009b2J\u202e';
+  let written = '';
+  const sink = { write: (text: string) => (written += text) };
+  new Output(sink, { json, status: false }).paired(name, 'control');
+  expect(written).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+  if (json) expect(JSON.parse(written)).toMatchObject({ client: name });
+});
