@@ -148,6 +148,17 @@ export class JournalFile {
     if (this.#failure) throw this.#failure;
   }
 
+  /** As `flushed`, and that it lasts over a failure of power. */
+  async synced(): Promise<void> {
+    await this.flushed();
+    try {
+      await using file = await this.#system.disk.open(this.path, 'a+', 0o600);
+      await file.datasync();
+    } catch (error) {
+      throw diskError("The run's journal", error);
+    }
+  }
+
   async #write(): Promise<void> {
     try {
       await this.#gather();

@@ -216,9 +216,9 @@ export class RunSession {
     this.#changed();
   }
 
-  /** Resolves when every event that was taken is on disk here. @throws TeletrainError why it cannot be. */
+  /** Resolves when every event that was taken is on disk here for good. @throws TeletrainError why it cannot be. */
   async kept(): Promise<void> {
-    await this.#options.journal.flushed();
+    await this.#options.journal.synced();
   }
 
   async download(id: string, signal?: AbortSignal): Promise<string> {

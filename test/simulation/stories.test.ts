@@ -206,6 +206,12 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 2_000, kind: 'worker-down', hasPower: true, ms: 20_000 },
     { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
   ],
+  'a run that went to another worker has its earlier events at home after the power failed there': [
+    { ...start, deed: { do: 'start', epochs: 9 } },
+    { at: 2_500, kind: 'worker-down', hasPower: true, ms: 60_000 },
+    { at: 3_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+    { at: 7_000, kind: 'client-down', client: 0, hasPower: false, ms: 1_000 },
+  ],
   'a checkpoint that was brought to a worker is there after its power failed': [
     { ...start, deed: { do: 'start', worker: 1, epochs: 20 } },
     { at: 500, kind: 'deed', client: 0, deed: { do: 'start', epochs: 9 } },
