@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { TeletrainError } from '../../shared/errors.ts';
 import { type RunEvent, roughBytes } from '../../shared/events.ts';
 import { decodeEvent, encodeRecord, recordHeadBytes, scanRecords } from '../../shared/journal.ts';
@@ -7,7 +8,7 @@ import type { OpenFile, System } from '../../shared/system.ts';
 import { diskError } from './disk-errors.ts';
 import { runMoved } from './errors.ts';
 import { FileLock } from './file-lock.ts';
-import { hasCode } from './private-file.ts';
+import { hasCode, syncFolder } from './private-file.ts';
 import { nodeSystem } from './system.ts';
 
 const chunkBytes = 256 * 1024;
@@ -154,6 +155,7 @@ export class JournalFile {
     try {
       await using file = await this.#system.disk.open(this.path, 'a+', 0o600);
       await file.datasync();
+      await syncFolder(dirname(this.path), this.#system);
     } catch (error) {
       throw diskError("The run's journal", error);
     }
