@@ -151,8 +151,8 @@ class SessionClient implements TeletrainClient {
     const id = await this.#store.find(given);
     if (id === undefined && offline) throw unknownRun(given);
     if (id === undefined) return this.#openFromWorker(given, signal);
-    return this.#runs.handle(id, async (session) => {
-      if (!offline) await this.#runs.reach(session, signal);
+    return this.#runs.handle(id, async (session, inTurn) => {
+      if (!offline) await this.#runs.reach(session, inTurn, signal);
     });
   }
 

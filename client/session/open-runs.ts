@@ -8,6 +8,7 @@ import { SessionHandle } from './run-handle.ts';
 import { RunSession } from './run-session.ts';
 import type { RunStore } from './run-store.ts';
 import type { RunHandle } from './types.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { WorkerLinks } from './worker-links.ts';
 import { localName } from './workers.ts';
@@ -18,9 +19,15 @@ export const firstLookMs = 4_000;
 interface OpenRun {
   readonly session: RunSession;
   holders: number;
-  /** Who goes on with it, one after the other: two at once could bring it to two workers. */
-  readonly resumes: Turns;
+  /** Who goes on with it, and who looks where it is, one after the other. */
+  readonly turns: Turns;
 }
+
+/**
+ * Does what decides where a run is followed when all of that before it is over: two moves at once could bring
+ * it to two workers, and who opens it during a move could follow it where it was.
+ */
+export type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 export interface OpenRunsOptions {
   readonly system: System;
@@ -55,10 +62,7 @@ export class OpenRuns {
   /** The one session of a run in this program, for one more holder. */
   async handle(
     id: string,
-    prepare: (
-      session: RunSession,
-      inTurn: (work: () => Promise<void>) => Promise<void>,
-    ) => Promise<void>,
+    prepare: (session: RunSession, inTurn: InTurn) => Promise<void>,
   ): Promise<RunHandle> {
     let opening = this.#open.get(id);
     if (!opening) {
@@ -75,9 +79,9 @@ export class OpenRuns {
       this.#open.delete(id);
       await this.#end(session);
     };
-    const resumeInTurn = (work: () => Promise<void>): Promise<void> => open.resumes.take(work);
+    const inTurn: InTurn = (work) => open.turns.take(work);
     try {
-      await prepare(session, resumeInTurn);
+      await prepare(session, inTurn);
     } catch (error) {
       await release();
       throw error;
@@ -86,11 +90,11 @@ export class OpenRuns {
     const store = this.#store;
     const system = this.#system;
     const resume = (): Promise<void> =>
-      resumeInTurn(async () =>
+      inTurn(async () =>
         resumeRun({ links, store, session, system, target: await this.workerOf(id) }),
       );
     const change = async (changes: RunLimits): Promise<void> => {
-      await this.#wake(session);
+      await this.#wake(session, inTurn);
       await session.command('run.change', { run: id, ...changes });
     };
     return new SessionHandle(session, { resume, change, release });
@@ -102,7 +106,7 @@ export class OpenRuns {
     if (place) fold.set('worker', place.worker);
     const session = new RunSession({ fold, journal, system: this.#system });
     await session.lookAtHome();
-    return { session, holders: 0, resumes: new Turns() };
+    return { session, holders: 0, turns: new Turns() };
   }
 
   /** What the worker was when this program last saw it is kept, so that the next one can tell a new one. */
@@ -122,31 +126,46 @@ export class OpenRuns {
     return (await this.#store.place(id))?.worker ?? localName;
   }
 
-  /** Follows the run where it is, if that can be reached; else it stays what the disk tells. */
-  async reach(session: RunSession, signal: AbortSignal | undefined): Promise<void> {
-    if (session.link) return;
+  /**
+   * Follows the run where it is, if that can be reached; else it stays what the disk tells. One that goes to
+   * another worker is waited for: it must not be followed where it was.
+   */
+  async reach(session: RunSession, inTurn: InTurn, signal: AbortSignal | undefined): Promise<void> {
+    const reached = inTurn(() => this.#attach(session));
+    if (await unlessAborted(reached, 'Opening the run', signal)) {
+      await session.firstLook(firstLookMs, signal);
+    }
+  }
+
+  /** @returns whether it is followed from now on, and was not before. */
+  async #attach(session: RunSession): Promise<boolean> {
+    if (session.link) return false;
+    const away = (reason: string): false => {
+      session.detach(reason);
+      return false;
+    };
     const place = await this.#store.place(session.id);
-    if (!place) return session.detach('it is not known where it ran');
+    if (!place) return away('it is not known where it ran');
     const { worker, epoch } = place;
     if (!(await this.#links.mayBeThere(worker))) {
-      return session.detach('the worker on this machine is not running');
+      return away('the worker on this machine is not running');
     }
     let link: WorkerLink;
     try {
       link = await this.#links.to(worker, epoch);
     } catch (error) {
       if (!(error instanceof TeletrainError)) throw error;
-      return session.detach(`its worker "${worker}" is no longer known`);
+      return away(`its worker "${worker}" is no longer known`);
     }
     session.attach(link, worker);
-    await session.firstLook(firstLookMs, signal);
+    return true;
   }
 
   /** Starts the local worker for what is asked of a run that ended there. */
-  async #wake(session: RunSession): Promise<void> {
+  async #wake(session: RunSession, inTurn: InTurn): Promise<void> {
     if (session.link || !isFinal(session.view.state)) return;
     if ((await this.workerOf(session.id)) !== localName) return;
     await this.#links.ensureLocal({});
-    await this.reach(session, undefined);
+    await this.reach(session, inTurn, undefined);
   }
 }

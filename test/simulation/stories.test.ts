@@ -217,6 +217,14 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 3_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
     { at: 3_100, kind: 'cut', client: 0, worker: 0, isHalfOpen: false },
   ],
+  'a run that is opened again while it goes to another worker is not followed where it was': [
+    { ...start, deed: { do: 'start', epochs: 9 } },
+    { at: 2_000, kind: 'worker-down', worker: 0, hasPower: true, ms: 20_000 },
+    { at: 2_000, kind: 'slow', client: 0, worker: 1, ms: 90_000, times: 100 },
+    { at: 2_500, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
+    { at: 2_600, kind: 'deed', client: 0, deed: { do: 'close' } },
+    { at: 12_000, kind: 'deed', client: 0, deed: { do: 'open' } },
+  ],
   'a run whose events cannot be kept at home does not go to another worker without them': [
     { ...start, deed: { do: 'start', epochs: 9 } },
     { at: 700, kind: 'disk', client: 0, code: 'EIO', probability: 1, ms: 400 },
