@@ -96,6 +96,10 @@ test('a run that is done is not resumed until its epochs are raised; then it goe
   await client.untilState('done');
   const refused = { code: 'run-done', hint: expect.stringContaining('teletrain change one') };
   await expect(client.request('run.resume', { run: 'one' })).rejects.toMatchObject(refused);
+  await expect(client.request('run.pause', { run: 'one' })).rejects.toMatchObject({
+    code: 'run-not-active',
+    hint: expect.stringContaining('--epochs'),
+  });
   await client.request('run.change', { run: 'one', epochs: 1 });
   await client.request('run.change', { run: 'one', patience: 9 });
   await expect(client.request('run.resume', { run: 'one' })).rejects.toMatchObject(refused);

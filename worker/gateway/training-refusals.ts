@@ -18,7 +18,10 @@ export function workerBusy({ id }: Run): TeletrainError {
 
 export function runNotActive({ id, fold }: Run): TeletrainError {
   return new TeletrainError('run-not-active', `Run "${id}" is not active: it is ${fold.state}.`, {
-    hint: `Go on with it by "teletrain resume ${id}".`,
+    hint:
+      fold.state === 'done'
+        ? `Train it longer by "teletrain resume ${id} --epochs N".`
+        : `Go on with it by "teletrain resume ${id}".`,
   });
 }
 
