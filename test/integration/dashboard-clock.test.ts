@@ -37,5 +37,5 @@ test.each([
   all.line.isHeld = true;
   await terminal.waitFor(/no answer for [0-3]s/);
   await terminal.waitFor(/reconnecting (now|in \d+s)/);
-  expect(terminal.text).toMatch(/Trying again (now|in \d+s)\./);
+  expect(terminal.text).toMatch(/Trying again (now|in \d+s): /);
 });
