@@ -371,6 +371,7 @@ export class RunSession {
   #learnState(): void {
     const { fold } = this.#options;
     this.#untoldEnd = undefined;
+    fold.unlearnState();
     const summary = this.#summary;
     if (summary?.lastSeq !== fold.lastSeq || isFinal(fold.state)) return;
     const worker = fold.worker ?? '';

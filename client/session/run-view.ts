@@ -67,6 +67,14 @@ export class RunFold implements RunView {
   connection: ConnectionState = { kind: 'offline', reason: 'not connected' };
   access?: Access;
   worker?: string;
+  /** What its events tell, where something else was learned. */
+  #told:
+    | {
+        readonly state: RunState;
+        readonly reason?: string | undefined;
+        readonly message?: string | undefined;
+      }
+    | undefined;
   /** Number of the last state event. */
   stateSeq = 0;
   /** Per checkpoint: SHA-256 of its manifest.json, by which a copy is known to be of this one. */
@@ -99,6 +107,7 @@ export class RunFold implements RunView {
         this.#seriesOf(event).push(event.step, event.epoch, event.time, event.value);
         return;
       case 'state':
+        this.#told = undefined;
         this.state = event.state;
         this.stateSeq = event.seq;
         setOrDelete(this, 'stateReason', event.reason);
@@ -150,13 +159,25 @@ export class RunFold implements RunView {
     setOrDelete(this, key, value);
   }
 
-  /** The worker says what no event could. */
+  /** The worker says what no event could; its next state event counts more. */
   learnState(state: RunState, why: TeletrainError): void {
     this.version += 1;
+    const { state: told, stateReason: reason, stateMessage: message } = this;
+    this.#told ??= { state: told, reason, message };
     this.state = state;
     this.stateReason = why.code;
     this.stateMessage = why.message;
     delete this.pending;
+  }
+
+  /** What was learned holds no more: the state is again what its events tell. */
+  unlearnState(): void {
+    if (this.#told === undefined) return;
+    this.version += 1;
+    this.state = this.#told.state;
+    setOrDelete(this, 'stateReason', this.#told.reason);
+    setOrDelete(this, 'stateMessage', this.#told.message);
+    this.#told = undefined;
   }
 
   /** A sample that is being drawn; undefined where none is any more, or nobody tells of it. */
