@@ -244,14 +244,6 @@ const stories: Record<string, readonly Entry[]> = {
     { at: 2_100, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
     { at: 3_000, kind: 'deed', client: 0, deed: { do: 'start', worker: 1, epochs: 20 } },
   ],
-  'a run that was refused at another worker is shown as running where it was never stopped': [
-    { ...start, deed: { do: 'start', epochs: 40 } },
-    { at: 1_000, kind: 'deed', client: 0, deed: { do: 'start', worker: 1, epochs: 80 } },
-    { at: 8_000, kind: 'refuse', client: 0, worker: 1, ms: 20_000 },
-    { at: 8_001, kind: 'cut', client: 0, worker: 1, isHalfOpen: false },
-    { at: 10_000, kind: 'deed', client: 0, deed: { do: 'move', to: 0, replace: false } },
-    { at: 40_000, kind: 'deed', client: 0, deed: { do: 'move', to: 1, replace: false } },
-  ],
   'a dead connection is shown as such though the clock is set back': [
     start,
     { at: 2_000, kind: 'silence', client: 0, way: 'both', ms: 90_000 },

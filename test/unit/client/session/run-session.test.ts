@@ -21,16 +21,21 @@ const entered = (seq: number, state: RunState): RunEvent => ({
   ...{ type: 'state', state },
 });
 
-/** A session that follows the run on a worker that says so much of it. */
-async function following(worker: SimulatedWorker) {
-  const store = new RunStore(folder);
-  await store.create(record, { worker: 'colab', url: 'ws://127.0.0.1:1/' });
+function linkTo(worker: SimulatedWorker) {
   const line = new SimulatedLine(worker);
   const link = new WorkerLink({
     client: { id: 'client-1', name: 'teletrain', version: '0.1.0' },
     endpoint: async () => ({ url: 'ws://127.0.0.1:1/', auth: { token: 'a-token' } }),
     openSocket: line.open,
   });
+  return { line, link };
+}
+
+/** A session that follows the run on a worker that says so much of it. */
+async function following(worker: SimulatedWorker) {
+  const store = new RunStore(folder);
+  await store.create(record, { worker: 'colab', url: 'ws://127.0.0.1:1/' });
+  const { line, link } = linkTo(worker);
   const { fold, journal } = await store.open(record.id);
   const session = new RunSession({ fold, journal, system: nodeSystem });
   session.attach(link, 'colab');
@@ -76,4 +81,20 @@ test('who resumes a run that a full disk ended sees its new end, not the old one
   happens(entered(3, 'starting'), entered(4, 'running'), entered(5, 'done'));
   expect(await finished).toMatchObject({ state: 'done', lastSeq: 5 });
   expect(await read).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('a run that is followed at another worker is shown as it is there, not as the worker before said', async () => {
+  await using all = await following(endedUntold());
+  const { session } = all;
+  await expect.poll(() => session.view.state).toBe('failed');
+
+  const other = endedUntold();
+  other.state = 'running';
+  const { line, link } = linkTo(other);
+  session.attach(link, 'desk');
+  await expect.poll(() => line.sockets.length).toBe(1);
+  line.sockets[0]?.listener.opened();
+  await expect.poll(() => session.view).toMatchObject({ state: 'running', worker: 'desk' });
+  expect(session.view.stateMessage).toBeUndefined();
+  link.close();
 });
