@@ -47,6 +47,18 @@ function machineOf(seed: number) {
   return { machine, program: machine.launch(), done };
 }
 
+function trainingOf(machine: Machine, program: Program, runs: Runs): Training {
+  return new Training({
+    ...{ runs, dataDir: undefined, cacheDir: '/cache', clock: program.system.clock },
+    engine: new SimulatedEngine(program, machine.chance, habits),
+    onWarning: () => {},
+    onStatus: () => {},
+    onReady: () => {},
+    onProgress: () => {},
+    onUnusable: () => {},
+  });
+}
+
 const journalOf = (program: Program) =>
   JournalFile.open('one', '/home/journal', 1, () => {}, program.system);
 
@@ -83,15 +95,7 @@ describe("the worker's disk", () => {
     const { machine, program, done } = machineOf(1);
     const { system } = program;
     const runs = await done(Runs.load('/home/runs', () => {}, undefined, system));
-    const training = new Training({
-      ...{ runs, dataDir: undefined, cacheDir: '/cache', clock: system.clock },
-      engine: new SimulatedEngine(program, machine.chance, habits),
-      onWarning: () => {},
-      onStatus: () => {},
-      onReady: () => {},
-      onProgress: () => {},
-      onUnusable: () => {},
-    });
+    const training = trainingOf(machine, program, runs);
     const start = training.start(async () => {
       const run = await runs.create(record);
       machine.disk.trouble = { failing: { code: 'ENOSPC', probability: 1 } };
@@ -103,6 +107,24 @@ describe("the worker's disk", () => {
     const again = await done(Runs.load('/home/runs', () => {}, undefined, machine.launch().system));
     expect(again.all).toEqual([]);
   });
+});
+
+test('a worker that was just started takes what is asked of a run that it is about to go on with', async () => {
+  const { machine, program, done } = machineOf(1);
+  const loaded = (of: Program) => done(Runs.load('/home/runs', () => {}, undefined, of.system));
+  const runs = await loaded(program);
+  await done(trainingOf(machine, program, runs).start(() => runs.create(record)));
+  machine.kill();
+
+  const next = machine.launch();
+  const found = await loaded(next);
+  const training = trainingOf(machine, next, found);
+  const [run] = found.all;
+  if (!run) throw new Error('the run is gone');
+  const recovered = training.recover(true);
+  const stopped = training.stop(run, 'now');
+  await done(Promise.all([recovered, stopped]));
+  expect(run.fold.state).toBe('stopped');
 });
 
 describe('a client', () => {

@@ -150,6 +150,8 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
     const server = new GatewayServer(host, { allowedOrigins, tls });
 
     const port = await server.listen(options.port, options.host);
+    // Its turn comes before that of anything that can be asked now.
+    const recovered = training.recover(options.recover);
     const url = `${tls ? 'wss' : 'ws'}://${hostForUrl(reachableHost(options.host))}:${port}/`;
     await lock.announce(url);
     if (!tls && !isLoopback(url)) {
@@ -243,7 +245,7 @@ export async function startGateway(options: WorkerOptions, output: Output): Prom
       );
     }
 
-    await training.recover(options.recover);
+    await recovered;
     void engineReady.promise.then(announce);
     await engine.start();
     return { url, ended: ended.promise, showNewCode, stop: (why) => stop(why) };

@@ -83,13 +83,15 @@ export class Training {
     return this.#report;
   }
 
-  /** Starts what was active when the gateway last ended. */
+  /** Starts what was active when the gateway last ended. What is asked of a run meanwhile waits for it. */
   async recover(mayGoOn: boolean): Promise<void> {
-    for (const run of this.#options.runs.all) {
-      if (isFinal(run.fold.state)) continue;
-      const recovery = afterWorkerRestart(run.fold, mayGoOn && this.active === undefined);
-      await this.#supervision.carryOut(run, recovery);
-    }
+    await this.#turns.take(async () => {
+      for (const run of this.#options.runs.all) {
+        if (isFinal(run.fold.state)) continue;
+        const recovery = afterWorkerRestart(run.fold, mayGoOn && this.active === undefined);
+        await this.#supervision.carryOut(run, recovery);
+      }
+    });
   }
 
   /** @throws TeletrainError `worker-busy`, `run-exists`, `journal-failed`. */
