@@ -362,6 +362,7 @@ export class RunSession {
       this.#changed();
       return;
     }
+    fold.unlearnState();
     this.#learnState();
     this.#files.wantMissingCheckpoints();
     this.#changed();
@@ -371,7 +372,6 @@ export class RunSession {
   #learnState(): void {
     const { fold } = this.#options;
     this.#untoldEnd = undefined;
-    fold.unlearnState();
     const summary = this.#summary;
     if (summary?.lastSeq !== fold.lastSeq || isFinal(fold.state)) return;
     const worker = fold.worker ?? '';

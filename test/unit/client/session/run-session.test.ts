@@ -98,3 +98,12 @@ test('a run that is followed at another worker is shown as it is there, not as t
   expect(session.view.stateMessage).toBeUndefined();
   link.close();
 });
+
+test('a run that a full disk ended stays ended when its limits are changed', async () => {
+  await using all = await following(endedUntold());
+  const { session, happens } = all;
+  await expect.poll(() => session.view.state).toBe('failed');
+  const at = { run: record.id, seq: 3, time: 1_003 };
+  happens({ ...at, type: 'change', epochs: 9 });
+  await expect.poll(() => session.view).toMatchObject({ lastSeq: 3, epochs: 9, state: 'failed' });
+});
