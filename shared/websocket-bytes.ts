@@ -1,3 +1,5 @@
+import { fillRoom, type RoomReader } from './fill-room.ts';
+
 /**
  * Bytes of a WebSocket on their way from the system to whoever reads its frames, in memory that is
  * ours. Node allocates 64 KiB for every read and leaves them to be collected, and a reader of frames
@@ -51,7 +53,7 @@ export interface WebSocketBytesOptions {
   readonly messages?: MessageTaker;
 }
 
-export class WebSocketBytes {
+export class WebSocketBytes implements RoomReader {
   readonly #give: (bytes: Uint8Array) => boolean;
   readonly #longestPayload: () => number;
   /** A server's frames come without a mask, a client's with one. */
@@ -104,13 +106,7 @@ export class WebSocketBytes {
 
   /** Bytes that came another way. */
   push(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const { room } = this;
-      const part = bytes.subarray(at, at + room.length);
-      room.set(part);
-      this.took(part.length);
-      at += part.length;
-    }
+    fillRoom(this, bytes);
   }
 
   #look(): void {

@@ -1,3 +1,5 @@
+import { fillRoom, type RoomReader } from '../shared/fill-room.ts';
+
 /**
  * What gateway and tensor engine write into the pipe between them, in both directions,
  * little-endian: u32 length of the payload, u32 number, 8 zero bytes, the payload. Bulk bytes go
@@ -28,7 +30,7 @@ export function pipeHead(number: number, payloadBytes: number): Buffer {
  * Puts messages together from the bytes as they arrive. What is read goes straight into the message that
  * it belongs to, where it stays; the next message's head comes with the end of the one before it.
  */
-export class PipeReader {
+export class PipeReader implements RoomReader {
   readonly #onMessage: (message: PipeMessage) => void;
   readonly #roomBefore: number;
   readonly #head = Buffer.alloc(headBytes);
@@ -63,13 +65,7 @@ export class PipeReader {
 
   /** Bytes that came another way. */
   push(piece: Uint8Array): void {
-    for (let at = 0; at < piece.length; ) {
-      const { room } = this;
-      const part = piece.subarray(at, at + room.length);
-      room.set(part);
-      this.took(part.length);
-      at += part.length;
-    }
+    fillRoom(this, piece);
   }
 
   #begin(): void {
